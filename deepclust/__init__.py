@@ -1,0 +1,35 @@
+"""Deep text clustering in scikit-learn style.
+
+Texts walk one way: `TextCleaner` → `Vectorizer` → `RNNLSTMEncoder` → `DBSCAN`.
+`make_text_clusterer` chains the four. Importing this package loads neither TensorFlow
+nor matplotlib: every name below is imported on first use.
+"""
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+_ROOMS = {
+    "TextCleaner": "cleaning",
+    "Vectorizer": "vectorizing",
+    "TokenSequences": "sequences",
+    "Vocabulary": "sequences",
+    "RNNLSTMEncoder": "encoding",
+    "DBSCAN": "clustering",
+    "make_text_clusterer": "pipeline",
+}
+
+__all__ = ["__version__", *_ROOMS]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ROOMS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_ROOMS[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,77 @@
+"""The one check of "an iterable of texts" that every text-taking estimator calls."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from deepclust.exceptions import InvalidTextError
+
+
+def check_texts(texts: Any, *, estimator: str = "this estimator") -> list[str]:
+    """Return `texts` as a list of `str`, or name the first row that is not one.
+
+    Parameters
+    ----------
+    texts : iterable of str
+        list, tuple, generator, ndarray of shape (n_docs,), pandas or polars Series,
+        Arrow array.
+
+    estimator : str, default="this estimator"
+        Who asks; used in messages.
+
+    Returns
+    -------
+    texts : list of str, length n_docs
+        Plain `str` objects in the given order. May be empty.
+
+    Raises
+    ------
+    InvalidTextError
+        (a `ValueError`) If `texts` is a bare string, is not iterable, has two
+        dimensions, or holds anything but `str` (None, NaN, a number, bytes).
+
+    Notes
+    -----
+    O(n_docs) time; no text is copied.
+
+    Examples
+    --------
+    >>> from deepclust._text_input import check_texts
+    >>> check_texts(("a b", "c"))
+    ['a b', 'c']
+    >>> check_texts(["a b", None])
+    Traceback (most recent call last):
+        ...
+    deepclust.exceptions.InvalidTextError: this estimator expects an iterable of str, \
+but row 1 is None (NoneType). Drop that row or replace it by "".
+    """
+    if isinstance(texts, (str, bytes)):
+        raise InvalidTextError(
+            f"{estimator} expects an iterable of str, one text an item. Received a "
+            f"single {type(texts).__name__}; wrap it in a list: [text]."
+        )
+    if len(getattr(texts, "shape", (0,))) != 1:
+        raise InvalidTextError(
+            f"{estimator} expects one text a row. Received an array of shape "
+            f"{tuple(texts.shape)}; pass one column of it."
+        )
+    if isinstance(texts, dict) or not isinstance(texts, Iterable):
+        raise InvalidTextError(
+            f"{estimator} expects an iterable of str. "
+            f"Received: {type(texts).__module__}.{type(texts).__name__}."
+        )
+    if hasattr(texts, "to_pylist"):  # pyarrow: iterating would give Arrow scalars
+        texts = texts.to_pylist()
+    rows = texts.tolist() if hasattr(texts, "tolist") else list(texts)
+    for row, text in enumerate(rows):
+        if not isinstance(text, str):
+            raise InvalidTextError(
+                f"{estimator} expects an iterable of str, but row {row} is "
+                f"{_short(text)} ({type(text).__name__}). "
+                'Drop that row or replace it by "".'
+            )
+    return rows
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
