@@ -1,0 +1,88 @@
+# The two commands of a fresh machine are `make demo` and `make test`: each makes the
+# virtual environment it needs. Only Python >= 3.11 has to be there.
+#
+#   make PYTHON=python3.12 test     another interpreter
+#   make VENV=/tmp/venv test        another place for the environment
+
+PYTHON ?= python3
+VENV ?= .venv
+PIP_FLAGS ?= --quiet --disable-pip-version-check
+
+override VENV := $(abspath $(VENV))
+BIN := $(VENV)/bin
+CODE := deepclust tests examples docs
+
+export PYTHONUTF8 := 1
+
+.PHONY: help demo test lint unit wheel docs format clean
+
+help:
+	@echo "make demo    cluster the docstrings of the installed packages, draw the map"
+	@echo "make test    lint, types, wheel, demo and all tests"
+	@echo "make lint    ruff and mypy"
+	@echo "make unit    the tests alone"
+	@echo "make wheel   build the wheel and run it outside the checkout"
+	@echo "make docs    build the documentation into docs/_build/html"
+	@echo "make format  let ruff format the code"
+	@echo "make clean   delete everything that can be made again"
+
+demo: $(VENV)/.dev
+	$(BIN)/python -m deepclust --out deepclust-demo
+
+# pytest comes last, so that its summary closes the output
+test: lint wheel demo unit
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/mypy deepclust
+
+unit: $(VENV)/.dev
+	$(BIN)/python -m pytest
+
+# The wheel is installed without its dependencies into an environment of its own, which
+# borrows them from $(VENV): TensorFlow is large. A .pth file inside a borrowed folder
+# is not read, so the checkout itself stays invisible there.
+wheel: $(VENV)/.dev
+	rm -rf build/wheel
+	$(BIN)/python -m build --wheel --outdir build/wheel . > build.log 2>&1 \
+	  || { cat build.log; rm -f build.log; exit 1; }
+	rm -f build.log
+	$(BIN)/python -m venv build/wheel/venv
+	build/wheel/venv/bin/python -m pip install $(PIP_FLAGS) --no-deps build/wheel/*.whl
+	$(BIN)/python -c "import sysconfig; print(sysconfig.get_paths()['purelib'])" \
+	  > "$$(build/wheel/venv/bin/python -c \
+	    "import sysconfig; print(sysconfig.get_paths()['purelib'])")/borrowed.pth"
+	cd build/wheel && venv/bin/python -c "import deepclust, sys; \
+	  assert deepclust.__file__.startswith(sys.prefix), deepclust.__file__"
+	cd build/wheel && venv/bin/python -m deepclust --limit 600 --out demo
+
+docs: $(VENV)/.docs
+	rm -rf docs/api
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	@echo "docs/_build/html/index.html"
+
+format: $(VENV)/.dev
+	$(BIN)/ruff check --fix $(CODE)
+	$(BIN)/ruff format $(CODE)
+
+$(VENV)/.venv:
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" \
+	  || { echo "deepclust needs Python 3.11 or newer; try: make PYTHON=python3.12"; \
+	       exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install $(PIP_FLAGS) --upgrade "pip>=25.1"
+	touch $@
+
+$(VENV)/.dev: pyproject.toml | $(VENV)/.venv
+	@echo "Installing deepclust and its tools into $(VENV); some minutes the first time"
+	$(BIN)/python -m pip install $(PIP_FLAGS) --editable . --group dev
+	touch $@
+
+$(VENV)/.docs: pyproject.toml $(VENV)/.dev
+	$(BIN)/python -m pip install $(PIP_FLAGS) --group docs
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist docs/_build docs/api deepclust-demo .mypy_cache \
+	  .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,160 @@
+"""Each module imports only from the floors below its own; the package loads lightly."""
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import deepclust
+
+PACKAGE = Path(deepclust.__file__).parent
+
+GROUND, FIRST, SECOND, ROOF = range(4)
+
+FLOORS = {
+    GROUND: {"exceptions", "sequences", "_text_input", "_optional"},
+    FIRST: {
+        "cleaning",
+        "vectorizing",
+        "wordvectors",
+        "teaching",
+        "networks",
+        "training",
+        "inference",
+        "encoding",
+        "neighbors",
+        "hierarchy",
+        "clustering",
+    },
+    SECOND: {"metrics", "describing", "explaining", "plotting", "reporting"},
+    ROOF: {"__main__", "pipeline", "persistence", "distributed", "datasets"},
+}
+
+# Doors between rooms of the first floor: an estimator and what it is made of.
+DOORS = {
+    "vectorizing": {"wordvectors"},
+    "encoding": {"teaching", "networks", "training", "inference"},
+    "training": {"networks"},
+    "clustering": {"neighbors", "hierarchy", "metrics"},
+    "hierarchy": {"neighbors"},
+    "metrics": {"neighbors"},
+}
+
+MODULES = sorted(
+    ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+    for path in PACKAGE.rglob("*.py")
+    if path != PACKAGE / "__init__.py"
+)
+
+
+def floor_of(module: str) -> int:
+    room = module.partition(".")[0]
+    floors = [floor for floor, rooms in FLOORS.items() if room in rooms]
+    assert len(floors) == 1, f"name the floor of {room!r} in tests/test_layers.py"
+    return floors[0]
+
+
+def imported_rooms(source: str, package: str = "deepclust") -> set[str]:
+    """Return the first component below `package` of everything imported."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = package if node.level else ""
+            base = ".".join(part for part in (base, node.module) if part)
+            names = [f"{base}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        found |= {n.split(".")[1] for n in names if n.startswith(f"{package}.")}
+    return found - {"__version__"}
+
+
+def climbing_imports(module: str, source: str) -> set[str]:
+    """Return the rooms that `module` imports and may not."""
+    room = module.partition(".")[0]
+    allowed = DOORS.get(room, set()) | {room}
+    if floor_of(module) == ROOF:
+        return set()
+    return {r for r in imported_rooms(source) - allowed if floor_of(r) != GROUND}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_no_module_imports_upwards(module):
+    path = PACKAGE.joinpath(*module.split(".")).with_suffix(".py")
+    source = path.read_text(encoding="utf-8")
+
+    assert climbing_imports(module, source) == set()
+
+
+@pytest.mark.parametrize("module", sorted(FLOORS[GROUND]))
+def test_the_ground_floor_imports_only_itself(module):
+    source = (PACKAGE / f"{module}.py").read_text(encoding="utf-8")
+
+    assert imported_rooms(source) <= FLOORS[GROUND]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from deepclust.pipeline import make_text_clusterer",
+        "import deepclust.plotting",
+        "from deepclust import metrics",
+        "from .encoding import RNNLSTMEncoder",
+        "def f():\n    from deepclust.datasets import load_texts",
+    ],
+)
+def test_a_climbing_import_is_seen(line):
+    assert climbing_imports("cleaning", line)
+
+
+def run_python(code: str) -> str:
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=True,
+    )
+    return done.stdout.strip()
+
+
+def test_importing_the_package_loads_nothing_heavy():
+    heavy = ("tensorflow", "keras", "matplotlib", "spacy", "sklearn", "pandas")
+    code = f"import sys, deepclust; print([m for m in {heavy} if m in sys.modules])"
+
+    assert run_python(code) == "[]"
+
+
+def test_importing_the_package_takes_less_than_a_second():
+    code = (
+        "import time; start = time.perf_counter(); import deepclust; "
+        "print(time.perf_counter() - start)"
+    )
+
+    assert min(float(run_python(code)) for _ in range(3)) < 1.0
+
+
+@pytest.mark.parametrize("module", ["describing", "plotting", "datasets", "metrics"])
+def test_readers_load_neither_tensorflow_nor_matplotlib(module):
+    heavy = ("tensorflow", "keras", "matplotlib")
+    code = (
+        f"import sys, deepclust.{module}; "
+        f"print([m for m in {heavy} if m in sys.modules])"
+    )
+
+    assert run_python(code) == "[]"
+
+
+def test_every_public_name_can_be_imported():
+    for name in deepclust.__all__:
+        assert getattr(deepclust, name) is not None
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'Clusterer'"):
+        deepclust.Clusterer
