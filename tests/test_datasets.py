@@ -1,0 +1,265 @@
+import gzip
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from deepclust import datasets
+from deepclust.datasets import load_docstrings, load_texts
+from deepclust.exceptions import MissingExtraError
+
+
+@pytest.fixture(scope="module")
+def numpy_docstrings():
+    return load_docstrings(packages=("numpy",))
+
+
+def write(path, text, encoding="utf-8"):
+    path.write_bytes(text.encode(encoding))
+    return path
+
+
+def test_docstrings_are_distinct_short_texts(numpy_docstrings):
+    texts = numpy_docstrings.data
+
+    assert len(texts) > 500
+    assert len({text.casefold() for text in texts}) == len(texts)
+    assert max(map(len, texts)) <= 300
+    assert not any("\n" in text or ">>>" in text or "`" in text for text in texts)
+
+
+def test_docstrings_hold_what_users_know(numpy_docstrings):
+    label = numpy_docstrings.target_names.index("numpy.core")
+    core = {
+        text
+        for text, code in zip(
+            numpy_docstrings.data, numpy_docstrings.target, strict=True
+        )
+        if code == label
+    }
+
+    # documented by add_newdoc, since the function is written in C
+    assert "Return evenly spaced values within a given interval." in core
+    # documented in its own source
+    assert "Return an array of ones with the same shape and type as a given array." in (
+        core
+    )
+
+
+def test_each_label_has_enough_texts(numpy_docstrings):
+    counts = np.bincount(numpy_docstrings.target)
+
+    assert counts.min() >= 40
+    assert len(counts) == len(numpy_docstrings.target_names)
+    few = load_docstrings(packages=("numpy",), min_texts=200)
+    assert np.bincount(few.target).min() >= 200
+    assert set(few.target_names) < set(numpy_docstrings.target_names)
+
+
+def test_docstrings_come_in_the_same_order_in_another_process(numpy_docstrings):
+    code = (
+        "import json; from deepclust.datasets import load_docstrings; "
+        "X, y = load_docstrings(packages=('numpy',), return_X_y=True); "
+        "print(json.dumps([X, y.tolist()]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+
+    assert json.loads(done.stdout) == [
+        numpy_docstrings.data,
+        numpy_docstrings.target.tolist(),
+    ]
+
+
+def test_docstrings_import_no_package():
+    code = (
+        "import sys; from deepclust.datasets import load_docstrings; "
+        "load_docstrings(packages=('keras', 'spacy')); "
+        "print([m for m in ('keras', 'tensorflow', 'spacy') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout.strip() == "[]"
+
+
+def test_docstrings_of_a_missing_package():
+    with pytest.raises(ValueError, match="no installed package 'no_such_package'"):
+        load_docstrings(packages=("no_such_package",))
+
+
+def test_docstrings_with_nothing_left():
+    with pytest.raises(ValueError, match="lower min_texts"):
+        load_docstrings(packages=("numpy",), min_texts=10**6)
+
+
+@pytest.mark.parametrize(
+    ("docstring", "summary"),
+    [
+        ("Sum of the array elements.\n\nMore.", "Sum of the array elements."),
+        ("sum(a, axis=None) -> int\n\nSum of all elements.", "Sum of all elements."),
+        ("See :func:`~numpy.sum` for ``axis`` there.", "See numpy.sum for axis there."),
+        ("Too short.", ""),
+        (">>> f(one, two, three, four)", ""),
+        ("", ""),
+    ],
+)
+def test_summary(docstring, summary):
+    assert datasets._summary(docstring) == summary
+
+
+def test_csv_with_quotes_commas_and_line_breaks(tmp_path):
+    path = write(
+        tmp_path / "a.csv",
+        'id,body,topic\n1,"One, ""two""\nthree",x\n2,,\n3,NA,y\n',
+    )
+
+    corpus = load_texts(path, column="body", label="topic")
+
+    assert corpus.data == ['One, "two"\nthree', "", "NA"]
+    assert corpus.target.tolist() == [0, -1, 1]
+    assert corpus.target.dtype == np.intp
+    assert corpus.target_names == ["x", "y"]
+
+
+def test_tsv_keeps_quotation_marks(tmp_path):
+    path = write(tmp_path / "a.tsv", 'text\tlabel\n"Open quote\tb\nNext\ta\n')
+
+    corpus = load_texts(path, label="label")
+
+    assert corpus.data == ['"Open quote', "Next"]
+    assert corpus.target.tolist() == [1, 0]
+
+
+def test_columns_without_a_header_have_numbers(tmp_path):
+    path = tmp_path / "a.tsv.gz"
+    path.write_bytes(gzip.compress(b"sport\tA goal\nweather\tRain\n"))
+
+    corpus = load_texts(path, column="2", label="1", header=False)
+
+    assert corpus.data == ["A goal", "Rain"]
+    assert corpus.target_names == ["sport", "weather"]
+
+
+def test_jsonl(tmp_path):
+    path = write(
+        tmp_path / "a.jsonl",
+        '{"text": "caf\\u00e9", "id": 1}\n\n{"id": 2, "text": "b", "label": "x"}\n',
+    )
+
+    corpus = load_texts(path, label="label")
+
+    assert corpus.data == ["café", "b"]
+    assert corpus.target.tolist() == [-1, 0]
+
+
+def test_parquet(tmp_path):
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    table = pyarrow.table({"text": ["a", None], "label": ["x", "y"], "n": [1, 2]})
+    parquet.write_table(table, tmp_path / "a.parquet")
+
+    with pytest.raises(ValueError, match="row 1 has no text"):
+        load_texts(tmp_path / "a.parquet")
+    corpus = load_texts(tmp_path / "a.parquet", label="label", missing="empty")
+    assert corpus.data == ["a", ""]
+    assert corpus.target_names == ["x", "y"]
+    with pytest.raises(ValueError, match="row 0 holds int, not text: 1"):
+        load_texts(tmp_path / "a.parquet", column="n")
+
+
+def test_parquet_without_pyarrow(tmp_path, monkeypatch):
+    (tmp_path / "a.parquet").write_bytes(b"PAR1")
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+
+    with pytest.raises(MissingExtraError, match=r"deepclust\[parquet\]"):
+        load_texts(tmp_path / "a.parquet")
+
+
+def test_plain_text_file(tmp_path):
+    path = write(tmp_path / "a.txt", "first\r\n\r\nthird\u2028still third\n")
+
+    assert load_texts(path).data == ["first", "", "third\u2028still third"]
+    assert load_texts(path).target is None
+    with pytest.raises(ValueError, match="it has no columns"):
+        load_texts(path, column="text")
+
+
+def test_folder_of_text_files(tmp_path):
+    for name, text in [("b/2.txt", "two"), ("a/1.txt", "one"), ("0.txt", "none")]:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        write(tmp_path / name, text)
+
+    corpus = load_texts(tmp_path)
+
+    assert corpus.data == ["none", "one", "two"]
+    assert corpus.target.tolist() == [-1, 0, 1]
+    assert corpus.target_names == ["a", "b"]
+
+
+def test_folder_without_sub_folders_has_no_labels(tmp_path):
+    write(tmp_path / "1.txt", "one")
+
+    assert load_texts(tmp_path).target is None
+
+
+def test_byte_order_mark_is_no_part_of_the_column_name(tmp_path):
+    path = write(tmp_path / "a.csv", "text,n\nhello,1\n", encoding="utf-8-sig")
+
+    assert load_texts(path, column="text").data == ["hello"]
+
+
+def test_other_encoding(tmp_path):
+    path = write(tmp_path / "a.txt", "café\n", encoding="latin-1")
+
+    assert load_texts(path, encoding="latin-1").data == ["café"]
+    with pytest.raises(ValueError, match="line 1: byte 0xe9 at offset 3 is not utf-8"):
+        load_texts(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "arguments", "message"),
+    [
+        (
+            "a.csv",
+            "x,y\n1,2\n",
+            {"column": "z"},
+            "no column 'z'. Its columns: 'x', 'y'",
+        ),
+        ("a.csv", "text,y\n1,2\n", {"label": "z"}, "no column 'z'"),
+        ("a.csv", "x,y\n1,2\n", {}, "several columns: 'x', 'y'"),
+        ("a.csv", "x,y\n1,2\n1,2,3\n", {"column": "x"}, "line 3: 3 fields where"),
+        ("a.csv", "", {}, "holds no texts"),
+        ("a.csv", "text\n", {}, "holds no texts"),
+        ("a.jsonl", '{"text": "a"}\n{"text": \n', {}, "line 2: not JSON"),
+        ("a.jsonl", "[1]\n", {}, "expected an object with named fields"),
+        ("a.jsonl", '{"text": 3}\n', {}, "row 0 holds int, not text: 3"),
+        ("a.jsonl", '{"text": null}\n', {}, "row 0 has no text"),
+        ("a.xyz", "a", {}, "Cannot tell the format of 'a.xyz'"),
+        ("a.csv.gz", "not gzip", {}, "not a whole gzip file"),
+        ("a.parquet", "not parquet", {}, "cannot be read as parquet"),
+    ],
+)
+def test_a_bad_file_is_named_with_its_fault(
+    tmp_path, name, content, arguments, message
+):
+    path = write(tmp_path / name, content)
+
+    with pytest.raises(ValueError, match=message) as error:
+        load_texts(path, **arguments)
+    assert name in str(error.value)
+
+
+def test_missing_file_and_bad_policy(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no file or folder"):
+        load_texts(tmp_path / "none.csv")
+    with pytest.raises(ValueError, match="missing must be"):
+        load_texts(tmp_path, missing="drop")
