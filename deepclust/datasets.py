@@ -235,7 +235,7 @@ _SKIPPED_FOLDERS = {
     ),
 }
 _TEST_FILE = re.compile(r"(^|_)test(s|ing|_utils)?\.py$|^test_|^conftest\.py$")
-_SIGNATURE = re.compile(r"^[\w.]+\(.*\)(\s*->.*)?$")
+_SIGNATURE = re.compile(r"^[\w.]+\(.*\)(\s*->.*|\s*--)?$")
 _ROLE = re.compile(r":[\w:]+:`~?([^`<]*?)\s*(?:<[^`>]*>)?`")
 _WORD = re.compile(r"[A-Za-z]{2,}")
 _MIN_WORDS, _MAX_CHARACTERS = 4, 300

@@ -104,6 +104,7 @@ def test_docstrings_with_nothing_left():
     ("docstring", "summary"),
     [
         ("Sum of the array elements.\n\nMore.", "Sum of the array elements."),
+        ("f(a, /)\n--\n\nSum of all elements.", "Sum of all elements."),
         ("sum(a, axis=None) -> int\n\nSum of all elements.", "Sum of all elements."),
         ("See :func:`~numpy.sum` for ``axis`` there.", "See numpy.sum for axis there."),
         ("Too short.", ""),
