@@ -274,8 +274,8 @@ def load_vectors(
             vectors = np.zeros((len(tokens), len(values)), dtype=np.float32)
         if len(values) != vectors.shape[1] or not np.isfinite(values).all():
             raise ValueError(
-                f"the vector of {token!r} in {_name(source)} has {len(values)} numbers, "
-                f"expected {vectors.shape[1]} finite ones."
+                f"the vector of {token!r} in {_name(source)} has {len(values)} "
+                f"numbers, expected {vectors.shape[1]} finite ones."
             )
         vectors[row_of[token]] = values
         found.add(token)
@@ -305,8 +305,8 @@ def _rows_of(
         path = Path(source)
         if not path.is_file():
             raise FileNotFoundError(
-                f"word_vectors={str(source)!r}: there is no such file. Give the path of "
-                'a GloVe or word2vec file, a vectors object, "corpus" or None.'
+                f"word_vectors={str(source)!r}: there is no such file. Give the path "
+                'of a GloVe or word2vec file, a vectors object, "corpus" or None.'
             )
         yield from (_read_binary if path.suffix == ".bin" else _read_text)(path, wanted)
     elif isinstance(source, Mapping):
