@@ -79,9 +79,8 @@ def tiny_clusterer(**parameters):
         "encode__embedding_dim": 16,
         "encode__epochs": 2,
         "vectorize__vector_dim": 32,
-        "random_state": 0,
     }
-    return make_text_clusterer(**(tiny | parameters))
+    return make_text_clusterer(random_state=0).set_params(**(tiny | parameters))
 
 
 @pytest.fixture(scope="session")
