@@ -1,0 +1,453 @@
+"""DBSCAN: exact, in bounded memory, inductive, and able to choose its own eps."""
+
+import re
+import warnings
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from joblib import effective_n_jobs
+from sklearn.base import BaseEstimator, ClusterMixin
+from sklearn.metrics import adjusted_mutual_info_score
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_is_fitted,
+    validate_data,
+)
+from threadpoolctl import threadpool_limits
+
+from deepclust._density_validity import density_validity
+from deepclust.cells import CellIndex
+from deepclust.distinct import content_hashes, distinct_rows
+from deepclust.eps_path import choose_eps, eps_path
+from deepclust.exceptions import ClusteringWarning
+from deepclust.hierarchy import ReachabilityTree
+from deepclust.neighbors import connect, count_within, nearest
+
+__all__ = ["DBSCAN"]
+
+_TREE_ROWS = 20_000
+_GIANT = 0.9
+_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
+_UNITS |= {"ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
+
+
+class DBSCAN(ClusterMixin, BaseEstimator):
+    """Density-based clustering with the labels of scikit-learn's DBSCAN.
+
+    A point with at least `min_samples` points within `eps`, itself included, is a core
+    point. Core points within `eps` of each other share a cluster. A point that is no
+    core point takes the cluster of its nearest core point within `eps` (the lowest row
+    among equally near ones), and is noise, -1, if there is none.
+
+    Parameters
+    ----------
+    eps : float or "auto", default="auto"
+        Radius of a neighbourhood, in units of `metric`. With "auto" it is chosen
+        without labels from the density hierarchy.
+
+    min_samples : int or "auto", default="auto"
+        Weight of a neighbourhood that makes a core point. "auto" grows slowly with the
+        number of rows, from 5 to 25.
+
+    metric : {"euclidean", "cosine"}, default="euclidean"
+        With "cosine", rows that are all zero have no direction and are always noise.
+
+    n_clusters : int, default=None
+        With `eps="auto"`: choose the eps that gives this many clusters, or the nearest
+        number to be had.
+
+    noise : {"keep", "nearest"}, default="keep"
+        What becomes of noise: -1, or the cluster of the nearest core point however far
+        away. May be set after `fit`; `predict` follows it.
+
+    memory_limit : int or str, default="1GiB"
+        Bound of the working memory beyond the input, in bytes or as "512MiB", "2GB".
+
+    n_jobs : int, default=None
+        Threads. Labels do not depend on it.
+
+    Attributes
+    ----------
+    eps_ : float
+        The radius in use.
+
+    min_samples_ : int
+        The weight in use.
+
+    labels_ : ndarray of shape (n_rows,), intp
+        Clusters are numbered from 0 by decreasing weight (before noise is assigned),
+        ties by first row; -1 is noise.
+
+    core_sample_indices_ : ndarray of shape (n_core,), intp
+        Rows that are core points.
+
+    components_ : ndarray of shape (n_core, n_features)
+        Copy of those rows.
+
+    n_clusters_ : int
+        Number of clusters.
+
+    noise_fraction_ : float
+        Share of the rows that are in no cluster before noise is assigned.
+
+    eps_path_ : DataFrame
+        Columns eps, n_clusters, coverage, validity: what other radii would give. Only
+        with `eps="auto"`.
+
+    n_features_in_ : int
+        Number of features seen by `fit`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from deepclust import DBSCAN
+    >>> X = np.array([[0.0], [0.1], [0.2], [5.0], [5.1], [5.2], [9.0]])
+    >>> model = DBSCAN(eps=0.15, min_samples=2).fit(X)
+    >>> model.labels_
+    array([ 0,  0,  0,  1,  1,  1, -1])
+    >>> model.predict([[0.3], [7.0]])
+    array([ 0, -1])
+    >>> model.set_params(noise="nearest").predict([[0.3], [6.0]])
+    array([0, 1])
+    """
+
+    _parameter_constraints: dict = {
+        "eps": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
+        "min_samples": [
+            Interval(Integral, 1, None, closed="left"),
+            StrOptions({"auto"}),
+        ],
+        "metric": [StrOptions({"euclidean", "cosine"})],
+        "n_clusters": [Interval(Integral, 1, None, closed="left"), None],
+        "noise": [StrOptions({"keep", "nearest"})],
+        "memory_limit": [Interval(Integral, 1, None, closed="left"), str],
+        "n_jobs": [Integral, None],
+    }
+
+    def __init__(
+        self,
+        eps: float | str = "auto",
+        *,
+        min_samples: int | str = "auto",
+        metric: str = "euclidean",
+        n_clusters: int | None = None,
+        noise: str = "keep",
+        memory_limit: int | str = "1GiB",
+        n_jobs: int | None = None,
+    ) -> None:
+        self.eps = eps
+        self.min_samples = min_samples
+        self.metric = metric
+        self.n_clusters = n_clusters
+        self.noise = noise
+        self.memory_limit = memory_limit
+        self.n_jobs = n_jobs
+
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> "DBSCAN":
+        """Find the clusters of the rows of `X`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_features), float32 or float64
+
+        y : None
+            Ignored.
+
+        sample_weight : array-like of shape (n_rows,), default=None
+            How much each row counts towards `min_samples`.
+
+        Returns
+        -------
+        self : DBSCAN
+        """
+        self._validate_params()
+        X = validate_data(self, X, dtype=[np.float64, np.float32])
+        weights = np.ones(len(X))
+        if sample_weight is not None:
+            weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
+        with threadpool_limits(limits=1, user_api="blas"):
+            self._fit(X, weights)
+        return self
+
+    def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> Any:
+        """Find the clusters of the rows of `X` and return `labels_`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_features), float32 or float64
+
+        y : None
+            Ignored.
+
+        sample_weight : array-like of shape (n_rows,), default=None
+            How much each row counts towards `min_samples`.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_rows,), intp
+        """
+        return self.fit(X, sample_weight=sample_weight).labels_
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Assign rows to the fitted clusters.
+
+        A row takes the cluster of its nearest core point, within `eps_` or, with
+        `noise="nearest"`, at any distance. The rows of `fit` get the labels of `fit`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_features)
+            May have no rows.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_rows,), intp
+        """
+        check_is_fitted(self)
+        dtype = self.components_.dtype
+        X = validate_data(self, X, dtype=dtype, reset=False, ensure_min_samples=0)
+        labels = np.full(len(X), -1, dtype=np.intp)
+        if not len(self.components_):
+            return labels
+        rows, valid = self._space(X)
+        radius = np.inf if self.noise == "nearest" else self._radius(self.eps_)
+        index, core_labels = self._core_index()
+        points, _ = nearest(index, rows[valid], radius)
+        labels[valid] = np.where(points >= 0, core_labels[points], -1)
+        return labels
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """Return the validity of the predicted clusters, or their agreement with `y`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_features)
+
+        y : array-like of shape (n_rows,), default=None
+            True classes.
+
+        Returns
+        -------
+        score : float
+            Adjusted mutual information if `y` is given, else the label-free validity.
+            Always finite; higher is better.
+        """
+        labels = self.predict(X)
+        if y is not None:
+            return float(adjusted_mutual_info_score(y, labels))
+        rows, _ = self._space(np.asarray(X, dtype=self.components_.dtype))
+        return density_validity(rows, labels)
+
+    def _fit(self, X: np.ndarray, row_weights: np.ndarray) -> None:
+        rows, valid = self._space(X)
+        usable = np.flatnonzero(valid)
+        if len(usable) < len(rows):
+            rows = rows[usable]
+        first, inverse = distinct_rows(rows)
+        if len(first) < len(rows):
+            rows = rows[first]
+        weights = np.bincount(inverse, row_weights[usable], minlength=len(first))
+        points = _Points(rows, weights, self._block_entries(X))
+        self.min_samples_ = self._chosen_min_samples(weights.clip(0).sum())
+        self._choose(points)
+        core, found = self._clusters(points)
+        labels = np.full(len(X), -1, dtype=np.intp)
+        labels[usable] = found[inverse]
+        is_core = np.zeros(len(X), dtype=bool)
+        is_core[usable] = core[inverse]
+        self._remember(X, _renumbered(labels, row_weights), is_core)
+        self._diagnose()
+
+    def _chosen_min_samples(self, total: float) -> int:
+        if self.min_samples != "auto":
+            return int(self.min_samples)
+        return int(np.clip(np.log2(max(total, 1)), 5, 25))
+
+    def _choose(self, points: "_Points") -> None:
+        """Set `eps_`, and `eps_path_` where eps is to be found."""
+        if self.eps != "auto":
+            self.eps_ = float(self.eps)
+            return
+        import pandas as pd
+
+        rows, weights = points.rows, points.weights
+        if (weights <= 0).any():
+            rows, weights = rows[weights > 0], weights[weights > 0]
+        if len(rows) > _TREE_ROWS:
+            chosen = np.sort(np.argsort(content_hashes(rows))[:_TREE_ROWS])
+            rows, weights = rows[chosen], weights[chosen]
+        path = {name: np.empty(0) for name in _PATH_COLUMNS}
+        if len(rows):
+            tree = ReachabilityTree.build(
+                rows,
+                self.min_samples_,
+                weights=weights,
+                block_entries=points.block_entries,
+                n_jobs=self.n_jobs,
+            )
+            path = eps_path(tree, rows)
+        eps = choose_eps(path, self.n_clusters) if len(path["eps"]) else 1.0
+        path["eps"] = self._metric_eps(path["eps"])
+        self.eps_path_ = pd.DataFrame(path)
+        self.eps_ = float(self._metric_eps(eps))
+
+    def _clusters(self, points: "_Points") -> tuple[np.ndarray, np.ndarray]:
+        """Return which points are core points, and the cluster of every point."""
+        rows, weights = points.rows, points.weights
+        labels = np.full(len(rows), -1, dtype=np.intp)
+        if not len(rows):
+            return labels >= 0, labels
+        radius = self._radius(self.eps_)
+        index = CellIndex(
+            rows,
+            radius=radius,
+            block_entries=points.block_entries,
+            n_jobs=self.n_jobs,
+        )
+        counts, hits = count_within(index, radius, weights, self.min_samples_)
+        core = counts >= self.min_samples_
+        if core.any():
+            core_index = index.subset(core)
+            labels[core_index.order] = connect(core_index, radius)
+            _label_borders(core_index, core, labels, radius, hits)
+        return core, labels
+
+    def _remember(self, X: np.ndarray, labels: np.ndarray, core: np.ndarray) -> None:
+        self.core_sample_indices_ = np.flatnonzero(core)
+        self.components_ = X[self.core_sample_indices_]
+        self._core_labels = labels[self.core_sample_indices_]
+        self.n_clusters_ = int(labels.max(initial=-1)) + 1
+        self.noise_fraction_ = float(np.mean(labels < 0))
+        self._cache: dict = {}
+        self.labels_ = labels
+        if self.noise == "nearest" and self.n_clusters_:
+            noise = np.flatnonzero(labels < 0)
+            labels[noise] = self.predict(X[noise])
+
+    def _diagnose(self) -> None:
+        share = np.bincount(self.labels_[self.labels_ >= 0]).max(initial=0)
+        share = share / len(self.labels_)
+        if not self.n_clusters_:
+            problem = "Every row is noise: no row has min_samples neighbours within eps"
+            advice = "Raise eps or lower min_samples"
+        elif self.n_clusters_ == 1 and share > _GIANT:
+            problem = f"One cluster holds {share:.0%} of the rows"
+            advice = "Lower eps or raise min_samples"
+        else:
+            return
+        warnings.warn(
+            f"{problem} (eps={self.eps_:.4g}, min_samples={self.min_samples_}). "
+            f'{advice}, or let eps="auto" choose.',
+            ClusteringWarning,
+            stacklevel=4,
+        )
+
+    def _space(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return rows whose Euclidean distances count, and which rows take part."""
+        if self.metric == "euclidean":
+            return X, np.ones(len(X), dtype=bool)
+        largest = np.abs(X).max(axis=1, initial=0)
+        valid = largest > 0
+        largest[~valid] = 1
+        rows = X / largest[:, None]  # the squares of a row may not fit its type
+        norms = np.sqrt(np.square(rows, dtype=np.float64).sum(axis=1))
+        norms[~valid] = 1
+        rows /= norms[:, None].astype(X.dtype)
+        return rows, valid
+
+    def _radius(self, eps: float) -> float:
+        return float(np.sqrt(2 * eps)) if self.metric == "cosine" else eps
+
+    def _metric_eps(self, radius: Any) -> Any:
+        return radius**2 / 2 if self.metric == "cosine" else radius
+
+    def _core_index(self) -> tuple[CellIndex, np.ndarray]:
+        """Return the index of the core points and their labels, built at first use."""
+        if "index" not in self._cache:
+            rows, _ = self._space(self.components_)
+            first, _ = distinct_rows(rows)
+            radius = self._radius(self.eps_)
+            index = CellIndex(rows[first], radius=radius, n_jobs=self.n_jobs)
+            self._cache["index"] = (index, self._core_labels[first])
+        return self._cache["index"]
+
+    def __getstate__(self) -> dict:
+        state = super().__getstate__()
+        return {**state, "_cache": {}} if "_cache" in state else state
+
+    def _block_entries(self, X: np.ndarray) -> int:
+        """Return the entries of a block that keep to the memory limit."""
+        limit = _bytes(self.memory_limit)
+        threads = effective_n_jobs(self.n_jobs)
+        copies = 2 * X.shape[0] * (X.shape[1] + 2) * X.itemsize
+        tables = 40 * X.shape[0]
+        left = (limit - copies - tables) / (24 * threads)
+        if left < 2**14:
+            needed = copies + tables + 24 * threads * 2**16
+            raise MemoryError(
+                f"Clustering {X.shape[0]:,} rows of {X.shape[1]} features needs about "
+                f"{needed / 2**20:,.0f} MiB beyond the input, but "
+                f"memory_limit={self.memory_limit!r}. Raise memory_limit, or fit on a "
+                "sample and predict the rest."
+            )
+        return int(min(left, 2**22))
+
+
+_PATH_COLUMNS = ("eps", "n_clusters", "coverage", "validity")
+
+
+@dataclass(frozen=True)
+class _Points:
+    """Distinct rows, their weights, and the size of a block of distances."""
+
+    rows: np.ndarray
+    weights: np.ndarray
+    block_entries: int
+
+
+def _label_borders(
+    index: CellIndex,
+    core: np.ndarray,
+    labels: np.ndarray,
+    radius: float,
+    hits: tuple[np.ndarray, np.ndarray] | None,
+) -> None:
+    """Give every point near a core point the label of the nearest one, in place."""
+    if hits is None:
+        rows = np.flatnonzero(~core)
+        points, _ = nearest(index, index.X[rows], radius)
+        rows, points = rows[points >= 0], points[points >= 0]
+    else:
+        rows, points = (part[core[hits[1]]] for part in hits)
+        order = np.lexsort((points, index.exact(index.X, rows, points), rows))
+        rows, points = rows[order], points[order]
+        first = np.diff(rows, prepend=-1) > 0
+        rows, points = rows[first], points[first]
+    labels[rows] = labels[points]
+
+
+def _renumbered(labels: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Number clusters from 0 by decreasing weight, ties by first row."""
+    kept = np.flatnonzero(labels >= 0)
+    renumbered = np.full(len(labels), -1, dtype=np.intp)
+    _, first, inverse = np.unique(labels[kept], return_index=True, return_inverse=True)
+    sizes = np.bincount(inverse, weights[kept])
+    rank = np.empty(len(sizes), dtype=np.intp)
+    rank[np.lexsort((first, -sizes))] = np.arange(len(sizes))
+    renumbered[kept] = rank[inverse]
+    return renumbered
+
+
+def _bytes(limit: int | str) -> int:
+    if not isinstance(limit, str):
+        return int(limit)
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]i?)?b?\s*", limit.lower())
+    if match is None:
+        raise ValueError(
+            'memory_limit must be a number of bytes or a text such as "512MiB" or '
+            f'"2GB". Received: {limit!r}.'
+        )
+    return int(float(match[1]) * _UNITS[match[2] or ""])

@@ -1,0 +1,446 @@
+"""Exact radius, nearest and k-nearest queries in bounded memory.
+
+Every query walks the cells in rings: its own cell first, then the cells that the bound
+of `CellIndex` lets it reach within part of the radius, then the rest. A query that has
+met enough neighbours, or whose radius has shrunk, meets no further cell.
+"""
+
+from collections.abc import Iterator
+
+from threading import Lock
+
+import numpy as np
+
+from deepclust.cells import CellIndex, true_entries
+
+__all__ = ["connect", "count_within", "k_nearest", "nearest"]
+
+_RINGS = (0.4, 0.7, 1.0)
+_FAR = 16.0
+
+
+def count_within(
+    index: CellIndex, radius: float, weights: np.ndarray, enough: float
+) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray] | None]:
+    """Weigh the neighbours of every point, up to `enough`.
+
+    Parameters
+    ----------
+    index : CellIndex
+
+    radius : float
+        Neighbours lie at this distance or nearer; a point is its own neighbour.
+
+    weights : ndarray of shape (n_points,), float64
+        Weight of each row of `index.X`.
+
+    enough : float
+        With weights that are nowhere negative, counting a point stops here.
+
+    Returns
+    -------
+    counts : ndarray of shape (n_points,), float64
+        The full weight where it is below `enough`, else some weight ≥ `enough`.
+
+    hits : tuple of two ndarrays of shape (n_hits,), intp, or None
+        Row and neighbour: all neighbour pairs of the rows whose weight is below
+        `enough`. None if some weight is below 1, for then the pairs could be too many.
+    """
+    position_weights = weights[index.order]
+    counts = np.zeros(len(index.X))
+    found: list = []
+
+    def work(cells: range) -> None:
+        found.append(
+            _count_cells(index, cells, radius, position_weights, enough, counts)
+        )
+
+    index.run(work, index.chunks())
+    rows, points = (np.concatenate(part) for part in zip(*found, strict=True))
+    by_row = np.empty_like(counts)
+    by_row[index.order] = counts
+    hits = (index.order[rows], index.order[points]) if weights.min() >= 1 else None
+    return by_row, hits
+
+
+def _count_cells(
+    index: CellIndex,
+    cells: range,
+    radius: float,
+    weights: np.ndarray,
+    enough: float,
+    counts: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Fill `counts` for the points of `cells`; return the hits of those below."""
+    may_stop = bool(weights.min() >= 0)
+    keep_hits = bool(weights.min() >= 1)
+    rows: list = [np.empty(0, dtype=np.intp)]
+    columns: list = [np.empty(0, dtype=np.intp)]
+
+    def meet(positions: np.ndarray, left: np.ndarray, cell: int) -> None:
+        within = index.within(left, index.order[positions], cell, radius)
+        members = index.members(cell)
+        counts[positions] += _row_weights(within, weights[members])
+        if not keep_hits:
+            return
+        poor = np.flatnonzero(counts[positions] < enough)
+        row, column = true_entries(within[poor] if len(poor) < len(within) else within)
+        rows.append(positions[poor[row]])
+        columns.append(column + members.start)
+
+    for cell in cells:
+        own = np.arange(index.starts[cell], index.starts[cell + 1])
+        meet(own, index.left_of(own), cell)
+    first, last = index.starts[cells.start], index.starts[cells.stop]
+    left_over = np.arange(first, last)
+    if may_stop:
+        left_over = left_over[counts[first:last] < enough]
+    left = index.left_of(left_over)
+    for cell, some in _rings(index, left_over, radius):
+        if may_stop:
+            some = some[counts[left_over[some]] < enough]
+        if len(some):
+            meet(left_over[some], left[some], cell)
+    row, column = np.concatenate(rows), np.concatenate(columns)
+    below = counts[row] < enough
+    return row[below], column[below]
+
+
+def _row_weights(within: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    if (weights == 1).all():
+        return within.view(np.uint8).sum(axis=1, dtype=np.int32)
+    return within @ weights
+
+
+def _rings(
+    index: CellIndex, positions: np.ndarray, radius: float
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield each foreign cell with the queries that reach it, nearest ring first."""
+    if not len(positions):
+        return
+    cells = index.cell[positions]
+    to_centres = index.centres @ index.right[positions].T
+    met = np.zeros(to_centres.shape, dtype=bool)
+    met[cells, np.arange(len(cells))] = True
+    for part in _RINGS:
+        ring = index.reachable(to_centres, cells, part * radius)
+        ring &= ~met
+        met |= ring
+        for cell in np.flatnonzero(ring.any(axis=1)):
+            yield int(cell), np.flatnonzero(ring[cell])
+
+
+def connect(index: CellIndex, radius: float) -> np.ndarray:
+    """Label the connected components of the points within `radius` of one another.
+
+    Parameters
+    ----------
+    index : CellIndex
+
+    radius : float
+
+    Returns
+    -------
+    components : ndarray of shape (n_points in the index,), intp
+        Component of each sorted position (see `CellIndex.order`), numbered from 0 in
+        no particular order.
+
+    Notes
+    -----
+    Components are found inside every cell first. Products between two cells are
+    computed only while their points still lie in different components.
+    """
+    component = np.empty(len(index.order), dtype=np.intp)
+    own_counts = np.empty(index.n_cells, dtype=np.intp)
+
+    def inside(cell: int) -> None:
+        own = np.arange(index.starts[cell], index.starts[cell + 1])
+        within = index.within(index.left_of(own), index.order[own], cell, radius)
+        component[own] = _mask_components(within)
+        own_counts[cell] = component[own].max() + 1
+
+    index.run(inside, range(index.n_cells))
+    starts = np.concatenate(([0], np.cumsum(own_counts)))
+    component += starts[index.cell]
+    forest = _Forest(starts[-1])
+
+    def between(cells: range) -> None:
+        own = np.arange(index.starts[cells.start], index.starts[cells.stop])
+        for cell, some in _rings(index, own, radius):
+            _join(index, own[some], cell, radius, component, forest)
+
+    index.run(between, index.chunks())
+    return forest.roots(component)
+
+
+def _join(
+    index: CellIndex,
+    positions: np.ndarray,
+    cell: int,
+    radius: float,
+    component: np.ndarray,
+    forest: "_Forest",
+) -> None:
+    """Unite the components of `positions` with those of `cell` where they touch."""
+    members = index.members(cell)
+    there = forest.roots(component[members])
+    one = there.min() == there.max()
+    if one:
+        positions = positions[forest.roots(component[positions]) != there[0]]
+        if not len(positions):
+            return
+    within = index.within(
+        index.left_of(positions), index.order[positions], cell, radius
+    )
+    if one:
+        row = np.flatnonzero(within.any(axis=1))
+        column = np.zeros_like(row)
+    else:
+        row, column = true_entries(within)
+    forest.unite(component[positions[row]], there[column])
+
+
+def _mask_components(within: np.ndarray) -> np.ndarray:
+    """Return the component of each row of a symmetric bool matrix, by flooding it."""
+    component = np.full(len(within), -1, dtype=np.intp)
+    number = 0
+    for start in range(len(within)):
+        if component[start] >= 0:
+            continue
+        front = np.array([start])
+        component[start] = number
+        while len(front):
+            reached = within[front].any(axis=0) & (component < 0)
+            front = np.flatnonzero(reached)
+            component[front] = number
+        number += 1
+    return component
+
+
+class _Forest:
+    """Disjoint sets that several threads may read while one of them unites."""
+
+    def __init__(self, size: int) -> None:
+        self._parent = np.arange(size)
+        self._lock = Lock()
+
+    def roots(self, nodes: np.ndarray) -> np.ndarray:
+        above = self._parent[nodes]
+        while True:
+            higher = self._parent[above]
+            if np.array_equal(higher, above):
+                return above
+            above = higher
+
+    def unite(self, left: np.ndarray, right: np.ndarray) -> None:
+        pairs = np.column_stack((self.roots(left), self.roots(right)))
+        pairs = np.unique(pairs[pairs[:, 0] != pairs[:, 1]], axis=0)
+        with self._lock:
+            for pair in pairs:
+                first, second = sorted(self.roots(pair).tolist())
+                self._parent[second] = first
+
+
+def nearest(
+    index: CellIndex, Q: np.ndarray, radius: float = np.inf
+) -> tuple[np.ndarray, np.ndarray]:
+    """Find the nearest indexed point of every query, within `radius`.
+
+    Parameters
+    ----------
+    index : CellIndex
+
+    Q : ndarray of shape (n_queries, n_features), float32 or float64
+        May have no rows.
+
+    radius : float, default=inf
+        Points farther away do not count; one at exactly this distance does.
+
+    Returns
+    -------
+    points : ndarray of shape (n_queries,), intp
+        Row of `index.X`, the lowest one among equally near; -1 if none is within.
+
+    squared : ndarray of shape (n_queries,), float64
+        Squared distance; inf where `points` is -1.
+
+    Notes
+    -----
+    A query's answer is the same alone as in any batch.
+    """
+    points = np.full(len(Q), len(index.X), dtype=np.intp)
+    squared = np.full(len(Q), float(radius) ** 2)
+
+    def work(part: slice) -> None:
+        _Search(index, Q[part], points[part], squared[part]).run()
+
+    index.run(work, list(index.slices(len(Q), max(index.n_cells, Q.shape[1]))))
+    missing = points == len(index.X)
+    points[missing], squared[missing] = -1, np.inf
+    return points, squared
+
+
+class _Search:
+    """Nearest points of one chunk of queries; shrinks `squared` in place."""
+
+    def __init__(
+        self, index: CellIndex, Q: np.ndarray, points: np.ndarray, squared: np.ndarray
+    ) -> None:
+        self.index, self.Q = index, Q
+        self.points, self.squared = points, squared
+
+    def run(self) -> None:
+        index = self.index
+        with np.errstate(over="ignore"):
+            norm = np.sqrt(np.square((self.Q - index.shift) / index.scale).sum(axis=1))
+        reachable = norm * (1 - 1e-6) <= 1 + 1e-6 + np.sqrt(self.squared) / index.scale
+        for query in np.flatnonzero(reachable & (norm > _FAR)):
+            self._look_everywhere(query)
+        self.rows = np.flatnonzero(reachable & (norm <= _FAR))
+        if not len(self.rows):
+            return
+        left = index.left_form(self.Q[self.rows])
+        cells = index.nearest_centre(left, index.centres)
+        order = np.argsort(cells, kind="stable")
+        self.rows, self.left, cells = self.rows[order], left[order], cells[order]
+        self.slack = index.tolerance * np.maximum(1, norm[self.rows] ** 2)
+        to_centres = index.centres @ self._right_form().T
+        met = np.zeros(to_centres.shape, dtype=bool)
+        met[cells, np.arange(len(cells))] = True
+        for cell, part in index.runs(cells):
+            self._meet(np.arange(part.start, part.stop), cell)
+        for fraction in (0.5, 1.0):
+            reach = fraction * np.sqrt(self.squared[self.rows])
+            ring = index.reachable(to_centres, cells, reach, self.slack) & ~met
+            met |= ring
+            for cell in np.flatnonzero(ring.any(axis=1)):
+                self._meet(np.flatnonzero(ring[cell]), int(cell))
+
+    def _right_form(self) -> np.ndarray:
+        right = self.left.copy()
+        right[:, -2:] = self.left[:, :-3:-1]
+        return right
+
+    def _meet(self, some: np.ndarray, cell: int) -> None:
+        index = self.index
+        product = index.products(self.left[some], cell)
+        highest = product.max(axis=1)
+        floor = self.squared[self.rows[some]] / (-2 * index.scale**2) - self.slack[some]
+        floor = np.maximum(floor, highest - 2 * self.slack[some])
+        hopeful = np.flatnonzero(highest >= floor)
+        if not len(hopeful):
+            return
+        row, column = true_entries(product[hopeful] >= floor[hopeful, None])
+        rows = self.rows[some[hopeful[row]]]
+        self._keep_best(rows, index.order[index.members(cell)][column])
+
+    def _keep_best(self, rows: np.ndarray, points: np.ndarray) -> None:
+        found = self.index.exact(self.Q, rows, points)
+        order = np.lexsort((points, found, rows))
+        rows, points, found = rows[order], points[order], found[order]
+        first = np.append(True, rows[1:] != rows[:-1])
+        rows, points, found = rows[first], points[first], found[first]
+        best = self.squared[rows]
+        better = (found < best) | ((found == best) & (points < self.points[rows]))
+        self.squared[rows[better]] = found[better]
+        self.points[rows[better]] = points[better]
+
+    def _look_everywhere(self, query: int) -> None:
+        """Compare a query far outside the points, where products are too coarse."""
+        for part in self.index.slices(len(self.index.order), 4 * self.Q.shape[1]):
+            points = self.index.order[part]
+            self._keep_best(np.full(len(points), query), points)
+
+
+def k_nearest(index: CellIndex, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Find the k nearest points of every point, itself included.
+
+    Parameters
+    ----------
+    index : CellIndex
+        Of all rows of its `X`.
+
+    k : int
+        At most the number of points.
+
+    Returns
+    -------
+    points : ndarray of shape (n_points, k), intp
+        Nearest first; the lower row first among equally near ones.
+
+    squared : ndarray of shape (n_points, k), float64
+        Squared distances.
+    """
+    points = np.empty((len(index.X), k), dtype=np.intp)
+    squared = np.empty((len(index.X), k))
+
+    def work(cells: range) -> None:
+        rows, near = _candidates(index, cells, min(k + 8, len(index.X)))
+        _settle(index, rows, near, points, squared)
+
+    index.run(work, index.chunks())
+    return points, squared
+
+
+def _candidates(
+    index: CellIndex, cells: range, width: int
+) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
+    """Return the rows of `cells` and, for each, `width` candidates with products."""
+    own = np.arange(index.starts[cells.start], index.starts[cells.stop])
+    left, own_cells = index.left_of(own), index.cell[own]
+    best = np.full((len(own), width), -np.inf, dtype=index.dtype)
+    who = np.zeros((len(own), width), dtype=np.intp)
+
+    def meet(some: np.ndarray, cell: int) -> None:
+        product = index.products(left[some], cell)
+        rising = np.flatnonzero(product.max(axis=1) > best[some, 0])
+        some, product = some[rising], product[rising]
+        members = index.members(cell)
+        both = np.concatenate((best[some], product), axis=1)
+        chosen = np.argpartition(both, -width, axis=1)[:, -width:]
+        best[some] = np.take_along_axis(both, chosen, axis=1)
+        ids = np.arange(members.start, members.stop)
+        ids = np.concatenate((who[some], np.broadcast_to(ids, product.shape)), axis=1)
+        who[some] = np.take_along_axis(ids, chosen, axis=1)
+        # argpartition puts the least of the kept ones first.
+
+    for cell, part in index.runs(own_cells):
+        meet(np.arange(part.start, part.stop), cell)
+    to_centres = index.centres @ index.right[own].T
+    met = np.zeros(to_centres.shape, dtype=bool)
+    met[own_cells, np.arange(len(own))] = True
+    for fraction in (0.6, 1.0):
+        reach = np.sqrt(-2 * np.minimum(best[:, 0], 0)) * index.scale * fraction
+        ring = (
+            index.reachable(to_centres, own_cells, np.minimum(reach, 4 * index.scale))
+            & ~met
+        )
+        met |= ring
+        for cell in np.flatnonzero(ring.any(axis=1)):
+            meet(np.flatnonzero(ring[cell]), int(cell))
+    return index.order[own], (best, index.order[who])
+
+
+def _settle(
+    index: CellIndex,
+    rows: np.ndarray,
+    near: tuple[np.ndarray, np.ndarray],
+    points: np.ndarray,
+    squared: np.ndarray,
+) -> None:
+    """Sort the candidates by exact distance; search again where they may not do."""
+    best, who = near
+    k, width = points.shape[1], who.shape[1]
+    exact = index.exact(index.X, np.repeat(rows, width), who.ravel())
+    exact = exact.reshape(who.shape)
+    order = np.lexsort((who, exact), axis=1)[:, :k]
+    points[rows] = np.take_along_axis(who, order, axis=1)
+    squared[rows] = np.take_along_axis(exact, order, axis=1)
+    if width == len(index.X):
+        return
+    left_out = -2 * (best[:, 0].astype(np.float64) + index.tolerance) * index.scale**2
+    for row in rows[left_out <= squared[rows, k - 1]]:
+        everyone = np.arange(len(index.X))
+        exact = index.exact(index.X, np.full(len(everyone), row), everyone)
+        order = np.lexsort((everyone, exact))[:k]
+        points[row], squared[row] = order, exact[order]

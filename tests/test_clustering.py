@@ -1,0 +1,151 @@
+"""DBSCAN: scikit-learn's labels, one rule for fit and predict, clear trouble."""
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.cluster import DBSCAN as ReferenceDBSCAN
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from deepclust import DBSCAN
+from deepclust.exceptions import ClusteringWarning
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::deepclust.exceptions.ClusteringWarning"
+)
+
+
+@parametrize_with_checks(
+    [DBSCAN(), DBSCAN(eps=0.5, min_samples=5), DBSCAN(metric="cosine", noise="nearest")]
+)
+def test_estimator_contract(estimator, check):
+    check(estimator)
+
+
+def blobs(n_rows, n_features, seed, dtype=np.float64):
+    rng = np.random.default_rng(seed)
+    centres = rng.normal(0, 3, (6, n_features))
+    X = centres[rng.integers(0, 6, n_rows)] + rng.normal(0, 0.6, (n_rows, n_features))
+    noise = rng.random(n_rows) < 0.2
+    X[noise] = rng.uniform(-8, 8, (noise.sum(), n_features))
+    return X.astype(dtype)
+
+
+def a_middling_eps(X, min_samples, share=0.8):
+    sample = X[:300].astype(np.float64)
+    squared = ((sample[:, None] - X[None].astype(np.float64)) ** 2).sum(axis=2)
+    core = np.sort(np.sqrt(squared), axis=1)[:, min(min_samples, len(X)) - 1]
+    return float(np.quantile(core, share)) + 1e-7
+
+
+def reference(eps, min_samples):
+    # The trees compute each distance by itself; the brute search rounds products.
+    return ReferenceDBSCAN(eps=eps, min_samples=min_samples, algorithm="ball_tree")
+
+
+def assert_same_clusters(model, expected):
+    """Equal core points, equal partition of them, equal noise."""
+    core = expected.core_sample_indices_
+    np.testing.assert_array_equal(model.core_sample_indices_, core)
+    np.testing.assert_array_equal(model.labels_ == -1, expected.labels_ == -1)
+    pairs = set(zip(model.labels_[core], expected.labels_[core], strict=True))
+    assert len(pairs) == len(set(expected.labels_[core])) == model.n_clusters_
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n_features", [1, 2, 3, 16, 64, 256])
+@pytest.mark.parametrize("n_rows", [1, 40, 900])
+def test_labels_equal_scikit_learn(n_rows, n_features, dtype):
+    X = blobs(n_rows, n_features, seed=n_rows + n_features, dtype=dtype)
+    for min_samples in (1, 2, 10):
+        for share in (0.3, 0.8):
+            eps = a_middling_eps(X, min_samples, share)
+            model = DBSCAN(eps, min_samples=min_samples).fit(X)
+            assert_same_clusters(model, reference(eps, min_samples).fit(X))
+            np.testing.assert_array_equal(model.predict(X), model.labels_)
+
+
+@pytest.mark.parametrize("n_features", [1, 2, 3])
+@pytest.mark.parametrize("step", [1.0, 0.25])
+def test_ties_at_exactly_eps(n_features, step):
+    X = np.random.default_rng(3).integers(0, 11, (1500, n_features)) * step + 64.0
+    for min_samples in (2, 9, 30):
+        model = DBSCAN(step, min_samples=min_samples).fit(X)
+        assert_same_clusters(model, reference(step, min_samples).fit(X))
+        np.testing.assert_array_equal(model.predict(X), model.labels_)
+
+
+def test_cosine_equals_scikit_learn():
+    X = blobs(1200, 12, seed=5)
+    for eps in (0.02, 0.05, 0.2):
+        model = DBSCAN(eps, min_samples=6, metric="cosine").fit(X)
+        expected = ReferenceDBSCAN(eps=eps, min_samples=6, metric="cosine").fit(X)
+        assert_same_clusters(model, expected)
+        np.testing.assert_array_equal(model.predict(X), model.labels_)
+
+
+def test_rows_without_direction_are_noise():
+    X = blobs(300, 4, seed=6)
+    X[::10] = 0
+    for noise in ("keep", "nearest"):
+        model = DBSCAN("auto", metric="cosine", noise=noise).fit(X)
+        assert (model.labels_[::10] == -1).all()
+        assert (model.predict(np.zeros((3, 4))) == -1).all()
+    assert (np.delete(model.labels_, np.s_[::10]) >= 0).all()
+
+
+@pytest.mark.parametrize("eps", ["auto", 2.0])
+def test_nearest_leaves_no_noise_and_may_be_set_later(eps):
+    X = blobs(600, 8, seed=7)
+    kept = DBSCAN(eps, min_samples=8).fit(X)
+    assigned = clone(kept).set_params(noise="nearest").fit(X)
+    assert (kept.labels_ == -1).any()
+    assert (assigned.labels_ >= 0).all()
+    clustered = kept.labels_ >= 0
+    np.testing.assert_array_equal(kept.labels_[clustered], assigned.labels_[clustered])
+    np.testing.assert_array_equal(assigned.predict(X), assigned.labels_)
+    np.testing.assert_array_equal(
+        kept.set_params(noise="nearest").predict(X), assigned.labels_
+    )
+
+
+def test_one_by_one_equals_batch():
+    X = blobs(500, 16, seed=8, dtype=np.float32)
+    new = blobs(200, 16, seed=9, dtype=np.float32)
+    for noise in ("keep", "nearest"):
+        model = DBSCAN(2.5, min_samples=5, noise=noise).fit(X)
+        batch = model.predict(new)
+        single = [model.predict(row[None])[0] for row in new]
+        np.testing.assert_array_equal(batch, single)
+
+
+def test_threads_and_block_size_change_nothing():
+    X = blobs(3000, 8, seed=10, dtype=np.float32)
+    one = DBSCAN().fit(X)
+    two = DBSCAN(n_jobs=2, memory_limit="3MiB").fit(X)
+    assert one.eps_ == two.eps_
+    np.testing.assert_array_equal(one.labels_, two.labels_)
+
+
+def test_zero_rows_at_predict():
+    model = DBSCAN(1.0, min_samples=2).fit([[0.0], [0.5], [9.0]])
+    assert model.predict(np.empty((0, 1))).shape == (0,)
+
+
+def test_one_row_is_noise():
+    with pytest.warns(ClusteringWarning, match="noise"):
+        model = DBSCAN().fit([[1.0, 2.0]])
+    assert model.labels_.tolist() == [-1]
+    assert model.score([[1.0, 2.0]]) == 0.0
+
+
+def test_predict_before_fit():
+    with pytest.raises(NotFittedError):
+        DBSCAN().predict([[1.0]])
+
+
+def test_memory_limit_names_the_estimate():
+    with pytest.raises(MemoryError, match="needs about .* MiB"):
+        DBSCAN(1.0, memory_limit="10kB").fit(np.zeros((1000, 50)))
+    with pytest.raises(ValueError, match="memory_limit must be"):
+        DBSCAN(1.0, memory_limit="plenty").fit([[0.0], [1.0]])
