@@ -1,0 +1,58 @@
+"""First clusters: texts in, a table, a map and an agreement out.
+
+    python examples/first_clusters.py
+
+The texts are the docstrings of the Python packages that are installed anyway; their
+sub-package is used only at the end, to see how well the clusters fit.
+"""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+from sklearn.metrics import adjusted_mutual_info_score
+
+from deepclust import make_text_clusterer
+from deepclust.datasets import load_docstrings
+from deepclust.describing import cluster_table
+from deepclust.plotting import plot_map
+
+
+def main(
+    n_texts: int = 3_000, picture: str | None = "first_clusters.png", **parameters
+):
+    """Cluster `n_texts` docstrings; `parameters` are set on the pipeline."""
+    corpus = load_docstrings()
+    rows = np.linspace(0, len(corpus.data) - 1, n_texts).astype(int)
+    texts = [corpus.data[row] for row in rows]
+    packages = corpus.target[rows]
+
+    # One call: clean, vectorize, train the network, cluster. No labels, no number of
+    # clusters. -1 marks texts that resemble no group.
+    pipe = make_text_clusterer(random_state=0).set_params(**parameters)
+    labels = pipe.fit_predict(texts)
+
+    # What are the clusters about?
+    cleaned = pipe["clean"].transform(texts)
+    embeddings = pipe[:-1].transform(texts)
+    table = cluster_table(texts, labels, cleaned=cleaned, embeddings=embeddings)
+    print(table.head(20).to_string(index=False, max_colwidth=60))
+
+    # New texts go to the clusters found; single or in a batch, the answer is the same.
+    new = ["Compute the eigenvalues of a symmetric matrix.", "Send an email message."]
+    print("new texts:", pipe.predict(new))
+
+    # Every text in some cluster, instead of noise.
+    everywhere = pipe.set_params(cluster__noise="nearest").predict(texts)
+    agreement = adjusted_mutual_info_score(packages, everywhere)
+    print(f"agreement with the sub-packages (AMI): {agreement:.3f}")
+
+    if picture is not None:
+        ax = plot_map(embeddings, labels, projection="tsne", max_points=2_000)
+        ax.figure.savefig(picture)
+    return table
+
+
+if __name__ == "__main__":
+    main()

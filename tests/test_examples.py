@@ -1,0 +1,147 @@
+"""The examples, the README and the guide run, on small data with a tiny network."""
+
+import doctest
+import importlib.util
+import re
+import sys
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+from nbclient import NotebookClient
+from sklearn.utils import Bunch
+
+ROOT = Path(__file__).parent.parent
+EXAMPLES = ROOT / "examples"
+TINY = {
+    "encode__rnn_units": 8,
+    "encode__lstm_units": 8,
+    "encode__embedding_dim": 16,
+    "encode__epochs": 1,
+    "vectorize__vector_dim": 32,
+}
+PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
+
+
+def load_example(name):
+    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def code_blocks(path):
+    return re.findall(r"^```python\n(.*?)^```", path.read_text("utf-8"), re.M | re.S)
+
+
+@pytest.fixture
+def few_docstrings(monkeypatch):
+    """Let `load_docstrings` read one package."""
+    from deepclust import datasets
+
+    corpus = datasets.load_docstrings(packages=("numpy",))
+    monkeypatch.setattr(datasets, "load_docstrings", lambda: Bunch(**corpus))
+    return corpus
+
+
+@pytest.mark.usefixtures("few_docstrings")
+def test_first_clusters(tmp_path, capsys):
+    picture = tmp_path / "map.png"
+
+    table = load_example("first_clusters").main(
+        n_texts=300, picture=str(picture), **TINY
+    )
+
+    assert table["size"].sum() == 300
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    printed = capsys.readouterr().out
+    assert "agreement with the sub-packages (AMI): " in printed
+    assert re.search(r"new texts: \[ *-?\d+ +-?\d+\]", printed)
+
+
+@pytest.mark.usefixtures("few_docstrings")
+def test_pipeline_and_grid_search(capsys):
+    grid = {
+        "clean__remove_stop_words": [True, False],
+        "vectorize__min_df": [2],
+        "encode__embedding_dim": [8],
+        "cluster__min_samples": [5],
+    }
+
+    found = load_example("pipeline_and_grid_search").main(
+        n_texts=200, grid=grid, **TINY
+    )
+
+    for search in found:
+        assert set(search.best_params_) == set(grid)
+        assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+        assert len(search.predict(["Return the mean of the array."])) == 1
+    assert "without labels:" in capsys.readouterr().out
+
+
+def test_grids_of_the_example_touch_every_step():
+    grid = load_example("pipeline_and_grid_search").GRID
+
+    steps = {parameter.partition("__")[0] for parameter in grid}
+    assert steps == {"clean", "vectorize", "encode", "cluster"}
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_notebook_first_clusters(tmp_path):
+    notebook = nbformat.read(EXAMPLES / "first_clusters.ipynb", as_version=4)
+    parameters = next(c for c in notebook.cells if c.cell_type == "code")
+    assert parameters.source.startswith("N_TEXTS = ")
+    parameters.source = f"N_TEXTS = 300\nPARAMETERS = {TINY!r}"
+
+    NotebookClient(
+        notebook, timeout=240, resources={"metadata": {"path": str(tmp_path)}}
+    ).execute()
+
+    outputs = [out for cell in notebook.cells for out in cell.get("outputs", [])]
+    kinds = [kind for out in outputs for kind in out.get("data", {})]
+    assert kinds.count("image/png") == 3
+    assert "text/html" in kinds
+
+
+def test_the_notebook_is_kept_with_its_results():
+    notebook = nbformat.read(EXAMPLES / "first_clusters.ipynb", as_version=4)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
+    assert sum(len(cell.outputs) for cell in code) >= len(code) - 2
+
+
+def with_tiny_network(source):
+    """Insert the parameters of a tiny network after `make_text_clusterer(...)`."""
+    return re.sub(
+        r"make_text_clusterer\(([^)]*)\)$",
+        rf"make_text_clusterer(\1).set_params(**{TINY!r})",
+        source,
+        flags=re.M,
+    )
+
+
+@pytest.mark.usefixtures("few_docstrings")
+@pytest.mark.parametrize("path", PAGES, ids=[path.stem for path in PAGES])
+def test_code_of_the_pages_runs(path):
+    blocks = code_blocks(path)
+    shown = "\n".join(block for block in blocks if ">>>" in block)
+    namespace: dict = {}
+    for block in blocks:
+        if ">>>" not in block:
+            exec(compile(with_tiny_network(block), str(path), "exec"), namespace)
+
+    test = doctest.DocTestParser().get_doctest(shown, {}, path.stem, str(path), 0)
+    flags = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+    results = doctest.DocTestRunner(optionflags=flags, verbose=False).run(
+        test, out=sys.stderr.write
+    )
+    assert results.failed == 0
+
+
+def test_the_guide_has_code_to_run():
+    guide = [path for path in PAGES if path.parent.name == "guide"]
+
+    assert len(guide) == 5
+    assert all(code_blocks(path) for path in guide)
