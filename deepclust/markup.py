@@ -34,12 +34,11 @@ _BLOCKS = (
 _SILENT = ("script", "style", "template")
 _SWALLOWING = ("script", "style", "template", "title", "textarea", "iframe", "noscript")
 
-_ENTITY = re.compile(
-    r"&(?:#\d{1,7}|#x[0-9a-f]{1,6}|[a-z]\w{1,31});"
-    r"|(?<![&\w])(?:#\d{2,5}|quot|amp|lt|gt|nbsp|apos);",
-    re.IGNORECASE,
+_ENTITY = re.compile(r"&(?:#\d{1,7}|#x[0-9a-f]{1,6}|[a-z]\w{1,31});", re.IGNORECASE)
+_BROKEN_ENTITY = re.compile(
+    r"(?<![&\w])(?:#\d{2,5}|quot|amp|lt|gt|nbsp|apos);", re.IGNORECASE
 )
-_LOST_APOSTROPHE = re.compile(r"(?<=\w) ?&?#0?39;(?=\w)")
+_LOST_APOSTROPHE = re.compile(r"(?<=\w) ?#0?39;(?=\w)")
 # Markup is told from the mention of a tag by a closing tag, an attribute, a tag that
 # stands alone (<br>, <p>), one that starts the text or is glued to the next word.
 _MARKUP = re.compile(
@@ -101,11 +100,9 @@ def decode_entities(text: str) -> str:
     >>> decode_entities("Q&amp;A &#8364; 5 quot;sic quot; #36;10")
     'Q&A € 5 "sic " $10'
     """
-    return _ENTITY.sub(_decode_entity, _LOST_APOSTROPHE.sub("'", text))
-
-
-def _decode_entity(match: re.Match) -> str:
-    return html.unescape("&" + match.group().lstrip("&"))
+    text = _ENTITY.sub(lambda entity: html.unescape(entity.group()), text)
+    text = _LOST_APOSTROPHE.sub("'", text)
+    return _BROKEN_ENTITY.sub(lambda rest: html.unescape("&" + rest.group()), text)
 
 
 def _parse_html(text: str) -> str:

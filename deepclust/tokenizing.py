@@ -9,8 +9,9 @@ text return it unchanged.
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
+from threading import Lock
 from typing import Any
 
 from deepclust._optional import import_extra
@@ -33,21 +34,35 @@ class TokenRules:
     lemmatize: bool
     stem: bool
     language: str
-    tokenizer: Any
+    tokenizer: Any = field(hash=False)
     min_token_length: int
     keep_numbers: bool
 
 
 @lru_cache(maxsize=4)
 def tokens_for(rules: TokenRules) -> "_PieceTokens":
+    """Return the mapping from a piece to its tokens, one a process and set of rules.
+
+    Examples
+    --------
+    >>> from deepclust.tokenizing import TokenRules, tokens_for
+    >>> rules = TokenRules(True, True, True, False, False, "en", None, 1, True)
+    >>> tokens_for(rules)["(Node.JS/C++)"]
+    'node.js c++'
+    """
     return _PieceTokens(rules)
 
 
 _SPECIAL = re.compile(r"[&;<>\x00-\x1f\x7f]|[^\x00-\x7f]")
 _APOSTROPHES = str.maketrans("\u2018\u2019\u02bc", "'''")
 _SPLITTING = {"Cc", "Cs", "Zl", "Zp", "Zs", "Cn"}
+_IGNORABLE = re.compile(  # invisible, though Unicode files them under letters or marks
+    "[\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0\ufe00-\ufe0f\U000e0100-\U000e01ef]"
+)
 _SEPARATOR = re.compile(r"[<>]+")
-_LONG_WORD = re.compile(rf"\w{{1,{_MAX_PIECE}}}")
+_LONG_WORD = re.compile(  # between punctuation, as in Chinese prose
+    rf"[^!-/:-@\[-^`{{-~\u2000-\u206f\u3001-\u303f]{{1,{_MAX_PIECE}}}"
+)
 _HAS_CONTENT = re.compile(r"[^\W_]|[\u2600-\u27bf\U0001f000-\U0001faff]")
 _NUMBER = re.compile(r"[\d.,:/-]+")
 _EDGES = "-_'\"*~^|\\/=+,:;!?()[]{}.#`&%$"
@@ -71,6 +86,7 @@ class _PieceTokens(dict[str, str]):
         self.split: Callable[[str], list[tuple[str, str]]]
         self._build()
         self.reduce = _make_reduction(rules)
+        self.lock = Lock()  # spaCy's tokenizer has a cache of its own
 
     def _build(self) -> None:
         self.split, stop_words = _make_splitter(self.rules)
@@ -81,10 +97,11 @@ class _PieceTokens(dict[str, str]):
         if len(piece) > _MAX_PIECE:
             parts = self._shorten(piece)
             return " ".join(filter(None, map(self.__getitem__, parts)))
-        if len(self) >= _CACHE_SIZE:
-            self.clear()
-            self._build()  # spaCy keeps every string it has seen
-        self[piece] = tokens = " ".join(self._settle(piece))
+        with self.lock:
+            if len(self) >= _CACHE_SIZE:
+                self.clear()
+                self._build()  # spaCy keeps every string it has seen
+            self[piece] = tokens = " ".join(self._settle(piece))
         return tokens
 
     def _shorten(self, piece: str) -> Iterator[str]:
@@ -144,7 +161,7 @@ def _normalise(piece: str, strip_html: bool) -> str:
     if strip_html:
         piece = _SEPARATOR.sub(" ", decode_entities(piece))
     piece = unicodedata.normalize("NFKC", piece.translate(_APOSTROPHES))
-    return "".join(map(_visible, piece))
+    return "".join(map(_visible, _IGNORABLE.sub("", piece)))
 
 
 def _visible(char: str) -> str:
@@ -172,7 +189,7 @@ def _make_splitter(
         custom = getattr(rules.tokenizer, "tokenizer", rules.tokenizer)
 
         def split_custom(piece: str) -> list[tuple[str, str]]:
-            tokens = (str(token) for token in custom(piece))
+            tokens = " ".join(map(str, custom(piece))).split()
             return [(token, token.lower()) for token in tokens]
 
         return split_custom, stop_words

@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from deepclust._text_input import check_texts
 from deepclust.exceptions import EmptyVocabularyError, TextWarning
 from deepclust.sequences import UNKNOWN_ID, TokenSequences, Vocabulary
-from deepclust.wordvectors import corpus_vectors, load_vectors
+from deepclust.wordvectors import check_source, corpus_vectors, load_vectors
 
 __all__ = ["TokenCounts", "Vectorizer"]
 
@@ -24,6 +24,7 @@ _SPECIAL = ("", "[unk]")
 _AUTO_SHARE = 0.995
 _AUTO_MAX_LEN = 256
 _MANY_UNKNOWN = 0.5
+_LOW_COVERAGE = 0.5
 _ENOUGH_TOKENS = 100  # below, the share of unknown tokens says nothing
 
 
@@ -121,7 +122,7 @@ class Vectorizer(  # type: ignore[call-arg]
         ],
         "max_features": [Interval(Integral, 1, None, closed="left"), None],
         "max_len": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
-        "word_vectors": "no_validation",  # by load_vectors, which knows the kinds
+        "word_vectors": "no_validation",  # by check_source, which knows the kinds
         "vector_dim": [Interval(Integral, 1, None, closed="left")],
         "random_state": ["random_state"],
     }
@@ -168,7 +169,7 @@ class Vectorizer(  # type: ignore[call-arg]
         EmptyVocabularyError
             If no token is left.
 
-        FileNotFoundError, ValueError, TypeError
+        FileNotFoundError, ValueError
             If `word_vectors` cannot be read, see `load_vectors`.
         """
         self._fit(check_texts(X, estimator="Vectorizer"))
@@ -249,7 +250,7 @@ class Vectorizer(  # type: ignore[call-arg]
         need a second pass: sum `wordvectors.count_cooccurrence` over the transformed
         parts and give `wordvectors.factorise` of the sum to `set_word_vectors`.
         """
-        self._validate_params()
+        self._check_parameters()
         n_documents = counts.n_documents
         document_frequency = {
             token: n
@@ -276,8 +277,7 @@ class Vectorizer(  # type: ignore[call-arg]
         self.embedding_matrix_: np.ndarray | None = None
         self.vector_coverage_: float | None = None
         if self.word_vectors is not None and not self._learns_vectors():
-            vectors, _ = load_vectors(self.word_vectors, self.vocabulary_.tokens)
-            self.set_word_vectors(vectors)
+            self._look_vectors_up()
         return self
 
     def set_word_vectors(self, vectors: np.ndarray) -> "Vectorizer":
@@ -288,6 +288,7 @@ class Vectorizer(  # type: ignore[call-arg]
                 f"expected one vector for each of the {len(words):,} tokens. "
                 f"Received: shape {vectors.shape}."
             )
+        vectors = np.asarray(vectors, dtype=np.float32)
         self.embedding_matrix_ = vectors
         self.vector_coverage_ = float(vectors[len(_SPECIAL) :].any(axis=1).mean())
         self.vocabulary_ = Vocabulary(
@@ -295,10 +296,29 @@ class Vectorizer(  # type: ignore[call-arg]
         )
         return self
 
+    def _look_vectors_up(self) -> None:
+        tokens = self.vocabulary_.tokens
+        vectors, coverage = load_vectors(self.word_vectors, tokens)
+        self.set_word_vectors(vectors)
+        if coverage < _LOW_COVERAGE:
+            warn(
+                f"word_vectors knows only {coverage:.0%} of {len(tokens) - 2:,} "
+                "tokens; the others get the zero vector. Do its words match the "
+                "cleaning, such as lower case or stems?",
+                TextWarning,
+                stacklevel=5,
+            )
+
+    def _check_parameters(self) -> None:
+        self._validate_params()
+        if self.word_vectors is not None and not self._learns_vectors():
+            check_source(self.word_vectors)
+
     def _learns_vectors(self) -> bool:
         return isinstance(self.word_vectors, str) and self.word_vectors == "corpus"
 
     def _fit(self, texts: list[str]) -> None:
+        self._check_parameters()
         self.finalize(TokenCounts.of(texts))
         if self._learns_vectors():
             seed = self.random_state if self.random_state is not None else 0
@@ -321,7 +341,7 @@ class Vectorizer(  # type: ignore[call-arg]
                 f"no token occurs in min_df={self.min_df} texts or more; keeping all "
                 f"{len(document_frequency):,} tokens of {n_documents:,} texts.",
                 TextWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
             least = 1
         kept = [t for t, n in document_frequency.items() if least <= n <= most]
@@ -332,7 +352,7 @@ class Vectorizer(  # type: ignore[call-arg]
                 f"of {n_documents:,} texts. Raise max_df or lower min_df."
             )
         kept.sort(key=lambda token: (-document_frequency[token], token))
-        return kept[: self.max_features], int(np.ceil(least))
+        return kept[: self.max_features], max(int(np.ceil(least)), 1)
 
     def _choose_max_len(self, lengths: Counter[int]) -> int:
         if self.max_len != "auto":

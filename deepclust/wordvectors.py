@@ -8,10 +8,11 @@ Corpus vectors factorise positive pointwise mutual information, in three steps:
 3. `factorise` keeps the leading singular vectors, times the root of the singular value.
 """
 
+import gzip
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 from scipy import sparse
@@ -20,7 +21,13 @@ from threadpoolctl import threadpool_limits
 
 from deepclust.sequences import UNKNOWN_ID, TokenSequences
 
-__all__ = ["corpus_vectors", "count_cooccurrence", "factorise", "load_vectors"]
+__all__ = [
+    "check_source",
+    "corpus_vectors",
+    "count_cooccurrence",
+    "factorise",
+    "load_vectors",
+]
 
 _IDS_PER_BLOCK = 500_000
 _SMOOTHING = 0.75
@@ -205,7 +212,7 @@ def _positive_information(counts: sparse.csr_array) -> sparse.csr_array:
 
 def _unit_rows(vectors: np.ndarray) -> np.ndarray:
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.divide(vectors, norms, out=np.zeros_like(vectors), where=norms > 1e-12)
+    return np.divide(vectors, norms, out=np.zeros_like(vectors), where=norms > 1e-6)
 
 
 def load_vectors(
@@ -221,8 +228,10 @@ def load_vectors(
         * path of a text file with one token a line and its numbers after it, separated
           by spaces: GloVe, or word2vec text with its line of counts;
         * path of a word2vec binary file, told by the ending `.bin`;
+        * one of these files packed by gzip, told by a further ending `.gz`;
         * mapping from token to vector;
-        * gensim `KeyedVectors`, or any object with `key_to_index` and `vectors`;
+        * gensim `KeyedVectors`, or any object with `key_to_index` and `vectors`, or a
+          model that has one as `wv`;
         * spaCy `Language` or `Vocab` with vectors.
 
     tokens : sequence of str, length n_tokens
@@ -247,10 +256,8 @@ def load_vectors(
 
     ValueError
         If a line or record is malformed (the message gives its number), a vector has
-        another length or is not finite, or no token is known.
-
-    TypeError
-        If `source` is none of the above.
+        another length or is not finite, no token is known, or `source` is none of
+        the above.
 
     Notes
     -----
@@ -291,36 +298,61 @@ def load_vectors(
     return _unit_rows(vectors), len(found) / max(len(row_of), 1)
 
 
+def check_source(source: Any) -> None:
+    """Raise if `source` is nothing that `load_vectors` can read.
+
+    Raises
+    ------
+    FileNotFoundError
+        If it is a path and there is no such file.
+
+    ValueError
+        If it is no path, mapping, gensim or spaCy object.
+    """
+    if isinstance(source, str | os.PathLike):
+        if not Path(source).is_file():
+            raise FileNotFoundError(
+                f"word_vectors={str(source)!r}: there is no such file. Give the path "
+                'of a GloVe or word2vec file, a vectors object, "corpus" or None.'
+            )
+    elif not (isinstance(source, Mapping) or _is_gensim(source) or _is_spacy(source)):
+        raise ValueError(
+            "The 'word_vectors' parameter must be \"corpus\", a path, a mapping from "
+            "token to vector, gensim KeyedVectors, a spaCy vocabulary or None. "
+            f"Received: {type(source).__name__}."
+        )
+
+
+def _is_gensim(source: Any) -> bool:
+    source = getattr(source, "wv", source)
+    return hasattr(source, "key_to_index") and hasattr(source, "vectors")
+
+
+def _is_spacy(source: Any) -> bool:
+    return hasattr(getattr(source, "vocab", source), "has_vector")
+
+
 def _name(source: Any) -> str:
-    return (
-        str(source) if isinstance(source, str | os.PathLike) else type(source).__name__
-    )
+    is_path = isinstance(source, str | os.PathLike)
+    return str(source) if is_path else type(source).__name__
 
 
 def _rows_of(
     source: Any, wanted: Mapping[str, int]
 ) -> Iterator[tuple[str, np.ndarray]]:
     """Yield (token, vector) of the wanted tokens."""
+    check_source(source)
     if isinstance(source, str | os.PathLike):
-        path = Path(source)
-        if not path.is_file():
-            raise FileNotFoundError(
-                f"word_vectors={str(source)!r}: there is no such file. Give the path "
-                'of a GloVe or word2vec file, a vectors object, "corpus" or None.'
-            )
-        yield from (_read_binary if path.suffix == ".bin" else _read_text)(path, wanted)
+        yield from _read_file(Path(source), wanted)
     elif isinstance(source, Mapping):
         yield from _lookup(wanted, source.__contains__, source.__getitem__)
-    elif hasattr(source, "key_to_index") and hasattr(source, "vectors"):
-        index, matrix = source.key_to_index, source.vectors
+    elif _is_gensim(source):
+        keyed = getattr(source, "wv", source)
+        index, matrix = keyed.key_to_index, keyed.vectors
         yield from _lookup(wanted, index.__contains__, lambda t: matrix[index[t]])
-    elif hasattr(vocab := getattr(source, "vocab", source), "get_vector"):
-        yield from _lookup(wanted, vocab.has_vector, vocab.get_vector)
     else:
-        raise TypeError(
-            "word_vectors must be a path, a mapping from token to vector, gensim "
-            f"KeyedVectors or a spaCy vocabulary. Received: {type(source).__name__}."
-        )
+        vocab = getattr(source, "vocab", source)
+        yield from _lookup(wanted, vocab.has_vector, vocab.get_vector)
 
 
 def _lookup(
@@ -331,33 +363,49 @@ def _lookup(
             yield token, np.asarray(get(token), dtype=np.float32).ravel()
 
 
-def _read_text(
+def _read_file(
     path: Path, wanted: Mapping[str, int]
 ) -> Iterator[tuple[str, np.ndarray]]:
+    packed = path.suffix == ".gz"
+    is_binary = Path(path.stem if packed else path.name).suffix == ".bin"
+    with gzip.open(path) if packed else path.open("rb") as stream:
+        read = _read_binary if is_binary else _read_text
+        yield from read(cast(BinaryIO, stream), path, wanted)
+
+
+def _read_text(
+    stream: BinaryIO, path: Path, wanted: Mapping[str, int]
+) -> Iterator[tuple[str, np.ndarray]]:
     dim = None
-    with path.open(encoding="utf-8", errors="replace", newline="\n") as lines:
-        for number, line in enumerate(lines, start=1):
-            fields = line.rstrip().split(" ")
-            if number == 1 and len(fields) == 2:  # word2vec's line of counts
-                dim = _count_of(fields[1], path)
-                continue
-            dim = dim or len(fields) - 1
-            # GloVe has a few tokens with spaces inside: the numbers are the last ones.
-            token = " ".join(fields[:-dim])
-            if dim < 1 or len(fields) <= dim:
-                raise ValueError(
-                    f"{path}, line {number}: expected a token and {dim} numbers, found "
-                    f"{len(fields)} fields."
-                )
-            if token in wanted:
-                yield token, _numbers(fields[-dim:], path, number)
+    for number, line in enumerate(stream, start=1):
+        fields = line.decode("utf-8", errors="replace").rstrip("\r\n ").split(" ")
+        if number == 1 and len(fields) == 2:  # word2vec's line of counts
+            dim = _count_of(fields[1], path)
+            continue
+        if fields == [""]:
+            continue
+        dim = dim or len(fields) - 1
+        extra = fields[1:-dim] if dim else []
+        # GloVe has a few tokens with spaces inside, but not with numbers after those.
+        if not 0 < dim < len(fields) or (extra and all(map(_is_number, extra))):
+            raise ValueError(
+                f"{path}, line {number}: expected a token and {dim} numbers, found "
+                f"{len(fields)} fields. (Binary files must end in .bin or .bin.gz.)"
+            )
+        token = " ".join(fields[:-dim])
+        if token in wanted:
+            try:
+                yield token, np.array(fields[-dim:], dtype=np.float32)
+            except ValueError as error:
+                raise ValueError(f"{path}, line {number}: {error}.") from error
 
 
-def _numbers(fields: list[str], path: Path, line: int) -> np.ndarray:
+def _is_number(field: str) -> bool:
     try:
-        return np.array(fields, dtype=np.float32)
-    except ValueError as error:
-        raise ValueError(f"{path}, line {line}: {error}.") from error
+        float(field)
+    except ValueError:
+        return False
+    return True
 
 
 def _count_of(field: str, path: Path) -> int:
@@ -367,22 +415,19 @@ def _count_of(field: str, path: Path) -> int:
 
 
 def _read_binary(
-    path: Path, wanted: Mapping[str, int]
+    stream: BinaryIO, path: Path, wanted: Mapping[str, int]
 ) -> Iterator[tuple[str, np.ndarray]]:
-    with path.open("rb") as stream:
-        header = stream.readline(100).split()
-        if len(header) != 2 or not header[0].isdigit():
-            raise ValueError(f"{path}: not a word2vec binary file (no line of counts).")
-        count, dim = int(header[0]), _count_of(header[1].decode(), path)
-        for record in range(1, count + 1):
-            token = _read_token(stream, path, record)
-            data = stream.read(4 * dim)
-            if len(data) < 4 * dim:
-                raise ValueError(
-                    f"{path}: the file ends in record {record} of {count}."
-                )
-            if token in wanted:
-                yield token, np.frombuffer(data, dtype="<f4")
+    header = stream.readline(100).split()
+    if len(header) != 2 or not header[0].isdigit():
+        raise ValueError(f"{path}: not a word2vec binary file (no line of counts).")
+    count, dim = int(header[0]), _count_of(header[1].decode("latin-1"), path)
+    for record in range(1, count + 1):
+        token = _read_token(stream, path, record)
+        data = stream.read(4 * dim)
+        if len(data) < 4 * dim:
+            raise ValueError(f"{path}: the file ends in record {record} of {count}.")
+        if token in wanted:
+            yield token, np.frombuffer(data, dtype="<f4")
 
 
 def _read_token(stream: BinaryIO, path: Path, record: int) -> str:
