@@ -80,6 +80,13 @@ def write_api_pages(app) -> None:
     (folder / "index.rst").write_text("\n".join(index), encoding="utf-8")
 
 
+def skip_generated(app, what, name, obj, skip, options) -> bool | None:
+    """Leave out the methods that scikit-learn adds for metadata routing."""
+    is_request = name.startswith("set_") and name.endswith("_request")
+    return True if is_request else None
+
+
 def setup(app) -> None:
     """Register the generator of the API pages."""
     app.connect("builder-inited", write_api_pages)
+    app.connect("autodoc-skip-member", skip_generated)
