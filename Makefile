@@ -14,6 +14,7 @@ CODE := deepclust tests examples docs
 
 export PYTHONUTF8 := 1
 
+.NOTPARALLEL:
 .PHONY: help demo test lint unit wheel docs format clean
 
 help:
