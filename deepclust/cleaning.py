@@ -153,8 +153,12 @@ class TextCleaner(  # type: ignore[call-arg]
         ------
         InvalidTextError
             If a row is not a `str`.
+
+        MissingExtraError
+            If the language, `lemmatize` or `stem` needs a package that is missing.
         """
         self._validate_params()
+        tokens_for(self._rules())
         check_texts(X, estimator="TextCleaner")
         return self
 

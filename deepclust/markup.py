@@ -110,7 +110,7 @@ def _parse_html(text: str) -> str:
 
     text = _NOT_A_TAG.sub("&lt;", text.replace("&", "&amp;"))
     for name in _SWALLOWING:
-        text = _drop_unclosed(text, f"<{name}", f"</{name}")
+        text = _drop_unclosed(text, rf"<{name}\b[^<>]*>?", f"</{name}")
     text = _drop_unclosed(text, "<!--", "-->")
     text = _BLOCK.sub(" <", _SURROGATE.sub("", text))
     root = LexborHTMLParser(text).root
@@ -126,6 +126,4 @@ def _drop_unclosed(text: str, start: str, end: str) -> str:
     closed = 0
     for match in re.finditer(end, text, re.IGNORECASE):
         closed = match.end()
-    return text[:closed] + re.sub(
-        start + r"[^<>]*>?", " ", text[closed:], flags=re.IGNORECASE
-    )
+    return text[:closed] + re.sub(start, " ", text[closed:], flags=re.IGNORECASE)

@@ -54,11 +54,6 @@ def tokens_for(rules: TokenRules) -> "_PieceTokens":
 
 
 _SPECIAL = re.compile(r"[&;<>\x00-\x1f\x7f]|[^\x00-\x7f]")
-_APOSTROPHES = str.maketrans("\u2018\u2019\u02bc", "'''")
-_SPLITTING = {"Cc", "Cs", "Zl", "Zp", "Zs", "Cn"}
-_IGNORABLE = re.compile(  # invisible, though Unicode files them under letters or marks
-    "[\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0\ufe00-\ufe0f\U000e0100-\U000e01ef]"
-)
 _SEPARATOR = re.compile(r"[<>]+")
 _LONG_WORD = re.compile(  # between punctuation, as in Chinese prose
     rf"[^!-/:-@\[-^`{{-~\u2000-\u206f\u3001-\u303f]{{1,{_MAX_PIECE}}}"
@@ -130,6 +125,8 @@ class _PieceTokens(dict[str, str]):
             normal = _normalise(piece, self.rules.strip_html)
             if normal != piece:  # it may now hold spaces, or be too long
                 return list(self._shorten(normal))
+        if piece.lower() in self.stop_words:
+            return []
         kept: list[str] = []
         for token, norm in self.split(piece):
             if norm == "not" and token.lower() != "not" and self.stop_words:
@@ -160,18 +157,32 @@ class _PieceTokens(dict[str, str]):
 def _normalise(piece: str, strip_html: bool) -> str:
     if strip_html:
         piece = _SEPARATOR.sub(" ", decode_entities(piece))
-    piece = unicodedata.normalize("NFKC", piece.translate(_APOSTROPHES))
-    return "".join(map(_visible, _IGNORABLE.sub("", piece)))
+    return unicodedata.normalize("NFKC", piece).translate(_VISIBLE)
 
 
-def _visible(char: str) -> str:
-    """Map format characters to nothing and separators, controls to a space."""
-    if " " < char < "\x7f":
-        return char
-    category = unicodedata.category(char)
-    if category == "Cf":
-        return " " if char == "\u200b" else ""
-    return " " if category in _SPLITTING else char
+class _VisibleCharacters(dict[int, str]):
+    """Table for `str.translate`: format characters go, separators become a space."""
+
+    # Invisible, though Unicode files them under letters or marks.
+    ignorable = frozenset(
+        {0x34F, 0x115F, 0x1160, 0x17B4, 0x17B5, *range(0xFE00, 0xFE10)}
+    ).union(range(0xE0100, 0xE01F0))
+    separating = frozenset({"Cc", "Cs", "Cn", "Zl", "Zp", "Zs"})
+
+    def __missing__(self, code: int) -> str:
+        character = chr(code)
+        category = unicodedata.category(character)
+        if code in self.ignorable or category == "Cf":
+            character = ""
+        elif category in self.separating:
+            character = " "
+        self[code] = character
+        return character
+
+
+_VISIBLE = _VisibleCharacters(
+    {0x200B: " ", 0x2018: "'", 0x2019: "'", 0x2BC: "'"}  # zero-width space, apostrophes
+)
 
 
 # --- token level: spaCy, jieba, stems -----------------------------------------------
@@ -183,8 +194,7 @@ def _make_splitter(
     rules: TokenRules,
 ) -> tuple[Callable[[str], list[tuple[str, str]]], frozenset[str]]:
     """Return a function piece → (token, norm) pairs, and the stop words."""
-    nlp = _blank_pipeline(rules.language)
-    stop_words = frozenset(nlp.Defaults.stop_words)
+    stop_words = frozenset(_language_class(rules.language).Defaults.stop_words)
     if rules.tokenizer is not None:
         custom = getattr(rules.tokenizer, "tokenizer", rules.tokenizer)
 
@@ -195,7 +205,7 @@ def _make_splitter(
         return split_custom, stop_words
     if rules.language == "zh" and (cut := _jieba_cut()) is not None:
         return lambda piece: [(word, word) for word in cut(piece)], stop_words
-    tokenizer = nlp.tokenizer
+    tokenizer = _blank_tokenizer(rules.language)
     english, exceptions = rules.language == "en", {}
     if english:
         exceptions = {k: v for k, v in tokenizer.rules.items() if k not in _AMBIGUOUS}
@@ -215,23 +225,29 @@ def _make_splitter(
     return split, stop_words
 
 
-def _blank_pipeline(language: str) -> Any:
+def _language_class(language: str) -> Any:
+    from spacy.util import get_lang_class
+
+    try:
+        if not re.fullmatch(r"[a-z]{2,3}", language):  # it names a module to import
+            raise ImportError(language)
+        return get_lang_class(language)
+    except ImportError as error:
+        raise ValueError(
+            f"The 'language' parameter of TextCleaner must be an ISO code that spaCy "
+            f"has rules for, or 'xx' for any language. Received: {language!r}."
+        ) from error
+
+
+def _blank_tokenizer(language: str) -> Any:
     import spacy
 
-    if not re.fullmatch(r"[a-z]{2,3}", language):
-        raise ValueError(
-            f"The 'language' parameter of TextCleaner must be a code such as 'en' or "
-            f"'zh'. Received: {language!r}."
-        )
     try:
-        return spacy.blank(language)
+        return spacy.blank(language).tokenizer
     except ImportError as error:
-        if "E048" in str(error):
-            raise ValueError(
-                f"The 'language' parameter of TextCleaner: spaCy has no rules for "
-                f"{language!r}. Use 'xx' for any language, or pass tokenizer=."
-            ) from error
-        raise MissingExtraError(f"language={language!r}: {error}") from error
+        raise MissingExtraError(
+            f"TextCleaner(language={language!r}): {error} Or pass tokenizer=."
+        ) from error
 
 
 @lru_cache(maxsize=1)
@@ -285,14 +301,12 @@ def _make_lemmatizer(language: str) -> Callable[[str], str]:
 
 
 def _make_stemmer(language: str) -> Callable[[str], str]:
-    from spacy.util import get_lang_class
-
     purpose = "TextCleaner(stem=True)"
     snowball = import_extra("snowballstemmer", extra="stem", purpose=purpose)
-    name = get_lang_class(language).__name__.lower()
+    name = _language_class(language).__name__.lower()
     if name not in snowball.algorithms():
         raise ValueError(
             f"{purpose}: Snowball has no stemmer for language={language!r}. "
-            f"Received a choice of: {', '.join(snowball.algorithms())}."
+            f"There are stemmers for {', '.join(snowball.algorithms())}."
         )
     return snowball.stemmer(name).stemWord

@@ -1,0 +1,265 @@
+"""Vocabulary, lengths, unknown tokens and vectors of Vectorizer."""
+
+import warnings
+from functools import reduce
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+from threadpoolctl import threadpool_limits
+
+from deepclust import TextCleaner, Vectorizer, wordvectors
+from deepclust.exceptions import EmptyVocabularyError, TextWarning
+
+TEXTS = ["b a", "a b c", "c a a", "d", "", "a"]
+
+
+def words_of(**parameters):
+    parameters = {"min_df": 1, "word_vectors": None} | parameters
+    return list(Vectorizer(**parameters).fit(TEXTS).get_feature_names_out())
+
+
+def test_tokens_stand_by_number_of_texts_then_alphabet():
+    fitted = Vectorizer(min_df=1, word_vectors=None).fit(TEXTS)
+    assert fitted.vocabulary_.tokens == ("", "[unk]", "a", "b", "c", "d")
+    assert fitted.vocabulary_.document_frequency.tolist() == [0, 0, 4, 2, 2, 1]
+    assert fitted.vocabulary_.n_documents == 6
+    assert fitted.vocabulary_.index["c"] == 4
+
+
+def test_feature_selection():
+    assert words_of(min_df=2) == ["a", "b", "c"]
+    assert words_of(min_df=0.34) == ["a"]
+    assert words_of(max_df=2) == ["b", "c", "d"]
+    assert words_of(max_df=0.5) == ["b", "c", "d"]
+    assert words_of(max_features=2) == ["a", "b"]
+    assert words_of(max_features=None, min_df=0.0) == ["a", "b", "c", "d"]
+
+
+def test_ids_and_unknown_tokens():
+    fitted = Vectorizer(word_vectors=None).fit(TEXTS)
+    out = fitted.transform(["c new a", "", "new"])
+    assert [row.tolist() for row in out] == [[4, 1, 2], [], [1]]
+    assert out.vocabulary is fitted.vocabulary_
+    assert np.asarray(out).dtype == np.int32
+
+
+def test_the_share_of_unknown_tokens_is_reported():
+    assert Vectorizer(word_vectors=None).fit(TEXTS).oov_share_ == pytest.approx(1 / 10)
+    assert Vectorizer(min_df=1, word_vectors=None).fit(TEXTS).oov_share_ == 0
+
+
+def test_many_unknown_tokens_are_warned_of():
+    fitted = Vectorizer(word_vectors=None).fit(TEXTS)
+    with pytest.warns(TextWarning, match=r"67% of 120 tokens are not in the voc"):
+        fitted.transform(["x y a"] * 40)
+    fitted.transform(["x y a"])  # three tokens say nothing
+
+
+def test_special_names_among_the_tokens_are_not_confused():
+    fitted = Vectorizer(word_vectors=None).fit(["[unk] a", "[unk] a"])
+    assert fitted.vocabulary_.tokens == ("", "[unk]", "a")
+    assert fitted.transform(["[unk] a"]).ids.tolist() == [1, 2]
+
+
+# --- lengths ------------------------------------------------------------------------
+
+
+def test_max_len_cuts_and_counts():
+    fitted = Vectorizer(min_df=1, max_len=2, word_vectors=None).fit(TEXTS)
+    assert fitted.max_len_ == 2
+    assert fitted.n_truncated_ == 2
+    assert np.asarray(fitted.transform(["a b c d"])).tolist() == [[2, 3]]
+    assert fitted.transform([]).shape == (0, 2)
+
+
+@given(lengths=st.lists(st.integers(0, 400), min_size=1).filter(any))
+def test_automatic_max_len(lengths):
+    fitted = Vectorizer(min_df=1, word_vectors=None).fit(["w " * n for n in lengths])
+    filled = [n for n in lengths if n > 0]
+    assert 1 <= fitted.max_len_ <= min(256, max(lengths))
+    assert np.mean([n <= fitted.max_len_ for n in filled]) >= 0.995 or (
+        fitted.max_len_ == 256
+    )
+    assert fitted.n_truncated_ == sum(n > fitted.max_len_ for n in lengths)
+
+
+def test_one_giant_text_does_not_widen_the_matrix():
+    fitted = Vectorizer(word_vectors=None).fit(["a b"] * 999 + ["a " * 10_000])
+    assert fitted.max_len_ == 2
+    assert fitted.n_truncated_ == 1
+
+
+# --- small and empty corpora ----------------------------------------------------------
+
+
+def test_one_text_is_enough():
+    with pytest.warns(TextWarning, match="no token occurs in min_df=2 texts"):
+        fitted = Vectorizer().fit(["hello world"])
+    assert list(fitted.get_feature_names_out()) == ["hello", "world"]
+    assert fitted.min_df_ == 1
+    assert fitted.embedding_matrix_.shape == (4, 100)
+
+
+@pytest.mark.parametrize("texts", [[], [""], ["", "  ", "\n"]])
+def test_nothing_to_learn_from(texts):
+    with pytest.raises(EmptyVocabularyError, match="holds a token"):
+        Vectorizer().fit(texts)
+
+
+def test_nothing_left_by_max_df():
+    with pytest.raises(EmptyVocabularyError, match=r"Raise max_df or lower min_df"):
+        Vectorizer(max_df=0.5).fit(["a", "a", "a"])
+
+
+def test_all_stop_words_after_cleaning():
+    with pytest.raises(EmptyVocabularyError):
+        make_pipeline(TextCleaner(), Vectorizer()).fit(["the", "and of", "?!"])
+
+
+# --- vectors --------------------------------------------------------------------------
+
+
+def test_corpus_vectors_travel_on_the_vocabulary(corpus):
+    fitted = Vectorizer(vector_dim=20).fit(corpus.texts)
+    vectors = fitted.embedding_matrix_
+    assert vectors is fitted.vocabulary_.vectors
+    assert vectors.dtype == np.float32
+    assert vectors.shape == (len(fitted.vocabulary_), 20)
+    assert not vectors[:2].any()
+    np.testing.assert_allclose(np.linalg.norm(vectors[2:], axis=1), 1, atol=1e-5)
+    assert fitted.vector_coverage_ == 1
+    assert fitted.transform(corpus.texts).vocabulary.vectors is vectors
+
+
+def test_corpus_vectors_know_the_topics(corpus):
+    cleaned = TextCleaner().transform(corpus.texts)
+    fitted = Vectorizer(vector_dim=10).fit(cleaned)
+    word = fitted.vocabulary_.index
+    vectors = fitted.embedding_matrix_
+
+    def likeness(a, b):
+        return vectors[word[a]] @ vectors[word[b]]
+
+    assert likeness("soup", "garlic") > likeness("soup", "galaxy") + 0.2
+    assert likeness("compiler", "pointer") > likeness("compiler", "striker") + 0.2
+
+
+@pytest.mark.parametrize("seed", [None, 0, 7, np.random.RandomState(3)])
+def test_vectors_are_the_same_each_time_and_on_any_number_of_threads(corpus, seed):
+    def vectors(threads):
+        state = np.random.RandomState(3) if not isinstance(seed, int | None) else seed
+        with threadpool_limits(threads):
+            fitted = Vectorizer(random_state=state).fit(corpus.texts)
+        return fitted.embedding_matrix_
+
+    first = vectors(1)
+    np.testing.assert_array_equal(first, vectors(1))
+    np.testing.assert_array_equal(first, vectors(2))
+
+
+def test_no_vectors():
+    fitted = Vectorizer(word_vectors=None).fit(TEXTS)
+    assert fitted.embedding_matrix_ is None
+    assert fitted.vocabulary_.vectors is None
+    assert fitted.vector_coverage_ is None
+
+
+def test_vectors_looked_up(tmp_path):
+    path = tmp_path / "vectors.txt"
+    path.write_text("a 3 4\nb 0 2\nz 1 1\n")
+    for source in (path, str(path), {"a": [3, 4], "b": [0, 2], "z": [1, 1]}):
+        fitted = Vectorizer(word_vectors=source).fit(TEXTS)
+        index = fitted.vocabulary_.index
+        assert fitted.embedding_matrix_.shape == (5, 2)
+        np.testing.assert_allclose(fitted.embedding_matrix_[index["a"]], [0.6, 0.8])
+        np.testing.assert_allclose(fitted.embedding_matrix_[index["b"]], [0, 1])
+        assert not fitted.embedding_matrix_[index["c"]].any()
+        assert fitted.vector_coverage_ == pytest.approx(2 / 3)
+
+
+def test_low_coverage_is_warned_of():
+    with pytest.warns(TextWarning, match="knows only 33% of 3 tokens"):
+        Vectorizer(word_vectors={"a": [1.0, 0.0]}).fit(TEXTS)
+
+
+def test_a_missing_file_is_an_error_at_fit_before_any_counting(monkeypatch):
+    monkeypatch.setattr(Vectorizer, "summarise", None)
+    with pytest.raises(FileNotFoundError, match="no such file"):
+        Vectorizer(word_vectors="no/such/file.txt").fit(TEXTS)
+
+
+# --- parts ----------------------------------------------------------------------------
+
+
+@given(
+    texts=st.lists(
+        st.lists(st.sampled_from("abcdef")).map(" ".join), min_size=1
+    ).filter(any),
+    n_parts=st.integers(1, 5),
+)
+def test_parts_add_up_to_the_whole(texts, n_parts):
+    whole = Vectorizer(min_df=1, vector_dim=3).fit(texts)
+    parts = [texts[i::n_parts] for i in range(n_parts)]
+
+    vectorizer = Vectorizer(min_df=1, vector_dim=3)
+    vectorizer.finalize(reduce(Vectorizer.merge, map(vectorizer.summarise, parts)))
+    counts = sum(
+        wordvectors.count_cooccurrence(
+            vectorizer.transform(part), len(whole.vocabulary_)
+        )
+        for part in parts
+    )
+    vectorizer.set_word_vectors(wordvectors.factorise(counts, dim=3))
+
+    assert vectorizer.vocabulary_.tokens == whole.vocabulary_.tokens
+    assert vectorizer.max_len_ == whole.max_len_
+    assert vectorizer.oov_share_ == whole.oov_share_
+    assert vectorizer.n_truncated_ == whole.n_truncated_
+    np.testing.assert_array_equal(
+        vectorizer.vocabulary_.document_frequency, whole.vocabulary_.document_frequency
+    )
+    assert vectorizer.embedding_matrix_.shape == whole.embedding_matrix_.shape
+
+
+def test_merging_is_commutative_and_has_a_neutral_element():
+    v = Vectorizer()
+    a, b = v.summarise(TEXTS[:3]), v.summarise(TEXTS[3:])
+    assert v.merge(a, b) == v.merge(b, a) == v.summarise(TEXTS)
+    assert v.merge(a, v.summarise([])) == a
+
+
+def test_vectors_of_another_vocabulary_are_refused():
+    fitted = Vectorizer(word_vectors=None).fit(TEXTS)
+    with pytest.raises(ValueError, match="one vector for each of the 5 tokens"):
+        fitted.set_word_vectors(np.ones((3, 2), dtype=np.float32))
+
+
+def test_grid_search_varies_the_vocabulary():
+    pipe = make_pipeline(
+        Vectorizer(word_vectors=None),
+        FunctionTransformer(lambda seqs: seqs.lengths[:, None].astype(float)),
+    )
+
+    def n_tokens(estimator, X, y=None):
+        return len(estimator[0].vocabulary_)
+
+    search = GridSearchCV(
+        pipe, {"vectorizer__max_features": [1, 3]}, scoring=n_tokens, cv=2, refit=False
+    )
+    search.fit(TEXTS * 4)
+    assert search.cv_results_["mean_test_score"].tolist() == [3, 5]
+
+
+def test_cloning_does_not_share_the_vectors():
+    source = {"a": [1.0, 0.0], "b": [0.0, 1.0], "c": [1.0, 1.0]}
+    twin = clone(Vectorizer(word_vectors=source))
+    assert twin.word_vectors == source
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        twin.fit(TEXTS)
