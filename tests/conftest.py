@@ -69,18 +69,21 @@ def make_corpus(n_per_topic: int = 75) -> Corpus:
     return Corpus(texts, target, list(TOPICS))
 
 
+# Parameters of a pipeline whose network trains in a second.
+TINY = {
+    "encode__rnn_units": 8,
+    "encode__lstm_units": 8,
+    "encode__embedding_dim": 16,
+    "encode__epochs": 2,
+    "vectorize__vector_dim": 32,
+}
+
+
 def tiny_clusterer(**parameters):
-    """Return an unfitted pipeline whose network trains in a second."""
+    """Return an unfitted pipeline with the parameters `TINY`, and others."""
     from deepclust import make_text_clusterer
 
-    tiny = {
-        "encode__rnn_units": 8,
-        "encode__lstm_units": 8,
-        "encode__embedding_dim": 16,
-        "encode__epochs": 2,
-        "vectorize__vector_dim": 32,
-    }
-    return make_text_clusterer(random_state=0).set_params(**(tiny | parameters))
+    return make_text_clusterer(random_state=0).set_params(**(TINY | parameters))
 
 
 @pytest.fixture(scope="session")

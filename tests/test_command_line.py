@@ -7,9 +7,10 @@ import unicodedata
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import tiny_clusterer
+from conftest import TINY
 from sklearn.utils import Bunch
 
+import deepclust
 from deepclust import __main__ as command_line
 from deepclust.__main__ import main
 
@@ -21,9 +22,10 @@ def columns(text):
 @pytest.fixture
 def tiny_network(monkeypatch):
     """Let the command train a network that needs a second."""
+    real = deepclust.make_text_clusterer
     monkeypatch.setattr(
         "deepclust.pipeline.make_text_clusterer",
-        lambda random_state: tiny_clusterer(encode__random_state=random_state),
+        lambda **parameters: real(**parameters).set_params(**TINY),
     )
 
 

@@ -3,24 +3,17 @@
 import doctest
 import importlib.util
 import re
-import sys
 from pathlib import Path
 
 import nbformat
 import numpy as np
 import pytest
+from conftest import TINY
 from nbclient import NotebookClient
 from sklearn.utils import Bunch
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples"
-TINY = {
-    "encode__rnn_units": 8,
-    "encode__lstm_units": 8,
-    "encode__embedding_dim": 16,
-    "encode__epochs": 1,
-    "vectorize__vector_dim": 32,
-}
 PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
 
 
@@ -134,10 +127,9 @@ def test_code_of_the_pages_runs(path):
 
     test = doctest.DocTestParser().get_doctest(shown, {}, path.stem, str(path), 0)
     flags = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
-    results = doctest.DocTestRunner(optionflags=flags, verbose=False).run(
-        test, out=sys.stderr.write
-    )
-    assert results.failed == 0
+    report: list[str] = []
+    runner = doctest.DocTestRunner(optionflags=flags, verbose=False)
+    assert runner.run(test, out=report.append).failed == 0, "".join(report)
 
 
 def test_the_guide_has_code_to_run():
