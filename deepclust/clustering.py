@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits
 from deepclust._density_validity import density_validity
 from deepclust.cells import CellIndex
 from deepclust.distinct import content_hashes, distinct_rows
-from deepclust.eps_path import choose_eps, eps_path
+from deepclust.eps_path import best_cut, cuts_near, eps_path
 from deepclust.exceptions import ClusteringWarning
 from deepclust.hierarchy import ReachabilityTree
 from deepclust.neighbors import connect, count_within, nearest
@@ -29,6 +29,9 @@ from deepclust.neighbors import connect, count_within, nearest
 __all__ = ["DBSCAN"]
 
 _TREE_ROWS = 20_000
+_QUANTILE_ROWS = 1000
+_MIN_SAMPLES_TRIED = (5, 12, 25)
+_FEWEST_SAMPLES, _MOST_SAMPLES = 5, 25
 _GIANT = 0.9
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 _UNITS |= {"ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
@@ -251,7 +254,6 @@ class DBSCAN(ClusterMixin, BaseEstimator):
             rows = rows[first]
         weights = np.bincount(inverse, row_weights[usable], minlength=len(first))
         points = _Points(rows, weights, self._block_entries(X))
-        self.min_samples_ = self._chosen_min_samples(weights.clip(0).sum())
         self._choose(points)
         core, found = self._clusters(points)
         labels = np.full(len(X), -1, dtype=np.intp)
@@ -261,38 +263,46 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         self._remember(X, _renumbered(labels, row_weights), is_core)
         self._diagnose()
 
-    def _chosen_min_samples(self, total: float) -> int:
-        if self.min_samples != "auto":
-            return int(self.min_samples)
-        return int(np.clip(np.log2(max(total, 1)), 5, 25))
-
     def _choose(self, points: "_Points") -> None:
-        """Set `eps_`, and `eps_path_` where eps is to be found."""
+        """Set `min_samples_`, `eps_`, and `eps_path_` where eps is to be found."""
+        given = self.min_samples
         if self.eps != "auto":
+            total = max(points.weights.clip(0).sum(), 1)
+            guess = int(np.clip(np.log2(total), _FEWEST_SAMPLES, _MOST_SAMPLES))
+            self.min_samples_ = guess if given == "auto" else int(given)
             self.eps_ = float(self.eps)
             return
         import pandas as pd
 
-        rows, weights = points.rows, points.weights
-        if (weights <= 0).any():
-            rows, weights = rows[weights > 0], weights[weights > 0]
-        if len(rows) > _TREE_ROWS:
-            chosen = np.sort(np.argsort(content_hashes(rows))[:_TREE_ROWS])
-            rows, weights = rows[chosen], weights[chosen]
-        path = {name: np.empty(0) for name in _PATH_COLUMNS}
-        if len(rows):
-            tree = ReachabilityTree.build(
-                rows,
-                self.min_samples_,
-                weights=weights,
-                block_entries=points.block_entries,
+        sample, thinning = points.sample()
+        tries = _MIN_SAMPLES_TRIED if given == "auto" else (int(given),)
+        paths = [_no_path()]
+        if len(sample.rows):
+            trees = ReachabilityTree.build_all(
+                sample.rows,
+                tries,
+                weights=sample.weights,
+                block_entries=sample.block_entries,
                 n_jobs=self.n_jobs,
             )
-            path = eps_path(tree, rows)
-        eps = choose_eps(path, self.n_clusters) if len(path["eps"]) else 1.0
-        path["eps"] = self._metric_eps(path["eps"])
-        self.eps_path_ = pd.DataFrame(path)
-        self.eps_ = float(self._metric_eps(eps))
+            paths = [self._path(tree, sample.rows) for tree in trees]
+        place, radius = best_cut(paths, self.n_clusters)
+        self.min_samples_ = tries[place]
+        if thinning > 1:
+            share = np.mean(trees[place].core_distances <= radius)
+            radius = points.core_quantile(self.min_samples_, share)
+        path = pd.DataFrame(paths[place])
+        self.eps_path_ = path.assign(eps=self._metric_eps(path["eps"]))
+        self.eps_ = float(self._metric_eps(radius))
+
+    def _path(self, tree: ReachabilityTree, rows: np.ndarray) -> dict[str, np.ndarray]:
+        path = eps_path(tree, rows)
+        if self.n_clusters is None:
+            return path
+        near = eps_path(tree, rows, cuts_near(tree, self.n_clusters))
+        eps = np.concatenate((path["eps"], near["eps"]))
+        order = np.unique(eps, return_index=True)[1]
+        return {name: np.concatenate((path[name], near[name]))[order] for name in path}
 
     def _clusters(self, points: "_Points") -> tuple[np.ndarray, np.ndarray]:
         """Return which points are core points, and the cluster of every point."""
@@ -396,9 +406,6 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         return int(min(left, 2**22))
 
 
-_PATH_COLUMNS = ("eps", "n_clusters", "coverage", "validity")
-
-
 @dataclass(frozen=True)
 class _Points:
     """Distinct rows, their weights, and the size of a block of distances."""
@@ -406,6 +413,42 @@ class _Points:
     rows: np.ndarray
     weights: np.ndarray
     block_entries: int
+
+    def sample(self) -> tuple["_Points", float]:
+        """Return the points to build the tree of, and how many each stands for.
+
+        Of many points, those with the smallest content hashes: the same ones in any
+        order of the rows.
+        """
+        rows, weights = self.rows, self.weights
+        if (weights <= 0).any():
+            rows, weights = rows[weights > 0], weights[weights > 0]
+        thinning = max(1.0, len(rows) / _TREE_ROWS)
+        if thinning > 1:
+            chosen = np.sort(np.argsort(content_hashes(rows))[:_TREE_ROWS])
+            rows, weights = rows[chosen], weights[chosen]
+        return _Points(rows, weights, self.block_entries), thinning
+
+    def core_quantile(self, min_samples: int, share: float) -> float:
+        """Return the radius that makes this share of the points core points."""
+        some = np.argsort(content_hashes(self.rows))[:_QUANTILE_ROWS]
+        queries = self.rows[some].astype(np.float64)
+        nearest_so_far = np.full((len(some), min_samples), np.inf)
+        for start in range(0, len(self.rows), 4096):
+            part = self.rows[start : start + 4096].astype(np.float64)
+            squared = np.square(queries).sum(axis=1)[:, None] - 2 * queries @ part.T
+            squared += np.square(part).sum(axis=1)
+            both = np.concatenate((nearest_so_far, squared), axis=1)
+            nearest_so_far = np.partition(both, min_samples - 1, axis=1)
+            nearest_so_far = nearest_so_far[:, :min_samples]
+        core = np.sqrt(nearest_so_far[:, -1].clip(0))
+        return float(np.quantile(core, share))
+
+
+def _no_path() -> dict[str, np.ndarray]:
+    """Return the path of no points at all: one row, no cluster."""
+    zero = np.zeros(1)
+    return {"eps": zero + 1, "n_clusters": zero, "coverage": zero, "validity": zero}
 
 
 def _label_borders(

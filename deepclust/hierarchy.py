@@ -16,7 +16,7 @@ The tree is exact and is found in five steps:
 5. The spanning tree of T and the collected pairs is the least one.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,6 +40,9 @@ class ReachabilityTree:
 
     Parameters
     ----------
+    min_samples : int
+        Weight that makes a core point.
+
     weights : ndarray of shape (n_points,), float64
         How many rows each point stands for.
 
@@ -72,6 +75,7 @@ class ReachabilityTree:
     array([0, 0, 0, 1, 1, 1])
     """
 
+    min_samples: int
     weights: np.ndarray
     core_distances: np.ndarray
     cover_distances: np.ndarray
@@ -90,18 +94,37 @@ class ReachabilityTree:
         block_entries: int = 2**22,
         n_jobs: int | None = None,
     ) -> "ReachabilityTree":
-        """Build the tree of distinct rows.
+        """Build the tree of distinct rows; see `build_all`."""
+        return cls.build_all(
+            X,
+            [min_samples],
+            weights=weights,
+            block_entries=block_entries,
+            n_jobs=n_jobs,
+        )[0]
+
+    @classmethod
+    def build_all(
+        cls,
+        X: np.ndarray,
+        min_samples: Sequence[int],
+        *,
+        weights: np.ndarray | None = None,
+        block_entries: int = 2**22,
+        n_jobs: int | None = None,
+    ) -> "list[ReachabilityTree]":
+        """Build one tree for each of several values, sharing the neighbour search.
 
         Parameters
         ----------
         X : ndarray of shape (n_points, n_features), float32 or float64
             No two rows alike.
 
-        min_samples : int
-            Weight that makes a core point.
+        min_samples : sequence of int
+            Weights that make a core point.
 
         weights : ndarray of shape (n_points,), default=None
-            Whole numbers; how many rows each point stands for. Ones when None.
+            At least 1; how many rows each point stands for. Ones when None.
 
         block_entries : int, default=2**22
             Upper bound of the entries of one block of distances, per thread.
@@ -109,34 +132,42 @@ class ReachabilityTree:
         n_jobs : int, default=None
             Threads.
 
+        Returns
+        -------
+        trees : list of ReachabilityTree
+
         Notes
         -----
-        O(n² d) products at worst, about half of that on clustered data; memory O(n k)
-        and a few blocks.
+        About n² / 2 products a tree, and fewer than that for the neighbour search on
+        clustered data; memory O(n k) and a few blocks. Meant for up to about 50,000
+        points.
         """
         weights = np.ones(len(X)) if weights is None else np.asarray(weights, float)
         index = CellIndex(X, block_entries=block_entries, n_jobs=n_jobs)
-        k = min(max(min_samples, _LEAST_NEIGHBORS), len(X))
+        k = min(max(*min_samples, _LEAST_NEIGHBORS), len(X))
         neighbors, squared = k_nearest(index, k)
         distances = np.sqrt(squared)
-        core = _core_distances(neighbors, distances, weights, min_samples)
-        cover = np.maximum(core[neighbors], distances).min(axis=1)
-        tree = _neighbor_forest(neighbors, distances, core)
-        tree = _joined(index, tree, core)
-        tree = _improved(index, tree, core)
-        order = np.argsort(tree[2], kind="stable")
-        edges = np.column_stack(tree[:2])[order]
-        heights = tree[2][order]
-        kept = np.isfinite(heights)
-        return cls(
-            weights=weights,
-            core_distances=core,
-            cover_distances=np.minimum(cover, core),
-            heights=heights[kept],
-            edges=edges[kept],
-            neighbors=neighbors,
-            distances=distances,
-        )
+        trees = []
+        for enough in min_samples:
+            core = _core_distances(neighbors, distances, weights, enough)
+            cover = np.maximum(core[neighbors], distances).min(axis=1)
+            tree = _neighbor_forest(neighbors, distances, core)
+            tree = _improved(index, _joined(index, tree, core), core)
+            order = np.argsort(tree[2], kind="stable")
+            order = order[np.isfinite(tree[2][order])]
+            trees.append(
+                cls(
+                    min_samples=enough,
+                    weights=weights,
+                    core_distances=core,
+                    cover_distances=np.minimum(cover, core),
+                    heights=tree[2][order],
+                    edges=np.column_stack(tree[:2])[order],
+                    neighbors=neighbors,
+                    distances=distances,
+                )
+            )
+        return trees
 
     def n_clusters(self, eps: np.ndarray | list | float) -> np.ndarray:
         """Return DBSCAN's number of clusters at each eps."""
