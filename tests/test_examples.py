@@ -53,6 +53,8 @@ def test_first_clusters(tmp_path, capsys):
     assert re.search(r"new texts: \[ *-?\d+ +-?\d+\]", printed)
 
 
+@pytest.mark.filterwarnings("ignore::deepclust.exceptions.TextWarning")  # tiny folds
+@pytest.mark.filterwarnings("ignore::deepclust.exceptions.ClusteringWarning")
 @pytest.mark.usefixtures("few_docstrings")
 def test_pipeline_and_grid_search(capsys):
     grid = {
@@ -81,7 +83,8 @@ def test_grids_of_the_example_touch_every_step():
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_notebook_first_clusters(tmp_path):
+def test_notebook_first_clusters(tmp_path, monkeypatch):
+    monkeypatch.delenv("MPLBACKEND")  # the kernel draws into the notebook
     notebook = nbformat.read(EXAMPLES / "first_clusters.ipynb", as_version=4)
     parameters = next(c for c in notebook.cells if c.cell_type == "code")
     assert parameters.source.startswith("N_TEXTS = ")
