@@ -4,9 +4,10 @@ How one text is cleaned:
 
 1. Entities are decoded and, if the text really is markup, an HTML parser removes tags,
    scripts, styles and comments (`markup`).
-2. The text is cut at white space. Each piece is normalised (Unicode NFKC, no control or
+2. Identifiers of the chosen kinds go (`redacting`).
+3. The text is cut at white space. Each piece is normalised (Unicode NFKC, no control or
    zero-width characters) and tokenised by a blank spaCy pipeline (`tokenizing`).
-3. Tokens are lower-cased, stop words dropped, words replaced by lemma or stem.
+4. Tokens are lower-cased, stop words dropped, words replaced by lemma or stem.
 """
 
 from collections.abc import Iterable
@@ -21,6 +22,7 @@ from tqdm import tqdm
 
 from deepclust._text_input import check_texts
 from deepclust.markup import strip_html
+from deepclust.redacting import KINDS, redact
 from deepclust.tokenizing import TokenRules, tokens_for
 
 __all__ = ["TextCleaner"]
@@ -63,6 +65,11 @@ class TextCleaner(  # type: ignore[call-arg]
         space and returns its tokens as an iterable of `str`; it must give the same
         answer each time, since answers are cached.
 
+    redact : tuple of str, default=()
+        Kinds of identifiers to remove before tokenising: "email", "phone", "url", "ip",
+        "credit_card", "iban". Found by their structure alone, see
+        :func:`deepclust.redacting.redact`; names and street addresses are not.
+
     min_token_length : int, default=1
         Shorter tokens, in characters, are dropped.
 
@@ -101,6 +108,7 @@ class TextCleaner(  # type: ignore[call-arg]
         "stem": ["boolean"],
         "language": [str],
         "tokenizer": [callable, None],
+        "redact": [tuple, list, set, frozenset],
         "min_token_length": [Interval(Integral, 1, None, closed="left")],
         "keep_numbers": ["boolean"],
         "n_jobs": [Integral, None],
@@ -117,6 +125,7 @@ class TextCleaner(  # type: ignore[call-arg]
         stem: bool = False,
         language: str = "en",
         tokenizer: Any = None,
+        redact: Iterable[str] = (),
         min_token_length: int = 1,
         keep_numbers: bool = True,
         n_jobs: int | None = None,
@@ -129,6 +138,7 @@ class TextCleaner(  # type: ignore[call-arg]
         self.stem = stem
         self.language = language
         self.tokenizer = tokenizer
+        self.redact = redact
         self.min_token_length = min_token_length
         self.keep_numbers = keep_numbers
         self.n_jobs = n_jobs
@@ -157,8 +167,7 @@ class TextCleaner(  # type: ignore[call-arg]
         MissingExtraError
             If the language, `lemmatize` or `stem` needs a package that is missing.
         """
-        self._validate_params()
-        tokens_for(self._rules())
+        self._check_parameters()
         check_texts(X, estimator="TextCleaner")
         return self
 
@@ -187,14 +196,14 @@ class TextCleaner(  # type: ignore[call-arg]
         MissingExtraError
             If the language, `lemmatize` or `stem` needs a package that is missing.
         """
-        self._validate_params()
+        rules = self._check_parameters()
         texts = check_texts(X, estimator="TextCleaner")
-        rules = self._rules()
-        tokens_for(rules)  # a missing package shows here, not in a worker
+        kinds = tuple(self.redact)
         starts = range(0, len(texts), _TEXTS_PER_JOB)
         bar = tqdm(starts, desc="clean", unit="job", disable=not self.verbose)
         jobs = joblib.Parallel(n_jobs=self.n_jobs if len(starts) > 1 else 1)(
-            joblib.delayed(_clean)(rules, texts[i : i + _TEXTS_PER_JOB]) for i in bar
+            joblib.delayed(_clean)(rules, kinds, texts[i : i + _TEXTS_PER_JOB])
+            for i in bar
         )
         return [text for job in jobs for text in job]
 
@@ -206,8 +215,14 @@ class TextCleaner(  # type: ignore[call-arg]
         """Do nothing: clean texts stay a list, whatever container later steps use."""
         return self
 
-    def _rules(self) -> "TokenRules":
-        return TokenRules(
+    def _check_parameters(self) -> TokenRules:
+        self._validate_params()
+        if unknown := [kind for kind in self.redact if kind not in KINDS]:
+            raise ValueError(
+                f"The 'redact' parameter of TextCleaner must hold names out of {KINDS}."
+                f" Received: {unknown[0]!r}."
+            )
+        rules = TokenRules(
             strip_html=bool(self.strip_html),
             lowercase=bool(self.lowercase),
             remove_stop_words=bool(self.remove_stop_words),
@@ -218,6 +233,8 @@ class TextCleaner(  # type: ignore[call-arg]
             min_token_length=int(self.min_token_length),
             keep_numbers=bool(self.keep_numbers),
         )
+        tokens_for(rules)  # a missing package shows here, not in a worker
+        return rules
 
     def __sklearn_is_fitted__(self) -> bool:
         return True
@@ -231,12 +248,19 @@ class TextCleaner(  # type: ignore[call-arg]
         return tags
 
 
-def _clean(rules: TokenRules, texts: list[str]) -> list[str]:
+def _clean(rules: TokenRules, kinds: tuple[str, ...], texts: list[str]) -> list[str]:
     """Pure per-chunk transform."""
-    tokens_of = tokens_for(rules)
+    tokens_of = tokens_for(rules).__getitem__
     if rules.strip_html:
         texts = [strip_html(text) for text in texts]
-    return [
-        " ".join(filter(None, map(tokens_of.__getitem__, text.split())))
-        for text in texts
-    ]
+    cleaned = texts
+    while True:
+        if kinds:
+            cleaned = [redact(text, kinds) for text in cleaned]
+        before = cleaned
+        cleaned = [
+            " ".join(filter(None, map(tokens_of, text.split()))) for text in cleaned
+        ]
+        # Words dropped between digits can leave what looks like a phone number.
+        if not kinds or cleaned == before:
+            return cleaned

@@ -143,10 +143,10 @@ class _PieceTokens(dict[str, str]):
             if not _HAS_CONTENT.search(token):
                 return ""
             token = token.strip(_EDGES)
-        if rules.lowercase:
-            token = token.lower()
         if self.reduce is not None:
             token = self.reduce(token)
+        elif rules.lowercase:
+            token = token.lower()
         if len(token) < rules.min_token_length:
             return ""
         if not rules.keep_numbers and _NUMBER.fullmatch(token):
@@ -272,6 +272,8 @@ def _make_reduction(rules: TokenRules) -> Callable[[str], str] | None:
         steps.append(_make_stemmer(rules.language))
     if not steps:
         return None
+    if rules.lowercase:
+        steps.append(str.lower)
 
     def reduce(token: str) -> str:
         """Apply the steps until they change nothing; of a cycle, take the first."""
@@ -297,7 +299,14 @@ def _make_lemmatizer(language: str) -> Callable[[str], str]:
             f"{purpose}: spacy-lookups-data has no lemmas for language={language!r}. "
             f"Use stem=True instead."
         ) from error
-    return lambda token: table.get(token, token)
+
+    def lemma(token: str) -> str:  # tables list German nouns with a capital only
+        for form in (token, token.lower(), token.title()):
+            if form in table:
+                return table[form]
+        return token
+
+    return lemma
 
 
 def _make_stemmer(language: str) -> Callable[[str], str]:

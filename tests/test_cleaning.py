@@ -188,6 +188,14 @@ def test_missing_packages_are_named(monkeypatch):
         TextCleaner(lemmatize=True).transform(["x"])
 
 
+def test_lemmas_of_the_real_tables():
+    pytest.importorskip("spacy_lookups_data")
+    assert clean("The mice were running", lemmatize=True) == "mouse run"
+    assert clean("Die Häuser", lemmatize=True, language="de") == "haus"
+    with pytest.raises(ValueError, match="no lemmas for language='zh'"):
+        clean("x", lemmatize=True, language="zh")
+
+
 def test_lemmas_come_from_the_lookup_table(monkeypatch):
     table = {"mice": "mouse", "left": "right", "right": "left"}
     monkeypatch.setattr(

@@ -273,6 +273,8 @@ def test_transform_before_fit(estimator, name):
         (TextCleaner, "stem", "porter"),
         (TextCleaner, "language", 5),
         (TextCleaner, "tokenizer", "spacy"),
+        (TextCleaner, "redact", "email"),
+        (TextCleaner, "redact", ("names",)),
         (TextCleaner, "min_token_length", 0),
         (TextCleaner, "keep_numbers", "no"),
         (TextCleaner, "n_jobs", 1.5),

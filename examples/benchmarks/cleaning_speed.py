@@ -4,9 +4,9 @@ Run: python examples/benchmarks/cleaning_speed.py [FILE.tsv[.gz] ...]
 
 Each FILE holds one text a line, the last column counts. Without files, the docstrings
 of the installed packages are used. Times are CPU seconds of one process, the best of
-three. "Cold" starts with an empty cache, as the first call in a process does, once spaCy
-is imported; "warm" is the second call. `nlp.pipe` only tokenises: it strips no HTML and
-drops no stop word.
+three. "Cold" starts with an empty cache, as the first call in a process does, once
+spaCy is imported; "warm" is the second call. `nlp.pipe` only tokenises: it strips no
+HTML and drops no stop word.
 """
 
 import gzip
