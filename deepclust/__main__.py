@@ -48,7 +48,7 @@ files written to the folder given by --out:
   clusters.csv   size, share, keywords and an example of each cluster
   map.png        the texts as points, one colour a cluster"""
 
-POINTS_DRAWN = 2_500  # what t-SNE lays out in some ten seconds
+POINTS_DRAWN = 2_500  # what t-SNE lays out in some five seconds
 
 
 def main(argv: list[str] | None = None) -> int:

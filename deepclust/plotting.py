@@ -61,7 +61,7 @@ def plot_map(
     projection : {"pca", "tsne"}, default="pca"
         "pca" keeps large distances and is linear in n_docs. "tsne" keeps neighbours
         together and shows many clusters better, but distances between clusters mean
-        little; some ten seconds for 3,000 points.
+        little; some five seconds for 3,000 points.
 
     max_points : int, default=20_000
         Of more texts an even share of each cluster is drawn.
@@ -377,12 +377,14 @@ def _project(X: np.ndarray, projection: str, random_state: int) -> np.ndarray:
 
         return PCA(2, svd_solver="covariance_eigh").fit_transform(X)
     from sklearn.manifold import TSNE
+    from threadpoolctl import threadpool_limits
 
     perplexity = min(30.0, (len(X) - 1) / 3)
     model = TSNE(
         2, perplexity=perplexity, init="pca", max_iter=500, random_state=random_state
     )
-    return model.fit_transform(X.astype(np.float32))
+    with threadpool_limits(1):  # more threads give another picture, and no speed
+        return model.fit_transform(X.astype(np.float32))
 
 
 def _scatter(
