@@ -93,6 +93,15 @@ def test_tsne_keeps_clusters_apart():
     assert gaps[~np.eye(4, dtype=bool)].min() > 2 * radius
 
 
+def test_tsne_gives_the_same_picture_twice():
+    X, labels = many_clusters(n_clusters=2)
+
+    first, second = (plot_map(X, labels, projection="tsne") for _ in range(2))
+
+    for one, other in zip(first.collections, second.collections, strict=True):
+        np.testing.assert_array_equal(one.get_offsets(), other.get_offsets())
+
+
 @pytest.mark.parametrize("shape", [(0, 3), (1, 3), (3, 1), (2, 2)])
 def test_map_of_very_little(shape):
     ax = plot_map(np.ones(shape), np.zeros(shape[0], dtype=int))
