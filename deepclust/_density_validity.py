@@ -69,7 +69,9 @@ def _means(X: np.ndarray, place: np.ndarray, weights: np.ndarray, k: int) -> np.
     return sums / np.where(sizes > 0, sizes, 1)[:, None]
 
 
-def _silhouette(closeness: np.ndarray, norms: np.ndarray, own: np.ndarray) -> np.ndarray:
+def _silhouette(
+    closeness: np.ndarray, norms: np.ndarray, own: np.ndarray
+) -> np.ndarray:
     """Score rows from closeness = x·m - |m|²/2, of shape (n_rows, k); overwrites it."""
     rows = np.arange(len(own))
     own = np.where(own < 0, closeness.argmax(axis=1), own)

@@ -2,7 +2,6 @@
 
 import re
 import warnings
-from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
 
@@ -20,18 +19,16 @@ from threadpoolctl import threadpool_limits
 
 from deepclust._density_validity import density_validity
 from deepclust.cells import CellIndex
-from deepclust.distinct import content_hashes, distinct_rows
-from deepclust.eps_path import best_cut, cuts_near, eps_path
+from deepclust.distinct import distinct_rows
+from deepclust.eps_path import MIN_SAMPLES_TRIED, choose, settle, usual_min_samples
 from deepclust.exceptions import ClusteringWarning
-from deepclust.hierarchy import ReachabilityTree
-from deepclust.neighbors import connect, count_within, nearest
+from deepclust.neighbors import nearest
+from deepclust.partition import Points, density_clusters
 
 __all__ = ["DBSCAN"]
 
 _TREE_ROWS = 20_000
-_QUANTILE_ROWS = 1000
-_MIN_SAMPLES_TRIED = (5, 12, 25)
-_FEWEST_SAMPLES, _MOST_SAMPLES = 5, 25
+_MOST_SAMPLES_SCALED = 125
 _GIANT = 0.9
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 _UNITS |= {"ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
@@ -253,77 +250,41 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         if len(first) < len(rows):
             rows = rows[first]
         weights = np.bincount(inverse, row_weights[usable], minlength=len(first))
-        points = _Points(rows, weights, self._block_entries(X))
-        self._choose(points)
-        core, found = self._clusters(points)
+        points = Points(rows, weights, self._block_entries(X), self.n_jobs)
+        if self.eps == "auto":
+            self._choose(points)
+        else:
+            self.eps_ = float(self.eps)
+            total = points.weights.clip(0).sum()
+            self.min_samples_ = self._given_min_samples(usual_min_samples(total))
+        radius = self._radius(self.eps_)
+        core, found = density_clusters(points, radius, self.min_samples_)
         labels = np.full(len(X), -1, dtype=np.intp)
         labels[usable] = found[inverse]
         is_core = np.zeros(len(X), dtype=bool)
         is_core[usable] = core[inverse]
         self._remember(X, _renumbered(labels, row_weights), is_core)
-        self._diagnose()
+        self._diagnose(points)
 
-    def _choose(self, points: "_Points") -> None:
-        """Set `min_samples_`, `eps_`, and `eps_path_` where eps is to be found."""
-        given = self.min_samples
-        if self.eps != "auto":
-            total = max(points.weights.clip(0).sum(), 1)
-            guess = int(np.clip(np.log2(total), _FEWEST_SAMPLES, _MOST_SAMPLES))
-            self.min_samples_ = guess if given == "auto" else int(given)
-            self.eps_ = float(self.eps)
-            return
+    def _given_min_samples(self, otherwise: int) -> int:
+        return otherwise if self.min_samples == "auto" else int(self.min_samples)
+
+    def _choose(self, points: Points) -> None:
+        """Set `min_samples_`, `eps_` and `eps_path_` by the most valid cut."""
         import pandas as pd
 
-        sample, thinning = points.sample()
-        tries = _MIN_SAMPLES_TRIED if given == "auto" else (int(given),)
-        paths = [_no_path()]
-        if len(sample.rows):
-            trees = ReachabilityTree.build_all(
-                sample.rows,
-                tries,
-                weights=sample.weights,
-                block_entries=sample.block_entries,
-                n_jobs=self.n_jobs,
-            )
-            paths = [self._path(tree, sample.rows) for tree in trees]
-        place, radius = best_cut(paths, self.n_clusters)
-        self.min_samples_ = tries[place]
+        sample, thinning = points.sample(_TREE_ROWS)
+        given = self.min_samples
+        tries = MIN_SAMPLES_TRIED if given == "auto" else (int(given),)
+        chosen = choose(sample, tries, self.n_clusters)
+        self.min_samples_, radius = chosen.min_samples, chosen.radius
         if thinning > 1:
-            share = np.mean(trees[place].core_distances <= radius)
-            radius = points.core_quantile(self.min_samples_, share)
-        path = pd.DataFrame(paths[place])
+            denser = min(self.min_samples_ * thinning, _MOST_SAMPLES_SCALED)
+            self.min_samples_ = self._given_min_samples(int(denser))
+            radius = settle(points, self.min_samples_, chosen, self.n_clusters)
+        path = pd.DataFrame(chosen.path)
         self.eps_path_ = path.assign(eps=self._metric_eps(path["eps"]))
         self.eps_ = float(self._metric_eps(radius))
-
-    def _path(self, tree: ReachabilityTree, rows: np.ndarray) -> dict[str, np.ndarray]:
-        path = eps_path(tree, rows)
-        if self.n_clusters is None:
-            return path
-        near = eps_path(tree, rows, cuts_near(tree, self.n_clusters))
-        eps = np.concatenate((path["eps"], near["eps"]))
-        order = np.unique(eps, return_index=True)[1]
-        return {name: np.concatenate((path[name], near[name]))[order] for name in path}
-
-    def _clusters(self, points: "_Points") -> tuple[np.ndarray, np.ndarray]:
-        """Return which points are core points, and the cluster of every point."""
-        rows, weights = points.rows, points.weights
-        labels = np.full(len(rows), -1, dtype=np.intp)
-        if not len(rows):
-            return labels >= 0, labels
-        radius = self._radius(self.eps_)
-        index = CellIndex(
-            rows,
-            radius=radius,
-            block_entries=points.block_entries,
-            n_jobs=self.n_jobs,
-        )
-        counts, hits = count_within(index, radius, weights, self.min_samples_)
-        core = counts >= self.min_samples_
-        if core.any():
-            core_index = index.subset(core)
-            labels[core_index.order] = connect(core_index, radius)
-            _label_borders(core_index, core, labels, radius, hits)
-        return core, labels
 
     def _remember(self, X: np.ndarray, labels: np.ndarray, core: np.ndarray) -> None:
         self.core_sample_indices_ = np.flatnonzero(core)
@@ -337,20 +298,25 @@ class DBSCAN(ClusterMixin, BaseEstimator):
             noise = np.flatnonzero(labels < 0)
             labels[noise] = self.predict(X[noise])
 
-    def _diagnose(self) -> None:
+    def _diagnose(self, points: Points) -> None:
+        """Warn of a result that is no clustering, with an eps that may be one."""
         share = np.bincount(self.labels_[self.labels_ >= 0]).max(initial=0)
         share = share / len(self.labels_)
         if not self.n_clusters_:
-            problem = "Every row is noise: no row has min_samples neighbours within eps"
-            advice = "Raise eps or lower min_samples"
+            problem = "every row is noise: no row has min_samples neighbours within eps"
         elif self.n_clusters_ == 1 and share > _GIANT:
-            problem = f"One cluster holds {share:.0%} of the rows"
-            advice = "Lower eps or raise min_samples"
+            problem = f"one cluster holds {share:.0%} of the rows"
         else:
             return
+        advice = "The rows may hold no groups"
+        if self.eps != "auto":
+            sample, _ = points.sample(_TREE_ROWS)
+            chosen = choose(sample, (self.min_samples_,), None)
+            eps = self._metric_eps(chosen.radius)
+            advice = f'Try eps={eps:.4g}, or eps="auto"'
         warnings.warn(
-            f"{problem} (eps={self.eps_:.4g}, min_samples={self.min_samples_}). "
-            f'{advice}, or let eps="auto" choose.',
+            f"DBSCAN with eps={self.eps_:.4g} and min_samples={self.min_samples_}: "
+            f"{problem}. {advice}.",
             ClusteringWarning,
             stacklevel=4,
         )
@@ -404,72 +370,6 @@ class DBSCAN(ClusterMixin, BaseEstimator):
                 "sample and predict the rest."
             )
         return int(min(left, 2**22))
-
-
-@dataclass(frozen=True)
-class _Points:
-    """Distinct rows, their weights, and the size of a block of distances."""
-
-    rows: np.ndarray
-    weights: np.ndarray
-    block_entries: int
-
-    def sample(self) -> tuple["_Points", float]:
-        """Return the points to build the tree of, and how many each stands for.
-
-        Of many points, those with the smallest content hashes: the same ones in any
-        order of the rows.
-        """
-        rows, weights = self.rows, self.weights
-        if (weights <= 0).any():
-            rows, weights = rows[weights > 0], weights[weights > 0]
-        thinning = max(1.0, len(rows) / _TREE_ROWS)
-        if thinning > 1:
-            chosen = np.sort(np.argsort(content_hashes(rows))[:_TREE_ROWS])
-            rows, weights = rows[chosen], weights[chosen]
-        return _Points(rows, weights, self.block_entries), thinning
-
-    def core_quantile(self, min_samples: int, share: float) -> float:
-        """Return the radius that makes this share of the points core points."""
-        some = np.argsort(content_hashes(self.rows))[:_QUANTILE_ROWS]
-        queries = self.rows[some].astype(np.float64)
-        nearest_so_far = np.full((len(some), min_samples), np.inf)
-        for start in range(0, len(self.rows), 4096):
-            part = self.rows[start : start + 4096].astype(np.float64)
-            squared = np.square(queries).sum(axis=1)[:, None] - 2 * queries @ part.T
-            squared += np.square(part).sum(axis=1)
-            both = np.concatenate((nearest_so_far, squared), axis=1)
-            nearest_so_far = np.partition(both, min_samples - 1, axis=1)
-            nearest_so_far = nearest_so_far[:, :min_samples]
-        core = np.sqrt(nearest_so_far[:, -1].clip(0))
-        return float(np.quantile(core, share))
-
-
-def _no_path() -> dict[str, np.ndarray]:
-    """Return the path of no points at all: one row, no cluster."""
-    zero = np.zeros(1)
-    return {"eps": zero + 1, "n_clusters": zero, "coverage": zero, "validity": zero}
-
-
-def _label_borders(
-    index: CellIndex,
-    core: np.ndarray,
-    labels: np.ndarray,
-    radius: float,
-    hits: tuple[np.ndarray, np.ndarray] | None,
-) -> None:
-    """Give every point near a core point the label of the nearest one, in place."""
-    if hits is None:
-        rows = np.flatnonzero(~core)
-        points, _ = nearest(index, index.X[rows], radius)
-        rows, points = rows[points >= 0], points[points >= 0]
-    else:
-        rows, points = (part[core[hits[1]]] for part in hits)
-        order = np.lexsort((points, index.exact(index.X, rows, points), rows))
-        rows, points = rows[order], points[order]
-        first = np.diff(rows, prepend=-1) > 0
-        rows, points = rows[first], points[first]
-    labels[rows] = labels[points]
 
 
 def _renumbered(labels: np.ndarray, weights: np.ndarray) -> np.ndarray:

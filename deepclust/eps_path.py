@@ -9,16 +9,33 @@ average 0.01, at most 0.03, below the best one. A fixed min_samples of 12 lost 0
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from deepclust._density_validity import density_validity
+from deepclust.distinct import content_hashes
 from deepclust.hierarchy import ReachabilityTree
+from deepclust.partition import Points, density_clusters
 
-__all__ = ["best_cut", "cuts_near", "eps_path"]
+__all__ = [
+    "MIN_SAMPLES_TRIED",
+    "Choice",
+    "best_cut",
+    "choose",
+    "cuts_near",
+    "eps_path",
+    "settle",
+    "usual_min_samples",
+]
 
+MIN_SAMPLES_TRIED = (5, 12, 25)
+_SHARES_TRIED = (1.0, 0.95, 0.9, 0.85, 0.8)
+_QUANTILE_ROWS = 1000
 _STEPS = 40
 _FINE_STEPS = 8
+# A cut lies just above the distance that makes it: its square may round down.
+_BUMP = 1 + 1e-12
 _FEWEST_CORE = 0.02
 
 
@@ -49,12 +66,8 @@ def eps_path(
         step = 1 / (_STEPS - 1)
         middle = coarse["validity"].argmax() * step
         fine = _quantiles(tree, middle - step, middle + step, 2 * _FINE_STEPS + 1)
-        fine = eps_path(tree, X, np.setdiff1d(fine, coarse["eps"]))
-        order = np.argsort(np.concatenate((coarse["eps"], fine["eps"])))
-        return {
-            name: np.concatenate((column, fine[name]))[order]
-            for name, column in coarse.items()
-        }
+        fine = np.setdiff1d(fine, coarse["eps"])
+        return _joined(coarse, eps_path(tree, X, fine))
     validity = [density_validity(X, tree.cut(step), tree.weights) for step in eps]
     return {
         "eps": eps,
@@ -72,7 +85,22 @@ def _quantiles(
     shares = np.clip(np.linspace(low, high, steps), 0, 1)
     shares = _FEWEST_CORE + (1 - _FEWEST_CORE) * shares
     places = np.ceil(shares * len(reached)).astype(np.intp) - 1
-    return np.unique(reached[places.clip(0)]) if len(reached) else reached
+    return np.unique(reached[places.clip(0)]) * _BUMP if len(reached) else reached
+
+
+def _path_of_nothing() -> dict[str, np.ndarray]:
+    """Return a path without rows."""
+    none = np.empty(0)
+    return {"eps": none, "n_clusters": none, "coverage": none, "validity": none}
+
+
+def _joined(
+    one: dict[str, np.ndarray], other: dict[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Return the rows of two paths of the same tree, each eps once, ascending."""
+    both = {name: np.concatenate((one[name], other[name])) for name in one}
+    order = np.unique(both["eps"], return_index=True)[1]
+    return {name: column[order] for name, column in both.items()}
 
 
 def cuts_near(tree: ReachabilityTree, n_clusters: int) -> np.ndarray:
@@ -89,7 +117,7 @@ def cuts_near(tree: ReachabilityTree, n_clusters: int) -> np.ndarray:
     eps : ndarray of shape (n_steps,), ascending
     """
     steps = np.unique(np.concatenate((tree.core_distances, tree.heights)))
-    steps = steps[np.isfinite(steps)]
+    steps = steps[np.isfinite(steps)] * _BUMP
     away = np.abs(tree.n_clusters(steps) - n_clusters)
     best = np.flatnonzero(away == away.min(initial=len(away) + n_clusters))
     some = np.linspace(0, len(best) - 1, min(_STEPS, len(best)))
@@ -104,7 +132,7 @@ def best_cut(
     Parameters
     ----------
     paths : sequence of dict of ndarray
-        See `eps_path`; at least one of them with a row.
+        See `eps_path`.
 
     n_clusters : int, default=None
         Ask for this many clusters: of the cuts whose number is nearest, the most valid.
@@ -114,6 +142,7 @@ def best_cut(
     place : int
 
     eps : float
+        1.0 if no path has a row.
     """
     rows = [
         (
@@ -126,5 +155,78 @@ def best_cut(
         for place, path in enumerate(paths)
         for eps, found, coverage, validity in zip(*path.values(), strict=True)
     ]
-    *_, place, eps = max(rows)
+    *_, place, eps = max(rows, default=(0, 1.0))
     return -place, eps
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The most valid cut, the path it is on, and the share of core points it leaves."""
+
+    min_samples: int
+    radius: float
+    path: dict[str, np.ndarray]
+    core_share: float
+
+
+def usual_min_samples(total: float) -> int:
+    low, high = MIN_SAMPLES_TRIED[0], MIN_SAMPLES_TRIED[-1]
+    return int(np.clip(np.log2(max(total, 1)), low, high))
+
+
+def choose(points: Points, tries: tuple[int, ...], n_clusters: int | None) -> Choice:
+    if not len(points.rows):
+        return Choice(tries[0], 1.0, _path_of_nothing(), 0.0)
+    trees = ReachabilityTree.build_all(
+        points.rows,
+        tries,
+        weights=points.weights,
+        block_entries=points.block_entries,
+        n_jobs=points.n_jobs,
+    )
+    paths = [eps_path(tree, points.rows) for tree in trees]
+    if n_clusters is not None:
+        paths = [
+            _joined(path, eps_path(tree, points.rows, cuts_near(tree, n_clusters)))
+            for tree, path in zip(trees, paths, strict=True)
+        ]
+    place, radius = best_cut(paths, n_clusters)
+    share = float(np.mean(trees[place].core_distances <= radius))
+    return Choice(tries[place], radius, paths[place], share)
+
+
+def settle(
+    points: Points, min_samples: int, chosen: Choice, n_clusters: int | None
+) -> float:
+    """Carry the choice of a sample over to all points.
+
+    Among more points the same share of core points needs a smaller radius, and halos
+    that a sample left open may close. Several shares are tried on all points.
+    """
+    shares = chosen.core_share * np.array(_SHARES_TRIED)
+    radii = _core_quantiles(points.rows, min_samples, shares)
+    path: dict = {name: [] for name in chosen.path}
+    for radius in radii:
+        _, labels = density_clusters(points, radius, min_samples)
+        path["eps"].append(radius)
+        path["n_clusters"].append(labels.max(initial=-1) + 1)
+        path["coverage"].append(np.average(labels >= 0, weights=points.weights))
+        path["validity"].append(density_validity(points.rows, labels, points.weights))
+    return best_cut([path], n_clusters)[1]
+
+
+def _core_quantiles(
+    rows: np.ndarray, min_samples: int, shares: np.ndarray
+) -> np.ndarray:
+    """Estimate the radii that make these shares of the points core points."""
+    queries = rows[np.argsort(content_hashes(rows))[:_QUANTILE_ROWS]]
+    norms = np.square(queries, dtype=np.float64).sum(axis=1)[:, None]
+    nearest_squares = np.full((len(queries), min_samples), np.inf)
+    for start in range(0, len(rows), 4096):
+        part = rows[start : start + 4096]
+        squares = norms + np.square(part, dtype=np.float64).sum(axis=1)
+        squares -= 2 * (queries @ part.T)
+        squares = np.concatenate((nearest_squares, squares), axis=1)
+        squares.partition(min_samples - 1, axis=1)
+        nearest_squares = squares[:, :min_samples].copy()
+    return np.quantile(np.sqrt(nearest_squares[:, -1].clip(0)), shares)

@@ -234,6 +234,11 @@ def _spanning(edges: _Edges, n_points: int) -> _Edges:
     return low[chosen], high[chosen], values[chosen]
 
 
+def _together(parts: list[_Edges]) -> _Edges:
+    rows, cols, values = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return rows, cols, values
+
+
 def _neighbor_forest(
     neighbors: np.ndarray, distances: np.ndarray, core: np.ndarray
 ) -> _Edges:
@@ -268,7 +273,7 @@ def _joined(index: CellIndex, forest: _Edges, core: np.ndarray) -> _Edges:
         rows.append(chosen[bounds[a] + row])
         cols.append(chosen[bounds[b] + col])
     links = _weighed(index, np.array(rows), np.array(cols), core)
-    return tuple(np.concatenate(both) for both in zip(forest, links, strict=True))
+    return _together([forest, links])
 
 
 def _reach(index: CellIndex, points: np.ndarray, core: np.ndarray) -> np.ndarray:
@@ -309,8 +314,7 @@ def _improved(index: CellIndex, tree: _Edges, core: np.ndarray) -> _Edges:
             found.append((edges[0][less], edges[1][less], edges[2][less]))
             n_found += int(less.sum())
         if n_found > _MOST_CANDIDATES or stop == n_points:
-            parts = zip(tree, *found, strict=True)
-            tree = _spanning(tuple(np.concatenate(part) for part in parts), n_points)
+            tree = _spanning(_together([tree, *found]), n_points)
             found, n_found = [], 0
     return tree
 

@@ -7,16 +7,15 @@ met enough neighbours, or whose radius has shrunk, meets no further cell.
 
 from collections.abc import Iterator
 
-from threading import Lock
-
 import numpy as np
 
 from deepclust.cells import CellIndex, true_entries
 
-__all__ = ["connect", "count_within", "k_nearest", "nearest"]
+__all__ = ["count_within", "k_nearest", "nearest", "rings"]
 
 _RINGS = (0.4, 0.7, 1.0)
 _FAR = 16.0
+_MOST_HITS = 64
 
 
 def count_within(
@@ -44,7 +43,8 @@ def count_within(
 
     hits : tuple of two ndarrays of shape (n_hits,), intp, or None
         Row and neighbour: all neighbour pairs of the rows whose weight is below
-        `enough`. None if some weight is below 1, for then the pairs could be too many.
+        `enough`. None where the pairs could be too many: if some weight is below 1 or
+        `enough` is above 64.
     """
     position_weights = weights[index.order]
     counts = np.zeros(len(index.X))
@@ -59,8 +59,16 @@ def count_within(
     rows, points = (np.concatenate(part) for part in zip(*found, strict=True))
     by_row = np.empty_like(counts)
     by_row[index.order] = counts
-    hits = (index.order[rows], index.order[points]) if weights.min() >= 1 else None
+    hits = (
+        (index.order[rows], index.order[points])
+        if _may_keep_hits(weights, enough)
+        else None
+    )
     return by_row, hits
+
+
+def _may_keep_hits(weights: np.ndarray, enough: float) -> bool:
+    return bool(weights.min() >= 1) and enough <= _MOST_HITS
 
 
 def _count_cells(
@@ -73,7 +81,7 @@ def _count_cells(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Fill `counts` for the points of `cells`; return the hits of those below."""
     may_stop = bool(weights.min() >= 0)
-    keep_hits = bool(weights.min() >= 1)
+    keep_hits = _may_keep_hits(weights, enough)
     rows: list = [np.empty(0, dtype=np.intp)]
     columns: list = [np.empty(0, dtype=np.intp)]
 
@@ -96,7 +104,7 @@ def _count_cells(
     if may_stop:
         left_over = left_over[counts[first:last] < enough]
     left = index.left_of(left_over)
-    for cell, some in _rings(index, left_over, radius):
+    for cell, some in rings(index, left_over, radius):
         if may_stop:
             some = some[counts[left_over[some]] < enough]
         if len(some):
@@ -112,10 +120,27 @@ def _row_weights(within: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return within @ weights
 
 
-def _rings(
+def rings(
     index: CellIndex, positions: np.ndarray, radius: float
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield each foreign cell with the queries that reach it, nearest ring first."""
+    """Yield each foreign cell with the queries that reach it, nearest ring first.
+
+    Parameters
+    ----------
+    index : CellIndex
+
+    positions : ndarray of shape (n_queries,), intp
+        Sorted positions of indexed points.
+
+    radius : float
+
+    Yields
+    ------
+    cell : int
+
+    some : ndarray of intp
+        Places in `positions`.
+    """
     if not len(positions):
         return
     cells = index.cell[positions]
@@ -126,119 +151,8 @@ def _rings(
         ring = index.reachable(to_centres, cells, part * radius)
         ring &= ~met
         met |= ring
-        for cell in np.flatnonzero(ring.any(axis=1)):
-            yield int(cell), np.flatnonzero(ring[cell])
-
-
-def connect(index: CellIndex, radius: float) -> np.ndarray:
-    """Label the connected components of the points within `radius` of one another.
-
-    Parameters
-    ----------
-    index : CellIndex
-
-    radius : float
-
-    Returns
-    -------
-    components : ndarray of shape (n_points in the index,), intp
-        Component of each sorted position (see `CellIndex.order`), numbered from 0 in
-        no particular order.
-
-    Notes
-    -----
-    Components are found inside every cell first. Products between two cells are
-    computed only while their points still lie in different components.
-    """
-    component = np.empty(len(index.order), dtype=np.intp)
-    own_counts = np.empty(index.n_cells, dtype=np.intp)
-
-    def inside(cell: int) -> None:
-        own = np.arange(index.starts[cell], index.starts[cell + 1])
-        within = index.within(index.left_of(own), index.order[own], cell, radius)
-        component[own] = _mask_components(within)
-        own_counts[cell] = component[own].max() + 1
-
-    index.run(inside, range(index.n_cells))
-    starts = np.concatenate(([0], np.cumsum(own_counts)))
-    component += starts[index.cell]
-    forest = _Forest(starts[-1])
-
-    def between(cells: range) -> None:
-        own = np.arange(index.starts[cells.start], index.starts[cells.stop])
-        for cell, some in _rings(index, own, radius):
-            _join(index, own[some], cell, radius, component, forest)
-
-    index.run(between, index.chunks())
-    return forest.roots(component)
-
-
-def _join(
-    index: CellIndex,
-    positions: np.ndarray,
-    cell: int,
-    radius: float,
-    component: np.ndarray,
-    forest: "_Forest",
-) -> None:
-    """Unite the components of `positions` with those of `cell` where they touch."""
-    members = index.members(cell)
-    there = forest.roots(component[members])
-    one = there.min() == there.max()
-    if one:
-        positions = positions[forest.roots(component[positions]) != there[0]]
-        if not len(positions):
-            return
-    within = index.within(
-        index.left_of(positions), index.order[positions], cell, radius
-    )
-    if one:
-        row = np.flatnonzero(within.any(axis=1))
-        column = np.zeros_like(row)
-    else:
-        row, column = true_entries(within)
-    forest.unite(component[positions[row]], there[column])
-
-
-def _mask_components(within: np.ndarray) -> np.ndarray:
-    """Return the component of each row of a symmetric bool matrix, by flooding it."""
-    component = np.full(len(within), -1, dtype=np.intp)
-    number = 0
-    for start in range(len(within)):
-        if component[start] >= 0:
-            continue
-        front = np.array([start])
-        component[start] = number
-        while len(front):
-            reached = within[front].any(axis=0) & (component < 0)
-            front = np.flatnonzero(reached)
-            component[front] = number
-        number += 1
-    return component
-
-
-class _Forest:
-    """Disjoint sets that several threads may read while one of them unites."""
-
-    def __init__(self, size: int) -> None:
-        self._parent = np.arange(size)
-        self._lock = Lock()
-
-    def roots(self, nodes: np.ndarray) -> np.ndarray:
-        above = self._parent[nodes]
-        while True:
-            higher = self._parent[above]
-            if np.array_equal(higher, above):
-                return above
-            above = higher
-
-    def unite(self, left: np.ndarray, right: np.ndarray) -> None:
-        pairs = np.column_stack((self.roots(left), self.roots(right)))
-        pairs = np.unique(pairs[pairs[:, 0] != pairs[:, 1]], axis=0)
-        with self._lock:
-            for pair in pairs:
-                first, second = sorted(self.roots(pair).tolist())
-                self._parent[second] = first
+        for cell in np.flatnonzero(ring.any(axis=1)).tolist():
+            yield cell, np.flatnonzero(ring[cell])
 
 
 def nearest(
@@ -294,7 +208,7 @@ class _Search:
         with np.errstate(over="ignore"):
             norm = np.sqrt(np.square((self.Q - index.shift) / index.scale).sum(axis=1))
         reachable = norm * (1 - 1e-6) <= 1 + 1e-6 + np.sqrt(self.squared) / index.scale
-        for query in np.flatnonzero(reachable & (norm > _FAR)):
+        for query in np.flatnonzero(reachable & (norm > _FAR)).tolist():
             self._look_everywhere(query)
         self.rows = np.flatnonzero(reachable & (norm <= _FAR))
         if not len(self.rows):
@@ -313,8 +227,8 @@ class _Search:
             reach = fraction * np.sqrt(self.squared[self.rows])
             ring = index.reachable(to_centres, cells, reach, self.slack) & ~met
             met |= ring
-            for cell in np.flatnonzero(ring.any(axis=1)):
-                self._meet(np.flatnonzero(ring[cell]), int(cell))
+            for cell in np.flatnonzero(ring.any(axis=1)).tolist():
+                self._meet(np.flatnonzero(ring[cell]), cell)
 
     def _right_form(self) -> np.ndarray:
         right = self.left.copy()
@@ -416,8 +330,8 @@ def _candidates(
             & ~met
         )
         met |= ring
-        for cell in np.flatnonzero(ring.any(axis=1)):
-            meet(np.flatnonzero(ring[cell]), int(cell))
+        for cell in np.flatnonzero(ring.any(axis=1)).tolist():
+            meet(np.flatnonzero(ring[cell]), cell)
     return index.order[own], (best, index.order[who])
 
 

@@ -27,7 +27,14 @@ FIRST_FLOOR = {
     "cleaning": {"markup", "tokenizing"},
     "vectorizing": {"wordvectors"},
     "encoding": {"teaching", "networks", "training", "inference"},
-    "clustering": {"cells", "distinct", "eps_path", "hierarchy", "neighbors"},
+    "clustering": {
+        "cells",
+        "distinct",
+        "eps_path",
+        "hierarchy",
+        "neighbors",
+        "partition",
+    },
 }
 
 SECOND_FLOOR = {"metrics", "describing", "explaining", "plotting", "reporting"}

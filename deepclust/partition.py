@@ -1,0 +1,230 @@
+"""DBSCAN's partition for one radius: core points, their components, their borders."""
+
+from dataclasses import dataclass
+from threading import Lock
+
+import numpy as np
+
+from deepclust.cells import CellIndex, true_entries
+from deepclust.distinct import content_hashes
+from deepclust.neighbors import count_within, nearest, rings
+
+__all__ = ["Points", "connect", "density_clusters"]
+
+
+@dataclass(frozen=True)
+class Points:
+    """Distinct rows, their weights, and how to work on them.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_points, n_features), float32 or float64
+        No two alike.
+
+    weights : ndarray of shape (n_points,), float64
+
+    block_entries : int
+        Upper bound of the entries of one block of distances, per thread.
+
+    n_jobs : int or None
+        Threads.
+    """
+
+    rows: np.ndarray
+    weights: np.ndarray
+    block_entries: int
+    n_jobs: int | None
+
+    def sample(self, size: int) -> tuple["Points", float]:
+        """Return the points to build the tree of, and how many each stands for.
+
+        Of many points, those with the smallest content hashes: the same ones in any
+        order of the rows.
+        """
+        rows, weights = self.rows, self.weights
+        if (weights <= 0).any():
+            rows, weights = rows[weights > 0], weights[weights > 0]
+        thinning = max(1.0, len(rows) / size)
+        if thinning > 1:
+            chosen = np.sort(np.argsort(content_hashes(rows))[:size])
+            rows, weights = rows[chosen], weights[chosen]
+        return Points(rows, weights, self.block_entries, self.n_jobs), thinning
+
+
+def density_clusters(
+    points: Points, radius: float, min_samples: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return which points are core points, and the cluster of every point.
+
+    Parameters
+    ----------
+    points : Points
+
+    radius : float
+
+    min_samples : int
+
+    Returns
+    -------
+    core : ndarray of shape (n_points,), bool
+
+    labels : ndarray of shape (n_points,), intp
+        In no particular order; -1 is noise. A border point belongs to its nearest core
+        point, to the lowest row among equally near ones.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from deepclust.partition import Points, density_clusters
+    >>> points = Points(np.array([[0.0], [1.0], [9.0]]), np.ones(3), 2**16, None)
+    >>> density_clusters(points, 1.0, 2)
+    (array([ True,  True, False]), array([ 0,  0, -1]))
+    """
+    labels = np.full(len(points.rows), -1, dtype=np.intp)
+    if not len(labels):
+        return labels >= 0, labels
+    index = CellIndex(
+        points.rows,
+        radius=radius,
+        block_entries=points.block_entries,
+        n_jobs=points.n_jobs,
+    )
+    counts, hits = count_within(index, radius, points.weights, min_samples)
+    core = counts >= min_samples
+    if core.any():
+        core_index = index.subset(core)
+        labels[core_index.order] = connect(core_index, radius)
+        _label_borders(core_index, core, labels, radius, hits)
+    return core, labels
+
+
+def _label_borders(
+    index: CellIndex,
+    core: np.ndarray,
+    labels: np.ndarray,
+    radius: float,
+    hits: tuple[np.ndarray, np.ndarray] | None,
+) -> None:
+    """Give every point near a core point the label of the nearest one, in place."""
+    if hits is None:
+        rows = np.flatnonzero(~core)
+        points, _ = nearest(index, index.X[rows], radius)
+        rows, points = rows[points >= 0], points[points >= 0]
+    else:
+        rows, points = (part[core[hits[1]]] for part in hits)
+        order = np.lexsort((points, index.exact(index.X, rows, points), rows))
+        rows, points = rows[order], points[order]
+        first = np.diff(rows, prepend=-1) > 0
+        rows, points = rows[first], points[first]
+    labels[rows] = labels[points]
+
+
+def connect(index: CellIndex, radius: float) -> np.ndarray:
+    """Label the connected components of the points within `radius` of one another.
+
+    Parameters
+    ----------
+    index : CellIndex
+
+    radius : float
+
+    Returns
+    -------
+    components : ndarray of shape (n_points in the index,), intp
+        Component of each sorted position (see `CellIndex.order`), numbered from 0 in
+        no particular order.
+
+    Notes
+    -----
+    Components are found inside every cell first. Products between two cells are
+    computed only while their points still lie in different components.
+    """
+    component = np.empty(len(index.order), dtype=np.intp)
+    own_counts = np.empty(index.n_cells, dtype=np.intp)
+
+    def inside(cell: int) -> None:
+        own = np.arange(index.starts[cell], index.starts[cell + 1])
+        within = index.within(index.left_of(own), index.order[own], cell, radius)
+        component[own] = _mask_components(within)
+        own_counts[cell] = component[own].max() + 1
+
+    index.run(inside, range(index.n_cells))
+    starts = np.concatenate(([0], np.cumsum(own_counts)))
+    component += starts[index.cell]
+    forest = _Forest(starts[-1])
+
+    def between(cells: range) -> None:
+        own = np.arange(index.starts[cells.start], index.starts[cells.stop])
+        for cell, some in rings(index, own, radius):
+            _join(index, own[some], cell, radius, component, forest)
+
+    index.run(between, index.chunks())
+    return forest.roots(component)
+
+
+def _join(
+    index: CellIndex,
+    positions: np.ndarray,
+    cell: int,
+    radius: float,
+    component: np.ndarray,
+    forest: "_Forest",
+) -> None:
+    """Unite the components of `positions` with those of `cell` where they touch."""
+    members = index.members(cell)
+    there = forest.roots(component[members])
+    one = there.min() == there.max()
+    if one:
+        positions = positions[forest.roots(component[positions]) != there[0]]
+        if not len(positions):
+            return
+    within = index.within(
+        index.left_of(positions), index.order[positions], cell, radius
+    )
+    if one:
+        row = np.flatnonzero(within.any(axis=1))
+        column = np.zeros_like(row)
+    else:
+        row, column = true_entries(within)
+    forest.unite(component[positions[row]], there[column])
+
+
+def _mask_components(within: np.ndarray) -> np.ndarray:
+    """Return the component of each row of a symmetric bool matrix, by flooding it."""
+    component = np.full(len(within), -1, dtype=np.intp)
+    number = 0
+    for start in range(len(within)):
+        if component[start] >= 0:
+            continue
+        front = np.array([start])
+        component[start] = number
+        while len(front):
+            reached = within[front].any(axis=0) & (component < 0)
+            front = np.flatnonzero(reached)
+            component[front] = number
+        number += 1
+    return component
+
+
+class _Forest:
+    """Disjoint sets that several threads may read while one of them unites."""
+
+    def __init__(self, size: int) -> None:
+        self._parent = np.arange(size)
+        self._lock = Lock()
+
+    def roots(self, nodes: np.ndarray) -> np.ndarray:
+        above = self._parent[nodes]
+        while True:
+            higher = self._parent[above]
+            if np.array_equal(higher, above):
+                return above
+            above = higher
+
+    def unite(self, left: np.ndarray, right: np.ndarray) -> None:
+        pairs = np.column_stack((self.roots(left), self.roots(right)))
+        pairs = np.unique(pairs[pairs[:, 0] != pairs[:, 1]], axis=0)
+        with self._lock:
+            for pair in pairs:
+                first, second = sorted(self.roots(pair).tolist())
+                self._parent[second] = first
