@@ -6,12 +6,15 @@ Exit status: 0, 2 for bad usage or bad input (one line says what), 130 if interr
 
 import argparse
 import csv
+import importlib
 import os
 import shutil
 import sys
 import time
 import unicodedata
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -235,7 +238,7 @@ def _cluster(
         clean__language=arguments.language,
         cluster__noise=arguments.noise,
         cluster__n_clusters=arguments.clusters,
-        encode__verbose=0 if arguments.quiet else 1,
+        encode__verbose=int(sys.stderr.isatty() and not arguments.quiet),
     )
     progress("cleaning")
     try:
@@ -244,6 +247,9 @@ def _cluster(
         raise _InputError(str(error)) from error
     progress("vectorizing")
     sequences = pipeline["vectorize"].fit_transform(cleaned)
+    progress("starting TensorFlow")
+    with _muted_libraries():
+        importlib.import_module("deepclust.networks")
     progress("encoding: the network trains on the texts")
     embeddings = pipeline["encode"].fit_transform(sequences)
     progress("clustering")
@@ -341,6 +347,21 @@ def _fit(text: str, width: int) -> str:
 
 def _width() -> int:
     return max(shutil.get_terminal_size((100, 24)).columns, 40)
+
+
+@contextmanager
+def _muted_libraries() -> Iterator[None]:
+    """Drop what C++ code writes to standard error: TensorFlow reports missing GPUs."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 class _Progress:
