@@ -15,7 +15,7 @@ CODE := deepclust tests examples docs
 export PYTHONUTF8 := 1
 
 .NOTPARALLEL:
-.PHONY: help demo test lint unit wheel docs format clean
+.PHONY: help demo test lint unit wheel docs notebooks format clean
 
 help:
 	@echo "make demo    cluster the docstrings of the installed packages, draw the map"
@@ -24,6 +24,7 @@ help:
 	@echo "make unit    the tests alone"
 	@echo "make wheel   build the wheel and run it outside the checkout"
 	@echo "make docs    build the documentation into docs/_build/html"
+	@echo "make notebooks  run the notebooks in examples/ and keep their results"
 	@echo "make format  let ruff format the code"
 	@echo "make clean   delete everything that can be made again"
 
@@ -62,6 +63,10 @@ docs: $(VENV)/.docs
 	rm -rf docs/api
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
 	@echo "docs/_build/html/index.html"
+
+# runs the notebooks and keeps their results in them
+notebooks: $(VENV)/.dev
+	$(BIN)/jupyter execute --inplace examples/*.ipynb
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix $(CODE)

@@ -105,7 +105,9 @@ def test_the_notebook_is_kept_with_its_results():
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
 
     assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
-    assert sum(len(cell.outputs) for cell in code) >= len(code) - 2
+    outputs = [output for cell in code for output in cell.outputs]
+    assert len(outputs) >= len(code) - 2
+    assert not [output.text for output in outputs if output.get("name") == "stderr"]
 
 
 def with_tiny_network(source):
