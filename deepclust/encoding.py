@@ -1,8 +1,6 @@
-"""RNNLSTMEncoder: token sequences → one unit vector per text, learned without labels."""
+"""RNNLSTMEncoder: token sequences → one unit vector per text, without labels."""
 
 import math
-import os
-import sys
 from numbers import Integral, Real
 from typing import Any
 
@@ -13,21 +11,38 @@ from sklearn.base import (
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
 )
-from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from deepclust import teaching
+from deepclust.devices import on_device, refuse_forked_tensorflow
 from deepclust.exceptions import EmptyVocabularyError
 from deepclust.inference import ACTIVATIONS, ForwardPass
-from deepclust.sequences import UNKNOWN_ID, TokenSequences
+from deepclust.sequences import TokenSequences
+from deepclust.token_input import (
+    check_ids,
+    encode_labels,
+    known_tokens,
+    sequences_of_matrix,
+    start_vectors,
+)
 
 __all__ = ["RNNLSTMEncoder"]
 
 UPDATES = 900  # of the weights, that epochs="auto" aims at
 COSINE_SCALE = 16.0
+
+# Parameters of the encoder that the network and the training take as they are.
+_NETWORK_OPTIONS = (
+    "rnn_units", "lstm_units", "bidirectional", "fusion", "pooling", "activation",
+    "embedding_dim", "train_word_vectors", "initializer",
+)  # fmt: skip
+_TRAINING_OPTIONS = (
+    "optimizer", "momentum", "schedule", "loss", "batch_size", "word_dropout",
+    "validation_fraction", "early_stopping", "patience", "verbose",
+)  # fmt: skip
 
 
 class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -304,10 +319,10 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             hang; with `device="gpu"` and no GPU.
         """
         self._validate_params()
-        _refuse_forked_tensorflow()
+        refuse_forked_tensorflow()
         sequences = self._check_sequences(X, fitting=True)
-        labels, classes = _encode_labels(y, len(sequences))
-        known = _known_tokens(sequences)
+        labels, classes = encode_labels(y, len(sequences))
+        known = known_tokens(sequences)
         rows = np.flatnonzero(known.lengths)
         if len(rows) == 0:
             raise EmptyVocabularyError(
@@ -315,7 +330,7 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
                 "nothing to learn from. Lower min_df, or check the cleaning."
             )
         seed = int(check_random_state(self.random_state).randint(2**31 - 100))
-        vectors = self._start_vectors(sequences, seed)
+        vectors = start_vectors(sequences, self.vector_dim, seed)
         labels = None if labels is None else labels[rows]
         weights, history = self._learn(known[rows], vectors, labels, seed)
 
@@ -350,7 +365,7 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             If a token id is negative, a fraction, or unknown to the fitted encoder.
         """
         check_is_fitted(self, "weights_")
-        sequences = _known_tokens(self._check_sequences(X, fitting=False))
+        sequences = known_tokens(self._check_sequences(X, fitting=False))
         if self.device == "gpu":
             return self._transform_keras(sequences)
         return self._forward_pass(self.weights_)(sequences)
@@ -369,7 +384,7 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             Columns follow `classes_`. Equal where a text has no known token.
         """
         check_is_fitted(self, "weights_")
-        sequences = _known_tokens(self._check_sequences(X, fitting=False))
+        sequences = known_tokens(self._check_sequences(X, fitting=False))
         prototypes = self.weights_["labels/prototypes"]
         directions = prototypes / np.linalg.norm(prototypes, axis=1, keepdims=True)
         embeddings = self._forward_pass(self.weights_)(sequences)
@@ -408,12 +423,12 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         from deepclust import training
         from deepclust.networks import read_weights
 
-        features = teaching.lexical_features(sequences, seed)
-        targets = teaching.teacher_targets(features, seed)
+        given = None if sequences.vocabulary is None else sequences.vocabulary.vectors
+        targets = teaching.teach(sequences, given, seed=seed).targets
         shares = [1.0 / len(targets)] * len(targets)
         if labels is not None:
             targets, shares = [*targets, labels], [*shares, self.label_weight]
-        with training.on_device(self.device):
+        with on_device(self.device):
             network = self._build_network(vectors, seed)
             run = self._training(len(sequences), seed)
             training.train_heads(network, sequences, targets, run, head_weights=shares)
@@ -428,45 +443,22 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         """Return the training options as `deepclust.training.Training`."""
         from deepclust.training import Training
 
-        rate, epochs = self.learning_rate, self.epochs
+        rate: Any = self.learning_rate
+        epochs: Any = self.epochs
         if rate == "auto":
             rate = 0.3 if self.optimizer == "sgd" else 0.003
         if epochs == "auto":
             per_epoch = math.ceil(n_texts / self.batch_size)
             epochs = int(np.clip(round(UPDATES / per_epoch), 3, 40))
-        return Training(
-            epochs=epochs,
-            learning_rate=rate,
-            batch_size=self.batch_size,
-            optimizer=self.optimizer,
-            momentum=self.momentum,
-            schedule=self.schedule,
-            loss=self.loss,
-            word_dropout=self.word_dropout,
-            validation_fraction=self.validation_fraction,
-            early_stopping=self.early_stopping,
-            patience=self.patience,
-            seed=seed,
-            verbose=self.verbose,
-        )
+        same = {name: getattr(self, name) for name in _TRAINING_OPTIONS}
+        return Training(epochs=epochs, learning_rate=rate, seed=seed, **same)
 
     def _build_network(self, vectors: np.ndarray, seed: int) -> Any:
         from deepclust.networks import build_network
 
-        return build_network(
-            vectors,
-            rnn_units=self.rnn_units,
-            lstm_units=self.lstm_units,
-            bidirectional=self.bidirectional,
-            fusion=self.fusion,
-            pooling=self.pooling,
-            activation=self.activation,
-            embedding_dim=self.embedding_dim,
-            train_word_vectors=self.train_word_vectors,
-            initializer=self.initializer,
-            dtype="float32" if self.precision == "auto" else self.precision,
-            seed=seed,
-        )
+        dtype = "float32" if self.precision == "auto" else self.precision
+        same = {name: getattr(self, name) for name in _NETWORK_OPTIONS}
+        return build_network(vectors, dtype=dtype, seed=seed, **same)
 
     def _forward_pass(self, weights: dict[str, np.ndarray]) -> ForwardPass:
         return ForwardPass(
@@ -477,61 +469,26 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         )
 
     def _transform_keras(self, sequences: TokenSequences) -> np.ndarray:
-        from deepclust.training import embed_with_keras, on_device
+        from deepclust.training import embed_with_keras
 
-        _refuse_forked_tensorflow()
+        refuse_forked_tensorflow()
         with on_device(self.device):
             return embed_with_keras(self.network_, sequences)
 
-    def _start_vectors(self, sequences: TokenSequences, seed: int) -> np.ndarray:
-        vocabulary = sequences.vocabulary
-        if vocabulary is not None and vocabulary.vectors is not None:
-            return np.asarray(vocabulary.vectors, dtype=np.float32)
-        n_tokens = int(sequences.ids.max(initial=UNKNOWN_ID)) + 1
-        if vocabulary is not None:
-            n_tokens = max(n_tokens, len(vocabulary))
-        shape = (n_tokens, self.vector_dim)
-        vectors = np.random.default_rng(seed).standard_normal(shape, dtype=np.float32)
-        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-        vectors[0] = 0.0
-        return vectors
-
     def _check_sequences(self, X: Any, *, fitting: bool) -> TokenSequences:
         if isinstance(X, TokenSequences):
-            sequences = X
             if fitting:
                 self.n_features_in_ = X.max_len
                 self.__dict__.pop("feature_names_in_", None)
+            sequences = X
         else:
             X = validate_data(
                 self, X, reset=fitting, dtype="numeric", ensure_min_samples=int(fitting)
             )
-            if X.dtype.kind == "f" and not (X == np.floor(X)).all():
-                row = int(np.flatnonzero((X != np.floor(X)).any(axis=1))[0])
-                raise ValueError(
-                    f"RNNLSTMEncoder expects token ids. Row {row} holds a fraction."
-                )
-            if len(X) and X.min() < 0:
-                row = int(np.flatnonzero((X < 0).any(axis=1))[0])
-                raise ValueError(
-                    "Negative values in data passed to RNNLSTMEncoder: row "
-                    f"{row} holds one. Token ids are 0 (padding), 1 (unknown), 2, ..."
-                )
-            sequences = TokenSequences.from_matrix(X.astype(np.int32))
+            sequences = sequences_of_matrix(X)
         if not fitting:
-            self._check_ids(sequences)
+            check_ids(sequences, len(self.weights_["words"]))
         return sequences
-
-    def _check_ids(self, sequences: TokenSequences) -> None:
-        n_tokens = len(self.weights_["words"])
-        if sequences.ids.max(initial=0) >= n_tokens:
-            place = int(np.argmax(sequences.ids >= n_tokens))
-            row = int(np.searchsorted(sequences.offsets, place, side="right")) - 1
-            raise ValueError(
-                f"Row {row} holds token id {sequences.ids[place]}, but the encoder was "
-                f"fitted with ids below {n_tokens}. Use the Vectorizer it was fitted "
-                "with."
-            )
 
     @property
     def _n_features_out(self) -> int:
@@ -547,53 +504,3 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         tags.input_tags.positive_only = True
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
-
-
-def _known_tokens(sequences: TokenSequences) -> TokenSequences:
-    """Return the sequences without padding and unknown tokens."""
-    kept = sequences.ids > UNKNOWN_ID
-    if kept.all():
-        return sequences
-    offsets = np.concatenate(([0], np.cumsum(kept)))[sequences.offsets]
-    return TokenSequences(
-        sequences.ids[kept], offsets, sequences.vocabulary, max_len=sequences.max_len
-    )
-
-
-def _encode_labels(y: Any, n_docs: int) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """Return class numbers (-1: unlabelled) and the classes, or (None, None)."""
-    if y is None:
-        return None, None
-    y = column_or_1d(np.asarray(y))
-    if len(y) != n_docs:
-        raise ValueError(f"X has {n_docs} texts, but y has {len(y)} labels.")
-    missing = [v is None or v != v or v in (-1, "", "-1") for v in y.tolist()]
-    labelled = ~np.array(missing, dtype=bool)
-    if not labelled.any():
-        return None, None
-    known = y[labelled].tolist()
-    check_classification_targets(known)
-    classes, codes = np.unique(known, return_inverse=True)
-    labels = np.full(n_docs, -1, dtype=np.int32)
-    labels[labelled] = codes
-    return labels, classes
-
-
-_fork: dict[str, bool] = {"after_tensorflow": False}
-
-
-def _note_fork() -> None:
-    _fork["after_tensorflow"] |= "tensorflow" in sys.modules
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_note_fork)
-
-
-def _refuse_forked_tensorflow() -> None:
-    if _fork["after_tensorflow"]:
-        raise RuntimeError(
-            "This process was forked from one that had loaded TensorFlow, whose "
-            "threads do not survive a fork: training would hang. Start workers with "
-            'joblib\'s "loky" backend or multiprocessing\'s "spawn" method.'
-        )

@@ -191,6 +191,7 @@ class ForwardPass:
             ended = np.arange(ids.shape[0])[:, None] >= lengths
         outputs: dict[str, np.ndarray] = {}
         for name, (kernel, recurrent, bias) in self.cells.items():
+            inputs: Any
             if name in self.over_words:
                 inputs = _Lookup(tables[name], ids)
             else:

@@ -1,8 +1,8 @@
 """The Keras network that turns token ids into one unit vector per text.
 
-                    ┌ SimpleRNN ─────────────┐
-    ids → embedding ┼ Bidirectional(LSTM) ───┼ fusion → masked pooling → dense → unit norm
-                    └ (the word itself) ─────┘
+                    ┌ SimpleRNN ───────────┐
+    ids → embedding ┼ Bidirectional(LSTM) ─┼ fusion → masked pooling → dense → unit norm
+                    └ (the word itself) ───┘
 
 Keras is the reference for the equations, the way onto a GPU and the owner of the
 weights while they are trained; `deepclust.inference` repeats the forward pass in
@@ -64,7 +64,9 @@ class MaskedPooling(keras.layers.Layer):
                 features = ops.where(real[..., None], features, _MASKED)
             return ops.max(features, axis=1)
         if self.mode == "attention":
-            scores = ops.matmul(features, self.kernel)
+            # Not a product of matrices: the gradient of one with a single column is
+            # summed in an order that depends on the number of threads.
+            scores = ops.sum(features * self.kernel[:, 0], axis=-1, keepdims=True)
         else:
             scores = ops.zeros_like(features[..., :1])
         if real is not None:
@@ -73,7 +75,7 @@ class MaskedPooling(keras.layers.Layer):
 
 
 class CosineHeads(keras.layers.Layer):
-    """One softmax over scaled cosines per head: logits = 16 · cos(embedding, prototype).
+    """One softmax per head: logits = 16 · cos(embedding, prototype).
 
     Parameters
     ----------
@@ -122,7 +124,7 @@ class CosineHeads(keras.layers.Layer):
 
 
 class Network(keras.Model):
-    """Token ids (batch, time) int32, right-padded → unit vectors (batch, embedding_dim).
+    """Right-padded int32 ids (batch, time) → unit vectors (batch, embedding_dim).
 
     Build it with `build_network`. Layers that a configuration does not need are None:
     `rnn`, `lstm`, `align` (brings the RNN to the width of the LSTM) and `gate`.
@@ -134,10 +136,32 @@ class Network(keras.Model):
         self.words = layers["words"]
         self.rnn = layers.get("rnn")
         self.lstm = layers.get("lstm")
-        self.align = layers.get("align")
-        self.gate = layers.get("gate")
+        self.align: Any = layers.get("align")
+        self.gate: Any = layers.get("gate")
         self.pooling = layers["pooling"]
         self.dense = layers["dense"]
+
+    def build(self, shape: tuple[int | None, ...]) -> None:
+        steps = (None, None)
+        words = rnn = (*steps, self.words.output_dim)
+        self.words.build(steps)
+        widths = []
+        if self.rnn is not None:
+            self.rnn.build(words)
+            rnn = (*steps, self.rnn.units)
+            widths.append(self.rnn.units)
+        if self.lstm is not None:
+            self.lstm.build(rnn if self.fusion == "stack" else words)
+            widths.append(self.lstm.compute_output_shape(words)[-1])
+        if self.align is not None:
+            self.align.build((*steps, widths[0]))
+        if self.gate is not None:
+            self.gate.build((*steps, sum(widths)))
+        mixed = sum(widths) if self.fusion == "concat" else sum(widths[-1:])
+        features = (*steps, mixed + words[-1])
+        self.pooling.build(features)
+        self.dense.build((None, features[-1]))
+        self.built = True
 
     def call(self, ids: Any) -> Any:
         real = ops.not_equal(ids, 0)
@@ -251,46 +275,45 @@ def build_network(
     def fresh(name: str = initializer) -> Any:
         return _seeded_initializer(name, next(seeds))
 
-    recurrent: dict[str, Any] = {
-        "activation": activation, "return_sequences": True, "dtype": dtype
-    }  # fmt: skip
+    def dense(width: int, name: str, activation: str | None = None) -> Any:
+        return keras.layers.Dense(
+            width, activation, kernel_initializer=fresh(), dtype=dtype, name=name
+        )
+
+    def recurrent(layer: Any, units: int, name: str, **more: Any) -> Any:
+        return layer(
+            units,
+            activation=activation,
+            kernel_initializer=fresh(),
+            recurrent_initializer=fresh("orthogonal"),
+            return_sequences=True,
+            dtype=dtype,
+            name=name,
+            **more,
+        )
+
     layers: dict[str, Any] = {
         "words": keras.layers.Embedding(
             *word_vectors.shape, trainable=train_word_vectors, dtype=dtype, name="words"
         )
     }
     if rnn_units:
-        layers["rnn"] = keras.layers.SimpleRNN(
-            rnn_units, kernel_initializer=fresh(),
-            recurrent_initializer=fresh("orthogonal"), name="rnn", **recurrent,
-        )  # fmt: skip
+        layers["rnn"] = recurrent(keras.layers.SimpleRNN, rnn_units, "rnn")
     if lstm_units:
-        lstm = keras.layers.LSTM(
-            lstm_units, kernel_initializer=fresh(),
-            recurrent_initializer=fresh("orthogonal"), name="lstm", **recurrent,
-        )  # fmt: skip
-        layers["lstm"] = lstm
-        if bidirectional:
-            back = keras.layers.LSTM(
-                lstm_units, kernel_initializer=fresh(), go_backwards=True,
-                recurrent_initializer=fresh("orthogonal"), name="lstm_back", **recurrent,
-            )  # fmt: skip
-            layers["lstm"] = keras.layers.Bidirectional(lstm, backward_layer=back)
-    width = lstm_units * (2 if bidirectional else 1)
+        layers["lstm"] = recurrent(keras.layers.LSTM, lstm_units, "lstm")
+    width = lstm_units
+    if lstm_units and bidirectional:
+        width = 2 * lstm_units
+        back = recurrent(keras.layers.LSTM, lstm_units, "lstm_back", go_backwards=True)
+        layers["lstm"] = keras.layers.Bidirectional(layers["lstm"], backward_layer=back)
     if rnn_units and lstm_units and fusion in ("sum", "gate"):
-        layers["align"] = keras.layers.Dense(
-            width, kernel_initializer=fresh(), dtype=dtype, name="align"
-        )
+        layers["align"] = dense(width, "align")
         if fusion == "gate":
-            layers["gate"] = keras.layers.Dense(
-                width, "sigmoid", kernel_initializer=fresh(), dtype=dtype, name="gate"
-            )
+            layers["gate"] = dense(width, "gate", "sigmoid")
     layers["pooling"] = MaskedPooling(pooling, initializer=fresh(), dtype=dtype)
-    layers["dense"] = keras.layers.Dense(
-        embedding_dim, kernel_initializer=fresh(), dtype=dtype, name="dense"
-    )
+    layers["dense"] = dense(embedding_dim, "dense")
     network = Network(layers, fusion, dtype=dtype)
-    network(np.full((1, 2), 1, dtype=np.int32))  # creates the weights
+    network.build((None, None))
     network.words.embeddings.assign(word_vectors)
     return network
 

@@ -20,8 +20,6 @@ Imports TensorFlow: import this module only where training starts.
 
 import math
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,10 +28,12 @@ import numpy as np
 import tensorflow as tf
 from tqdm.auto import tqdm
 
+from deepclust.batching import length_batches, shorten
 from deepclust.networks import CosineHeads, Network
+from deepclust.recurrence import forward
 from deepclust.sequences import TokenSequences
 
-__all__ = ["Training", "length_batches", "shorten", "train_heads"]
+__all__ = ["Training", "embed_with_keras", "train_heads"]
 
 
 @dataclass
@@ -87,40 +87,6 @@ class Training:
     prototypes: list[np.ndarray] = field(default_factory=list)
 
 
-@contextmanager
-def on_device(device: str) -> Iterator[str]:
-    """Place what is built inside on "cpu" or "gpu"; "auto" takes a GPU if there is one.
-
-    Yields
-    ------
-    device : {"cpu", "gpu"}
-
-    Raises
-    ------
-    RuntimeError
-        If `device="gpu"` and TensorFlow sees no GPU.
-    """
-    gpus = tf.config.list_physical_devices("GPU")
-    if device == "gpu" and not gpus:
-        raise RuntimeError(
-            'device="gpu", but TensorFlow sees no GPU. Use device="auto", or install '
-            'the GPU build: pip install "deepclust[gpu]".'
-        )
-    chosen = "gpu" if gpus and device != "cpu" else "cpu"
-    if chosen == "gpu":
-        _grow_memory(gpus)
-    with tf.device(f"/{chosen.upper()}:0"):
-        yield chosen
-
-
-def _grow_memory(gpus: list[Any]) -> None:
-    """Take GPU memory as it is needed, unless the user has already set that up."""
-    if not tf.config.experimental.get_memory_growth(gpus[0]):
-        with suppress(RuntimeError):  # the GPU is in use already
-            for gpu in gpus:
-                tf.config.experimental.set_memory_growth(gpu, True)
-
-
 def embed_with_keras(
     network: Network, sequences: TokenSequences, batch_size: int = 1024
 ) -> np.ndarray:
@@ -141,74 +107,6 @@ def embed_with_keras(
         part.max_len = int(part.lengths.max())
         result[rows] = tf.cast(call(np.asarray(part)), tf.float32).numpy()
     return result
-
-
-def shorten(
-    sequences: TokenSequences, rate: float, rng: np.random.Generator
-) -> TokenSequences:
-    """Return the texts with a share `rate` of their words dropped, at random.
-
-    At least one word of every text stays.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from deepclust import TokenSequences
-    >>> from deepclust.training import shorten
-    >>> seqs = TokenSequences.from_lists([[2, 3, 4, 5], [6]])
-    >>> shorten(seqs, 0.5, np.random.default_rng(0)).lengths
-    array([1, 1])
-    """
-    if rate == 0.0 or len(sequences.ids) == 0:
-        return sequences
-    luck = rng.random(len(sequences.ids))
-    starts = sequences.offsets[:-1]
-    luckiest = np.repeat(np.maximum.reduceat(luck, starts), sequences.lengths)
-    kept = (luck >= rate) | (luck == luckiest)
-    offsets = np.concatenate(([0], np.cumsum(kept)))[sequences.offsets]
-    return TokenSequences(sequences.ids[kept], offsets, max_len=sequences.max_len)
-
-
-def length_batches(
-    lengths: np.ndarray, batch_size: int, rng: np.random.Generator
-) -> list[np.ndarray]:
-    """Return the row numbers of each batch: like lengths together, order at random.
-
-    Every row is in exactly one batch; batch sizes differ by one at most.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from deepclust.training import length_batches
-    >>> lengths = np.array([3, 9, 3, 9])
-    >>> batches = length_batches(lengths, 2, np.random.default_rng(0))
-    >>> sorted(lengths[batch].tolist() for batch in batches)
-    [[3, 3], [9, 9]]
-    """
-    order = rng.permutation(len(lengths))
-    order = order[np.argsort(lengths[order], kind="stable")]
-    batches = np.array_split(order, math.ceil(len(lengths) / batch_size))
-    return [batches[i] for i in rng.permutation(len(batches))]
-
-
-def learning_rate_at(
-    step: int, n_steps: int, *, peak: float, schedule: str = "cosine"
-) -> float:
-    """Return the learning rate of a step: a linear warm-up over 2 %, then `schedule`.
-
-    Examples
-    --------
-    >>> from deepclust.training import learning_rate_at
-    >>> [round(learning_rate_at(s, 100, peak=1.0), 2) for s in (0, 1, 51, 99)]
-    [0.5, 1.0, 0.5, 0.0]
-    """
-    warmup = math.ceil(0.02 * n_steps)
-    if step < warmup:
-        return peak * (step + 1) / warmup
-    done = (step - warmup) / max(n_steps - warmup, 1)
-    if schedule == "cosine":
-        return peak * 0.5 * (1.0 + math.cos(math.pi * done))
-    return peak * (1.0 - done) if schedule == "linear" else peak
 
 
 def train_heads(
@@ -285,6 +183,26 @@ def train_heads(
     return training
 
 
+def learning_rate_at(
+    step: int, n_steps: int, *, peak: float, schedule: str = "cosine"
+) -> float:
+    """Return the learning rate of a step: a linear warm-up over 2 %, then `schedule`.
+
+    Examples
+    --------
+    >>> from deepclust.training import learning_rate_at
+    >>> [round(learning_rate_at(s, 100, peak=1.0), 2) for s in (0, 1, 51, 99)]
+    [0.5, 1.0, 0.5, 0.0]
+    """
+    warmup = math.ceil(0.02 * n_steps)
+    if step < warmup:
+        return peak * (step + 1) / warmup
+    done = (step - warmup) / max(n_steps - warmup, 1)
+    if schedule == "cosine":
+        return peak * 0.5 * (1.0 + math.cos(math.pi * done))
+    return peak * (1.0 - done) if schedule == "linear" else peak
+
+
 class _Stepper:
     """The compiled training step, with the heads and the optimizer it works on."""
 
@@ -309,9 +227,11 @@ class _Stepper:
         ):
             variable.assign(start)
         self.variables = network.trainable_variables + self.heads.trainable_variables
-        self.optimizer = _build_optimizer(training, network.dtype_policy.name)
+        self.optimizer = _build_optimizer(training)
         self.optimizer.build(self.variables)
         on_gpu = "GPU" in network.dense.kernel.value.device
+        half = network.dtype_policy.name == "mixed_float16"
+        self.loss_scale = 1024.0 if half else 1.0
         self.by_hand = not on_gpu and network.dtype_policy.name == "float32"
         signature = [
             tf.TensorSpec((None, None), tf.int32),
@@ -373,7 +293,7 @@ class _Stepper:
 
     def _inputs(
         self, sequences: TokenSequences, batch: np.ndarray, rows: np.ndarray
-    ) -> Iterator[np.ndarray]:
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         part = sequences[batch]
         part.max_len = int(part.lengths.max())
         # The distinct tokens, 0 first: it is looked up where a position is padding.
@@ -384,16 +304,17 @@ class _Stepper:
     def _step(self, positions: Any, tokens: Any, targets: Any) -> Any:
         with tf.GradientTape() as tape:
             loss, accuracy = self._loss(positions, tokens, targets)
-            scaled = self.optimizer.scale_loss(loss)
+            scaled = loss * self.loss_scale
         gradients = tape.gradient(scaled, [v.value for v in self.variables])
-        self.optimizer.apply(
-            [tf.convert_to_tensor(gradient) for gradient in gradients], self.variables
-        )
+        gradients = [
+            _clip(tf.convert_to_tensor(g) / self.loss_scale) for g in gradients
+        ]
+        self.optimizer.apply(gradients, self.variables)
         return loss, accuracy
 
     def _loss(self, positions: Any, tokens: Any, targets: Any) -> Any:
         if self.by_hand:
-            embeddings = _forward(self.network, positions, tokens)
+            embeddings = forward(self.network, positions, tokens)
         else:
             embeddings = self.network(tf.gather(tokens, positions))
         loss = accuracy = 0.0
@@ -429,103 +350,19 @@ _LOSSES = {
 }
 
 
-def _build_optimizer(training: Training, policy: str) -> Any:
-    config: dict[str, Any] = {
-        "learning_rate": training.learning_rate, "clipnorm": 1.0
-    }  # fmt: skip
+def _clip(gradient: Any) -> Any:
+    """Bring the gradient to norm 1 if it is longer.
+
+    Summed column by column first: a full sum is split among threads, and its rounding
+    would depend on their number.
+    """
+    squares = tf.reshape(gradient * gradient, (-1, gradient.shape[-1]))
+    norm = tf.sqrt(tf.reduce_sum(tf.reduce_sum(squares, axis=0)))
+    return gradient / tf.maximum(norm, 1.0)
+
+
+def _build_optimizer(training: Training) -> Any:
+    config: dict[str, Any] = {"learning_rate": training.learning_rate}
     if training.optimizer == "sgd":
         config |= {"momentum": training.momentum, "nesterov": training.momentum > 0}
-    optimizer = keras.optimizers.get(
-        {"class_name": training.optimizer, "config": config}
-    )
-    if policy == "mixed_float16":
-        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
-    return optimizer
-
-
-def _forward(network: Network, positions: Any, tokens: Any) -> Any:
-    """Repeat `Network.call` with the input projections outside the time loops.
-
-    Parameters
-    ----------
-    positions : int32 (batch, time)
-        Indices into `tokens`; 0 is padding.
-
-    tokens : int32 (n_distinct,)
-        `tokens[0]` is 0.
-    """
-    real = tf.not_equal(positions, 0)
-    steps = tf.transpose(real)[..., None]
-    rows = tf.gather(network.words.embeddings.value, tokens)
-    words = tf.gather(rows, positions)
-    by_time = tf.transpose(positions)
-
-    def run(layer: Any, lower: Any = None, backwards: bool = False) -> Any:
-        cell = layer.cell
-        if lower is None:
-            inputs = tf.gather(tf.matmul(rows, cell.kernel) + cell.bias, by_time)
-        else:
-            inputs = tf.matmul(lower, cell.kernel) + cell.bias
-        return _recur(cell, inputs, steps, backwards)
-
-    rnn = None if network.rnn is None else run(network.rnn)
-    lower = rnn if network.fusion == "stack" else None
-    lstm = network.lstm
-    if isinstance(lstm, keras.layers.Bidirectional):
-        both = [
-            run(lstm.forward_layer, lower),
-            run(lstm.backward_layer, lower, backwards=True),
-        ]
-        lstm = tf.concat(both, axis=-1)
-    elif lstm is not None:
-        lstm = run(lstm, lower)
-    rnn, lstm = (
-        None if branch is None else tf.transpose(branch, (1, 0, 2))
-        for branch in (rnn, lstm)
-    )
-    return network.join(words, rnn, lstm, real)
-
-
-def _recur(cell: Any, inputs: Any, steps: Any, backwards: bool) -> Any:
-    """Run one cell over time.
-
-    Parameters
-    ----------
-    inputs : float32 (time, batch, width)
-        Input times kernel, plus bias.
-
-    steps : bool (time, batch, 1)
-        Whether the position is real; elsewhere the state is carried on.
-
-    Returns
-    -------
-    outputs : float32 (time, batch, units)
-    """
-    n_steps, n_rows = tf.shape(inputs)[0], tf.shape(inputs)[1]
-    is_lstm = isinstance(cell, keras.layers.LSTMCell)
-    inputs = tf.TensorArray(tf.float32, n_steps).unstack(inputs)
-    steps = tf.TensorArray(tf.bool, n_steps).unstack(steps)
-    outputs = tf.TensorArray(tf.float32, n_steps)
-    states = (tf.zeros((n_rows, cell.units)),) * (2 if is_lstm else 1)
-
-    def step(i: Any, outputs: Any, *states: Any) -> Any:
-        t = n_steps - 1 - i if backwards else i
-        sums = inputs.read(t) + tf.matmul(states[0], cell.recurrent_kernel.value)
-        if is_lstm:
-            enter, forget, new, leave = tf.split(sums, 4, axis=1)
-            carry = tf.sigmoid(forget) * states[1]
-            carry += tf.sigmoid(enter) * cell.activation(new)
-            new_states = (tf.sigmoid(leave) * cell.activation(carry), carry)
-        else:
-            new_states = (cell.activation(sums),)
-        real = steps.read(t)
-        kept = [
-            tf.where(real, new, old)
-            for new, old in zip(new_states, states, strict=True)
-        ]
-        return i + 1, outputs.write(t, kept[0]), *kept
-
-    _, outputs, *_ = tf.while_loop(
-        lambda i, *_: i < n_steps, step, (0, outputs, *states)
-    )
-    return outputs.stack()
+    return keras.optimizers.get({"class_name": training.optimizer, "config": config})

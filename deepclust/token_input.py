@@ -1,0 +1,110 @@
+"""What `RNNLSTMEncoder` takes: token ids, and labels for some of the texts."""
+
+from typing import Any
+
+import numpy as np
+from sklearn.utils import column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
+
+from deepclust.sequences import UNKNOWN_ID, TokenSequences
+
+__all__ = [
+    "check_ids",
+    "encode_labels",
+    "known_tokens",
+    "sequences_of_matrix",
+    "start_vectors",
+]
+
+
+def sequences_of_matrix(matrix: np.ndarray) -> TokenSequences:
+    """Return the rows of a right-padded matrix of shape (n_docs, max_len).
+
+    Raises
+    ------
+    ValueError
+        If it holds a negative number or a fraction; the message names the row.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from deepclust.token_input import sequences_of_matrix
+    >>> sequences_of_matrix(np.array([[4.0, 2.0], [3.0, 0.0]])).lengths
+    array([2, 1])
+    """
+    fraction = (matrix != np.floor(matrix)).any(axis=1)
+    if fraction.any():
+        raise ValueError(
+            "RNNLSTMEncoder expects token ids, which are whole numbers. "
+            f"Row {np.argmax(fraction)} holds a fraction."
+        )
+    negative = (matrix < 0).any(axis=1)
+    if negative.any():
+        raise ValueError(
+            "Negative values in data passed to RNNLSTMEncoder: row "
+            f"{np.argmax(negative)} holds one. Token ids are 0 (padding), 1 (unknown), "
+            "2, 3, ..."
+        )
+    return TokenSequences.from_matrix(matrix.astype(np.int32))
+
+
+def check_ids(sequences: TokenSequences, n_tokens: int) -> None:
+    """Raise ValueError, naming the row, if an id is not below `n_tokens`."""
+    if sequences.ids.max(initial=0) >= n_tokens:
+        place = int(np.argmax(sequences.ids >= n_tokens))
+        row = int(np.searchsorted(sequences.offsets, place, side="right")) - 1
+        raise ValueError(
+            f"Row {row} holds token id {sequences.ids[place]}, but the encoder was "
+            f"fitted with ids below {n_tokens}. Use the Vectorizer it was fitted with."
+        )
+
+
+def known_tokens(sequences: TokenSequences) -> TokenSequences:
+    """Return the sequences without padding and unknown tokens."""
+    kept = sequences.ids > UNKNOWN_ID
+    if kept.all():
+        return sequences
+    offsets = np.concatenate(([0], np.cumsum(kept)))[sequences.offsets]
+    return TokenSequences(
+        sequences.ids[kept], offsets, sequences.vocabulary, max_len=sequences.max_len
+    )
+
+
+def start_vectors(sequences: TokenSequences, vector_dim: int, seed: int) -> np.ndarray:
+    """Return the word vectors that the sequences bring, or random ones of length 1.
+
+    Returns
+    -------
+    vectors : ndarray of shape (n_tokens, vector_dim), float32
+        Row 0, the padding, is zero.
+    """
+    vocabulary = sequences.vocabulary
+    if vocabulary is not None and vocabulary.vectors is not None:
+        return np.asarray(vocabulary.vectors, dtype=np.float32)
+    n_tokens = int(sequences.ids.max(initial=UNKNOWN_ID)) + 1
+    if vocabulary is not None:
+        n_tokens = max(n_tokens, len(vocabulary))
+    shape = (n_tokens, vector_dim)
+    vectors = np.random.default_rng(seed).standard_normal(shape, dtype=np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    vectors[0] = 0.0
+    return vectors
+
+
+def encode_labels(y: Any, n_docs: int) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Return class numbers (-1: unlabelled) and the classes, or (None, None)."""
+    if y is None:
+        return None, None
+    y = column_or_1d(np.asarray(y))
+    if len(y) != n_docs:
+        raise ValueError(f"X has {n_docs} texts, but y has {len(y)} labels.")
+    missing = [v is None or v != v or v in (-1, "", "-1") for v in y.tolist()]
+    labelled = ~np.array(missing, dtype=bool)
+    if not labelled.any():
+        return None, None
+    known = y[labelled].tolist()
+    check_classification_targets(known)
+    classes, codes = np.unique(known, return_inverse=True)
+    labels = np.full(n_docs, -1, dtype=np.int32)
+    labels[labelled] = codes
+    return labels, classes
