@@ -162,7 +162,7 @@ def test_predict_before_fit():
 
 
 def test_memory_limit_names_the_estimate():
-    with pytest.raises(MemoryError, match="needs about .* MiB"):
+    with pytest.raises(MemoryError, match=r"needs about .* MiB"):
         DBSCAN(1.0, memory_limit="10kB").fit(np.zeros((1000, 50)))
     with pytest.raises(ValueError, match="memory_limit must be"):
         DBSCAN(1.0, memory_limit="plenty").fit([[0.0], [1.0]])
