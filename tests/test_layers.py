@@ -24,9 +24,18 @@ GROUND_FLOOR = {
 # They import the ground floor and each other within one room; no back room imports
 # its estimator, no room another room.
 FIRST_FLOOR = {
-    "cleaning": {"markup", "tokenizing"},
+    "cleaning": {"markup", "redacting", "tokenizing"},
     "vectorizing": {"wordvectors"},
-    "encoding": {"teaching", "networks", "training", "inference"},
+    "encoding": {
+        "batching",
+        "devices",
+        "inference",
+        "networks",
+        "recurrence",
+        "teaching",
+        "token_input",
+        "training",
+    },
     "clustering": {
         "cells",
         "distinct",
