@@ -18,6 +18,7 @@ step is larger than the products themselves. Here:
 Nothing here imports TensorFlow. `deepclust.networks` is the reference.
 """
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -392,28 +393,27 @@ def _controller() -> ThreadpoolController:
     return ThreadpoolController().select(user_api="blas")
 
 
-_lock = threading.Lock()
-_users: dict[str, Any] = {"count": 0, "limit": None, "n_threads": 1}
+_turn = threading.Lock()
+
+
+def _fresh_lock() -> None:
+    """Forget, in a forked child, that a thread of the parent may hold the lock."""
+    global _turn
+    _turn = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_fresh_lock)
 
 
 @contextmanager
 def _one_blas_thread() -> Iterator[int]:
     """Hold BLAS to one thread; yield how many threads it would have used.
 
-    The setting belongs to the process: the first of several simultaneous users
-    changes it, the last one puts it back.
+    The setting belongs to the process, so callers take turns: each spreads its texts
+    over all threads anyway.
     """
-    with _lock:
-        if _users["count"] == 0:
-            counts = [lib["num_threads"] for lib in _controller().info()]
-            _users["n_threads"] = max(counts, default=1)
-            _users["limit"] = _controller().limit(limits=1)
-            _users["limit"].__enter__()
-        _users["count"] += 1
-    try:
-        yield _users["n_threads"]
-    finally:
-        with _lock:
-            _users["count"] -= 1
-            if _users["count"] == 0:
-                _users["limit"].__exit__(None, None, None)
+    with _turn:
+        counts = [library["num_threads"] for library in _controller().info()]
+        with _controller().limit(limits=1):
+            yield max(counts, default=1)

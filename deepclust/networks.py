@@ -19,7 +19,6 @@ from keras import ops
 __all__ = ["CosineHeads", "MaskedPooling", "Network", "build_network", "read_weights"]
 
 SCALE = 16.0  # of the cosines in a head's softmax
-_MASKED = -1e9  # a score that softmax turns into 0
 
 
 class MaskedPooling(keras.layers.Layer):
@@ -61,7 +60,7 @@ class MaskedPooling(keras.layers.Layer):
     def call(self, features: Any, real: Any = None) -> Any:
         if self.mode == "max":
             if real is not None:
-                features = ops.where(real[..., None], features, _MASKED)
+                features = ops.where(real[..., None], features, self._lowest())
             return ops.max(features, axis=1)
         if self.mode == "attention":
             # Not a product of matrices: the gradient of one with a single column is
@@ -70,8 +69,13 @@ class MaskedPooling(keras.layers.Layer):
         else:
             scores = ops.zeros_like(features[..., :1])
         if real is not None:
-            scores = ops.where(real[..., None], scores, _MASKED)
-        return ops.sum(features * ops.softmax(scores, axis=1), axis=1)
+            scores = ops.where(real[..., None], scores, self._lowest())
+        scores = ops.exp(scores - ops.max(scores, axis=1, keepdims=True))
+        shares = scores / ops.sum(scores, axis=1, keepdims=True)
+        return ops.sum(features * shares, axis=1)
+
+    def _lowest(self) -> float:
+        return -6e4 if self.compute_dtype == "float16" else -1e9
 
 
 class CosineHeads(keras.layers.Layer):
@@ -190,7 +194,8 @@ class Network(keras.Model):
         """
         mixed = self._fuse(rnn, lstm)
         features = ops.concatenate([*mixed, words], axis=-1) if mixed else words
-        return ops.normalize(self.dense(self.pooling(features, real)), axis=-1)
+        embeddings = self.dense(self.pooling(features, real))
+        return ops.normalize(ops.cast(embeddings, "float32"), axis=-1)
 
     def _fuse(self, rnn: Any, lstm: Any) -> list[Any]:
         if rnn is None or lstm is None or self.fusion == "concat":

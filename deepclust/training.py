@@ -105,7 +105,7 @@ def embed_with_keras(
         rows = order[start : start + batch_size]
         part = sequences[rows]
         part.max_len = int(part.lengths.max())
-        result[rows] = tf.cast(call(np.asarray(part)), tf.float32).numpy()
+        result[rows] = call(np.asarray(part)).numpy()
     return result
 
 
@@ -318,7 +318,6 @@ class _Stepper:
         else:
             embeddings = self.network(tf.gather(tokens, positions))
         loss = accuracy = 0.0
-        embeddings = tf.cast(embeddings, tf.float32)
         for head, logits in enumerate(self.heads(embeddings)):
             target = targets[:, head]
             known = tf.cast(target >= 0, tf.float32)
