@@ -1,39 +1,521 @@
-"""Self-taught targets: what the encoder learns from when there are no labels."""
+"""Self-taught targets: what the encoder learns from when there are no labels.
 
+How a corpus teaches itself:
+
+1. Every text gets *lexical features*: latent semantic analysis of TF-IDF next to the
+   weighted mean of its word vectors (`lexical_features`).
+2. A *grouping* of the features starts from a few hundred tight cells, merges them into
+   a tree, and can be cut at any number of groups (`Grouping`). Two linkages are tried:
+   "ward", which finds groups of like size, and "average", which lets sizes differ.
+3. The *granularity*, that is linkage and number of groups, is the one on which two
+   witnesses agree best who each see one random half of the vocabulary only, and which
+   comes back when the texts are drawn anew (`agreement_table`).
+4. At that granularity, several groupings of redrawn texts are made, and the half that
+   agrees best with all others is kept. Each is one classification to learn; its
+   uncertain texts are left out, so that the network decides about them
+   (`teach`).
+
+No label, no pretrained model and no constant fitted to a corpus takes part.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import numpy as np
-from scipy.sparse import csr_matrix
-from scipy.sparse.linalg import svds
-from sklearn.cluster import KMeans
+from joblib import Parallel, delayed
+from scipy.sparse import csr_matrix, diags
 from sklearn.feature_extraction.text import TfidfTransformer
+from sklearn.metrics import adjusted_mutual_info_score
 from sklearn.preprocessing import normalize
+from sklearn.utils.extmath import randomized_svd
+from threadpoolctl import threadpool_limits
 
-from deepclust.sequences import TokenSequences
+from deepclust.sequences import UNKNOWN_ID, TokenSequences
+
+__all__ = ["Grouping", "Lesson", "agreement_table", "lexical_features", "teach"]
+
+LINKAGES = ("ward", "average")
+N_COMPONENTS = 150  # of the latent semantic analysis
+N_CELLS = 400
+SAMPLE = 8_000  # texts that a grouping is made from
+N_GROUPINGS = 10
+JUDGED = 6_000  # texts that the granularity is chosen on
+N_WITNESSES = 4  # pairs of half vocabularies, and redrawn samples to compare
+UNSURE = 0.3  # share of texts left out of each classification
+LLOYD_STEPS = 4
 
 
-def lexical_features(sequences: TokenSequences, random_state: Any) -> np.ndarray:
-    """Return latent semantic features, float32 (n_docs, d), of unit length."""
-    n_tokens = int(sequences.ids.max(initial=0)) + 1
+@dataclass
+class Lesson:
+    """What the texts teach.
+
+    Attributes
+    ----------
+    targets : list of ndarray of shape (n_docs,), int32
+        Classifications of the texts; -1 where one is unsure.
+
+    linkage : {"ward", "average"}
+    n_groups : int
+        The granularity of the targets.
+
+    agreement : list of dict
+        One row per granularity tried: linkage, n_groups, witnesses (AMI), stability
+        (AMI), and their product, agreement. Empty if the granularity was given.
+    """
+
+    targets: list[np.ndarray]
+    linkage: str
+    n_groups: int
+    agreement: list[dict[str, Any]]
+
+
+def teach(
+    sequences: TokenSequences,
+    vectors: np.ndarray | None = None,
+    *,
+    granularity: int | str = "auto",
+    seed: int = 0,
+) -> Lesson:
+    """Return classifications of the texts that are worth learning.
+
+    Parameters
+    ----------
+    sequences : TokenSequences of n_docs texts
+        Each with at least one known token.
+
+    vectors : ndarray of shape (n_tokens, vector_dim), float32, default=None
+        Word vectors.
+
+    granularity : int or "auto", default="auto"
+        Number of groups to aim at; "auto" chooses it by agreement.
+
+    seed : int, default=0
+
+    Returns
+    -------
+    lesson : Lesson
+
+    Notes
+    -----
+    Time: O(n_docs) for a given granularity. Choosing it works on `SAMPLE` texts and so
+    does not grow with the corpus. Memory: n_docs × 250 floats for the features.
+    The result does not depend on the number of threads.
+
+    References
+    ----------
+    .. [1] Ben-Hur, Elisseeff, Guyon, "A stability based method for discovering
+       structure in clustered data", Pacific Symposium on Biocomputing, 2002,
+       doi:10.1142/9789812799623_0002.
+    .. [2] Blum, Mitchell, "Combining labeled and unlabeled data with co-training",
+       COLT 1998, doi:10.1145/279943.279962. (Two views of one text as witnesses.)
+
+    Examples
+    --------
+    >>> from deepclust import TokenSequences
+    >>> from deepclust.teaching import teach
+    >>> seqs = TokenSequences.from_lists([[2, 3, 4], [3, 4, 2], [5, 6], [6, 5, 7]] * 9)
+    >>> lesson = teach(seqs)
+    >>> lesson.n_groups, sorted(set(lesson.targets[0].tolist()) - {-1})
+    (2, [0, 1])
+    """
+    counts = count_matrix(sequences)
+    with threadpool_limits(limits=1):
+        features = lexical_features(counts, vectors, seed=seed)
+        seeds = range(seed + 1, seed + 1 + N_GROUPINGS)
+        groupings = _in_parallel(lambda s: Grouping(features, seed=s), seeds)
+        table: list[dict[str, Any]] = []
+        if granularity == "auto":
+            table = agreement_table(counts, vectors, features, groupings, seed=seed)
+        linkage, n_groups = _choose(table, granularity, groupings[0].n_cells)
+        cuts = _in_parallel(
+            lambda grouping: grouping.classify(features, linkage, n_groups), groupings
+        )
+        targets = _most_agreed(cuts, seed)
+    return Lesson(targets, linkage, n_groups, table)
+
+
+def count_matrix(sequences: TokenSequences) -> csr_matrix:
+    """Return how often each token occurs, float32 (n_docs, n_tokens).
+
+    Padding and unknown tokens are not counted.
+    """
+    n_tokens = int(sequences.ids.max(initial=UNKNOWN_ID)) + 1
+    if sequences.vocabulary is not None:
+        n_tokens = max(n_tokens, len(sequences.vocabulary))
+    ones = (sequences.ids > UNKNOWN_ID).astype(np.float32)
     counts = csr_matrix(
-        (np.ones(len(sequences.ids)), sequences.ids, sequences.offsets),
-        shape=(len(sequences), n_tokens),
+        (ones, sequences.ids, sequences.offsets), shape=(len(sequences), n_tokens)
     )
+    counts.sum_duplicates()
+    counts.eliminate_zeros()
+    return counts
+
+
+def lexical_features(
+    counts: csr_matrix, vectors: np.ndarray | None = None, *, seed: int = 0
+) -> np.ndarray:
+    """Return what the words alone say about each text, at unit length.
+
+    Parameters
+    ----------
+    counts : sparse matrix of shape (n_docs, n_tokens), float32
+
+    vectors : ndarray of shape (n_tokens, vector_dim), default=None
+        Word vectors.
+
+    seed : int, default=0
+
+    Returns
+    -------
+    features : ndarray of shape (n_docs, n_features), float32
+        Latent semantic analysis [1]_ of TF-IDF with 1 + log counts, beside the mean
+        word vector with weights a / (a + p(word)), a = 0.001 [2]_. A text without
+        tokens gets zeros.
+
+    Notes
+    -----
+    Time O(tokens × n_features), memory O(n_docs × n_features).
+
+    References
+    ----------
+    .. [1] Deerwester, Dumais, Furnas, Landauer, Harshman, "Indexing by latent semantic
+       analysis", JASIS 41(6), 1990.
+    .. [2] Arora, Liang, Ma, "A simple but tough-to-beat baseline for sentence
+       embeddings", ICLR 2017.
+    """
     weighted = TfidfTransformer(sublinear_tf=True).fit_transform(counts)
-    rank = min(100, min(weighted.shape) - 1)
-    if rank < 1:
-        return np.ones((len(sequences), 1), dtype=np.float32)
-    left, values, _ = svds(weighted, k=rank, rng=np.random.default_rng(random_state))
-    return normalize(left * values).astype(np.float32)
+    n_components = min(N_COMPONENTS, min(weighted.shape) - 1)
+    parts = []
+    if n_components > 0:
+        left, values, _ = randomized_svd(
+            weighted, n_components, n_iter=4, random_state=seed
+        )
+        parts.append(normalize(left * values))
+    if vectors is not None:
+        frequency = np.asarray(counts.sum(axis=0)).ravel()
+        frequency = frequency / max(frequency.sum(), 1.0)
+        weights = (1e-3 / (1e-3 + frequency)).astype(np.float32)
+        parts.append(normalize(counts @ diags(weights) @ vectors[: counts.shape[1]]))
+    if not parts:
+        parts.append(np.asarray(weighted.sum(axis=1)))
+    return normalize(np.hstack(parts)).astype(np.float32)
 
 
-def teacher_targets(features: np.ndarray, random_state: Any) -> list[np.ndarray]:
-    """Return k-means classifications of the features, one int32 array per head."""
-    n_distinct = len(np.unique(features, axis=0))
-    sizes = [k for k in (8, 16, 32) if k < n_distinct / 4] or [min(2, n_distinct)]
-    return [
-        KMeans(k, n_init=1, random_state=random_state)
-        .fit_predict(features)
-        .astype(np.int32)
-        for k in sizes
-    ]
+class Grouping:
+    """A tree of groups of the features, made from a random sample of the texts.
+
+    Parameters
+    ----------
+    features : ndarray of shape (n_docs, n_features), float32
+        Rows of unit length.
+
+    seed : int
+        Draws the sample and the first cells.
+
+    Attributes
+    ----------
+    n_cells : int
+        Leaves of the tree.
+
+    Notes
+    -----
+    The cells come from spherical k-means [1]_. Time O(SAMPLE × N_CELLS × n_features).
+
+    References
+    ----------
+    .. [1] Dhillon, Modha, "Concept decompositions for large sparse text data using
+       clustering", Machine Learning 42, 2001, doi:10.1023/A:1007612920971.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from deepclust.teaching import Grouping
+    >>> features = np.repeat(np.eye(3, dtype="float32"), 20, axis=0)
+    >>> grouping = Grouping(features, seed=0)
+    >>> np.bincount(grouping.assign(features, "ward", 3))
+    array([20, 20, 20])
+    """
+
+    def __init__(self, features: np.ndarray, *, seed: int) -> None:
+        rng = np.random.default_rng(seed)
+        size = min(SAMPLE, max(round(0.8 * len(features)), min(len(features), 30)))
+        rows = np.sort(rng.choice(len(features), size, replace=False))
+        self.sample = features[rows]
+        n_cells = min(N_CELLS, max(size // 4, min(size, 8)))
+        centers = self.sample[rng.choice(size, n_cells, replace=False)]
+        centers = spherical_k_means(self.sample, centers, 10)
+        _, cells = np.unique(_nearest(self.sample, centers), return_inverse=True)
+        self.sizes = np.bincount(cells).astype(np.float64)
+        self.means = _group_sums(self.sample, cells, len(self.sizes))
+        self.means /= self.sizes[:, None].astype(np.float32)
+        self.merges = {
+            linkage: merge_cells(self.means, self.sizes, linkage)
+            for linkage in LINKAGES
+        }
+
+    @property
+    def n_cells(self) -> int:
+        return len(self.sizes)
+
+    def directions(self, linkage: str, n_groups: int) -> np.ndarray:
+        """Return the unit centers of a cut, float32 (n_groups, n_features)."""
+        group = np.arange(self.n_cells)
+        for kept, gone in self.merges[linkage][: self.n_cells - n_groups]:
+            group[group == gone] = kept
+        _, group = np.unique(group, return_inverse=True)
+        weighted = self.means * self.sizes[:, None].astype(np.float32)
+        centers = _group_sums(weighted, group, group.max() + 1)
+        centers = normalize(centers).astype(np.float32)
+        if linkage == "ward":  # k-means' own criterion; "average" would lose its sizes
+            centers = spherical_k_means(self.sample, centers, LLOYD_STEPS)
+        return centers
+
+    def assign(self, features: np.ndarray, linkage: str, n_groups: int) -> np.ndarray:
+        """Return each text's group, int (n_docs,)."""
+        return _nearest(features, self.directions(linkage, n_groups))
+
+    def classify(
+        self, features: np.ndarray, linkage: str, n_groups: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return each text's group and whether it is sure, both of shape (n_docs,).
+
+        The `UNSURE` share of texts whose best group is least ahead of the second best
+        is not sure.
+        """
+        centers = self.directions(linkage, n_groups)
+        labels = np.empty(len(features), dtype=np.int32)
+        lead = np.empty(len(features), dtype=np.float32)
+        for rows, similarity in _similarity_blocks(features, centers):
+            labels[rows] = similarity.argmax(axis=1)
+            best = np.partition(similarity, -min(2, len(centers)), axis=1)
+            lead[rows] = best[:, -1] - best[:, -min(2, len(centers))]
+        return labels, lead >= np.quantile(lead, UNSURE)
+
+
+def merge_cells(
+    means: np.ndarray, sizes: np.ndarray, linkage: str
+) -> list[tuple[int, int]]:
+    """Return the merges (kept cell, merged cell), best first, until one is left.
+
+    Parameters
+    ----------
+    means : ndarray of shape (n_cells, n_features)
+    sizes : ndarray of shape (n_cells,)
+    linkage : {"ward", "average"}
+        "ward" merges the pair with the least |a| |b| / (|a| + |b|) · ‖mean difference‖²;
+        "average" the pair with the greatest mean inner product of their texts.
+
+    Returns
+    -------
+    merges : list of (int, int), length n_cells - 1
+
+    Notes
+    -----
+    Time O(n_cells² · n_features), memory O(n_cells²).
+
+    References
+    ----------
+    .. [1] Müllner, "Modern hierarchical, agglomerative clustering algorithms", 2011,
+       arXiv:1109.2378.
+    """
+    means, sizes = means.astype(np.float64), sizes.astype(np.float64)
+    alive = np.ones(len(means), dtype=bool)
+
+    def cost(i: int) -> np.ndarray:
+        if linkage == "average":
+            row = -means @ means[i]
+        else:
+            gaps = ((means - means[i]) ** 2).sum(axis=1)
+            row = gaps * sizes * sizes[i] / (sizes + sizes[i])
+        row[~alive] = np.inf
+        row[i] = np.inf
+        return row
+
+    costs = np.stack([cost(i) for i in range(len(means))])
+    merges = []
+    for _ in range(len(means) - 1):
+        best = costs.min(axis=1)
+        kept = int(best.argmin())
+        gone = int(costs[kept].argmin())
+        merges.append((kept, gone))
+        total = sizes[kept] + sizes[gone]
+        means[kept] = (sizes[kept] * means[kept] + sizes[gone] * means[gone]) / total
+        sizes[kept] = total
+        alive[gone] = False
+        costs[gone, :] = costs[:, gone] = np.inf
+        costs[kept, :] = costs[:, kept] = cost(kept)
+    return merges
+
+
+def spherical_k_means(
+    rows: np.ndarray, centers: np.ndarray, n_steps: int
+) -> np.ndarray:
+    """Return the centers after `n_steps` of Lloyd's algorithm with cosine similarity.
+
+    A center that no row chooses stays where it is.
+    """
+    for _ in range(n_steps):
+        sums = _group_sums(rows, _nearest(rows, centers), len(centers))
+        norms = np.linalg.norm(sums, axis=1, keepdims=True)
+        centers = np.where(norms > 0, sums / np.maximum(norms, 1e-12), centers)
+        centers = centers.astype(np.float32)
+    return centers
+
+
+def agreement_table(
+    counts: csr_matrix,
+    vectors: np.ndarray | None,
+    features: np.ndarray,
+    groupings: list[Grouping],
+    *,
+    seed: int = 0,
+) -> list[dict[str, Any]]:
+    """Return how well each granularity is attested, without any label.
+
+    Parameters
+    ----------
+    counts : sparse matrix of shape (n_docs, n_tokens)
+    vectors : ndarray of shape (n_tokens, vector_dim) or None
+    features : ndarray of shape (n_docs, n_features)
+        Of the whole vocabulary.
+    groupings : list of Grouping
+        Of `features`, each from another sample.
+    seed : int, default=0
+
+    Returns
+    -------
+    table : list of dict
+        linkage, n_groups; witnesses: mean AMI of the groupings by two halves of the
+        vocabulary; stability: mean AMI between `groupings`; agreement: their product.
+
+    Notes
+    -----
+    Whether a group is real is asked twice. A group made by one phrase is stable but
+    known to one half of the vocabulary only; a cut through the middle of a topic is
+    seen by both halves but lies elsewhere in every sample. Both must agree.
+    """
+    rng = np.random.default_rng(seed)
+    size = min(JUDGED, len(features))
+    rows = np.sort(rng.choice(len(features), size, replace=False))
+    halves = [rng.random(counts.shape[1]) < 0.5 for _ in range(N_WITNESSES)]
+    pairs = _in_parallel(
+        lambda half: _witnesses(counts[rows], vectors, half, seed), halves
+    )
+    judges = [(grouping, features[rows]) for grouping in groupings[:N_WITNESSES]]
+    largest = min(grouping.n_cells for grouping, _ in [*judges, *sum(pairs, [])])
+
+    def score(granularity: tuple[str, int]) -> dict[str, Any]:
+        witnesses = np.mean([_mean_agreement(pair, *granularity) for pair in pairs])
+        stability = _mean_agreement(judges, *granularity)
+        return {
+            "linkage": granularity[0],
+            "n_groups": granularity[1],
+            "witnesses": float(witnesses),
+            "stability": stability,
+            "agreement": float(witnesses) * stability,
+        }
+
+    grid = _granularities(largest)
+    return _in_parallel(score, [(link, k) for link in LINKAGES for k in grid])
+
+
+def _witnesses(
+    counts: csr_matrix, vectors: np.ndarray | None, half: np.ndarray, seed: int
+) -> list[tuple[Grouping, np.ndarray]]:
+    """Return two groupings, by each half of the vocabulary, with what they see.
+
+    Only texts with words in both halves are asked.
+    """
+    views = []
+    for kept in (half, ~half):
+        tokens = np.flatnonzero(kept)
+        part = None if vectors is None else vectors[tokens]
+        views.append(lexical_features(counts[:, tokens], part, seed=seed))
+    both = views[0].any(axis=1) & views[1].any(axis=1)
+    if not both.any():
+        both[:] = True
+    return [(Grouping(view[both], seed=seed), view[both]) for view in views]
+
+
+def _mean_agreement(
+    judges: list[tuple[Grouping, np.ndarray]], linkage: str, n_groups: int
+) -> float:
+    """Return the mean AMI between the groupings of the same texts."""
+    labels = [g.assign(features, linkage, n_groups) for g, features in judges]
+    scores = [adjusted_mutual_info_score(a, b) for a, b in combinations(labels, 2)]
+    return float(np.mean(scores))
+
+
+def _granularities(n_cells: int) -> list[int]:
+    """Return the numbers of groups to try: about a fifth apart, up to 2/3 n_cells."""
+    grid = np.unique(np.round(2.0 * 2.0 ** (np.arange(64) / 3.5)).astype(int))
+    return [int(k) for k in grid if k <= max(n_cells / 1.5, 2)]
+
+
+def _choose(
+    table: list[dict[str, Any]], granularity: int | str, n_cells: int
+) -> tuple[str, int]:
+    """Return linkage and number of groups of the best attested granularity.
+
+    A granularity counts half, its two neighbours on the grid a quarter each, so that
+    one lucky number does not win; a single group agrees on nothing.
+    """
+    if granularity != "auto":
+        return "ward", min(int(granularity), n_cells)
+    best, choice = -np.inf, ("ward", min(2, n_cells))
+    for linkage in LINKAGES:
+        rows = [row for row in table if row["linkage"] == linkage]
+        raw = np.array([0.0, *(row["agreement"] for row in rows), 0.0])
+        raw[-1] = raw[-2]
+        smooth = 0.25 * raw[:-2] + 0.5 * raw[1:-1] + 0.25 * raw[2:]
+        for row, agreement in zip(rows, smooth, strict=True):
+            row["agreement"] = float(agreement)
+            if agreement > best:
+                best, choice = agreement, (linkage, min(row["n_groups"], n_cells))
+    return choice
+
+
+def _most_agreed(
+    cuts: list[tuple[np.ndarray, np.ndarray]], seed: int
+) -> list[np.ndarray]:
+    """Return the half of the classifications that agrees best with all others.
+
+    Unsure texts are set to -1.
+    """
+    n_docs = len(cuts[0][0])
+    rows = np.random.default_rng(seed).permutation(n_docs)[: SAMPLE // 2]
+    agreement = np.zeros(len(cuts))
+    for i, j in combinations(range(len(cuts)), 2):
+        both = adjusted_mutual_info_score(cuts[i][0][rows], cuts[j][0][rows])
+        agreement[[i, j]] += both
+    best = np.argsort(-agreement, kind="stable")[: max(len(cuts) // 2, 1)]
+    return [np.where(cuts[i][1], cuts[i][0], -1).astype(np.int32) for i in sorted(best)]
+
+
+def _similarity_blocks(
+    features: np.ndarray, centers: np.ndarray, size: int = 4096
+) -> Iterable[tuple[slice, np.ndarray]]:
+    for start in range(0, len(features), size):
+        rows = slice(start, start + size)
+        yield rows, features[rows] @ centers.T
+
+
+def _nearest(features: np.ndarray, centers: np.ndarray) -> np.ndarray:
+    blocks = _similarity_blocks(features, centers)
+    nearest = [similarity.argmax(axis=1) for _, similarity in blocks]
+    return np.concatenate(nearest) if nearest else np.empty(0, dtype=np.intp)
+
+
+def _group_sums(rows: np.ndarray, groups: np.ndarray, n_groups: int) -> np.ndarray:
+    members = csr_matrix(
+        (np.ones(len(groups), dtype=rows.dtype), (groups, np.arange(len(groups)))),
+        shape=(n_groups, len(groups)),
+    )
+    return members @ rows
+
+
+def _in_parallel(function: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
+    """Map over threads: numpy and scikit-learn's metrics let them run side by side."""
+    return Parallel(n_jobs=-1, prefer="threads")(delayed(function)(i) for i in items)
