@@ -1,6 +1,7 @@
 """RNNLSTMEncoder: token sequences → one unit vector per text, without labels."""
 
 import math
+from collections.abc import Iterable
 from numbers import Integral, Real
 from typing import Any
 
@@ -31,7 +32,7 @@ from deepclust.token_input import (
 
 __all__ = ["RNNLSTMEncoder"]
 
-UPDATES = 900  # of the weights, that epochs="auto" aims at
+UPDATES = 600  # of the weights, that epochs="auto" aims at
 COSINE_SCALE = 16.0
 
 # Parameters of the encoder that the network and the training take as they are.
@@ -51,9 +52,10 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     Each token's word vector goes through a simple recurrent layer and a bidirectional
     LSTM side by side; what both make of it, and the vector itself, are pooled over the
     text and brought to `embedding_dim`, at unit length. Without labels the network
-    learns by cross-entropy to predict classifications that k-means finds in lexical
-    features of the same texts (`deepclust.teaching`); where there are labels it learns
-    from them as well.
+    learns by cross-entropy to predict several classifications found in the words of
+    the same texts, at the granularity that the texts themselves attest
+    (`deepclust.teaching`); where there are labels it learns from them as well. The
+    result is sharpened: each vector moves toward the prototypes it resembles.
 
     Parameters
     ----------
@@ -82,7 +84,7 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     vector_dim : int, default=100
         Width of the word vectors where the sequences bring none.
 
-    word_dropout : float, default=0.25
+    word_dropout : float, default=0.5
         Share of the words taken out of each text, anew in every epoch.
 
     train_word_vectors : bool, default=True
@@ -91,8 +93,17 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     initializer : str, default="glorot_uniform"
         Keras initializer of input and dense kernels.
 
-    objective : {"self_taught"}, default="self_taught"
-        What to learn from.
+    objective : {"self_taught", "labels"}, default="self_taught"
+        What to learn from: "self_taught" uses labels as well, where there are any;
+        "labels" uses nothing else.
+
+    granularity : int or "auto", default="auto"
+        How many groups the self-taught classifications aim at; "auto" lets the texts
+        decide. The number of clusters is found later, by density, and may differ.
+
+    sharpening : float, default=0.75
+        How far each embedding moves toward the prototypes it resembles: 0 leaves it
+        where the network puts it, near 1 groups become points.
 
     label_weight : float, default=1.0
         Weight of the labels in the loss, against 1 for everything self-taught.
@@ -114,7 +125,7 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         Course of the learning rate, after a short warm-up.
 
     epochs : int or "auto", default="auto"
-        Passes over the texts; "auto" makes about 900 updates, in 3 to 40 passes.
+        Passes over the texts; "auto" makes about 600 updates, in 4 to 20 passes.
 
     batch_size : int, default=128
         Texts per update.
@@ -165,6 +176,13 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     n_parameters_ : int
         Number of weights.
 
+    granularity_ : int or None
+        Number of groups the self-taught classifications have.
+
+    agreement_ : pandas DataFrame
+        How well each granularity was attested; see `deepclust.teaching`. Empty if
+        `granularity` was given.
+
     n_unknown_texts_ : int
         Texts given to `fit` without any known token; their embedding is zero.
 
@@ -212,7 +230,11 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         "word_dropout": [Interval(Real, 0, 1, closed="left")],
         "train_word_vectors": ["boolean"],
         "initializer": [str],
-        "objective": [StrOptions({"self_taught"})],
+        "objective": [StrOptions({"self_taught", "labels"})],
+        "granularity": [
+            StrOptions({"auto"}), Interval(Integral, 2, None, closed="left")
+        ],
+        "sharpening": [Interval(Real, 0, 1, closed="left")],
         "label_weight": [Interval(Real, 0, None, closed="neither")],
         "loss": [StrOptions({"cross_entropy", "focal", "generalized"})],
         "optimizer": [str],
@@ -245,10 +267,12 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         activation: str = "tanh",
         embedding_dim: int = 64,
         vector_dim: int = 100,
-        word_dropout: float = 0.25,
+        word_dropout: float = 0.5,
         train_word_vectors: bool = True,
         initializer: str = "glorot_uniform",
         objective: str = "self_taught",
+        granularity: int | str = "auto",
+        sharpening: float = 0.75,
         label_weight: float = 1.0,
         loss: str = "cross_entropy",
         optimizer: str = "sgd",
@@ -277,6 +301,8 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         self.train_word_vectors = train_word_vectors
         self.initializer = initializer
         self.objective = objective
+        self.granularity = granularity
+        self.sharpening = sharpening
         self.label_weight = label_weight
         self.loss = loss
         self.optimizer = optimizer
@@ -322,6 +348,11 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         refuse_forked_tensorflow()
         sequences = self._check_sequences(X, fitting=True)
         labels, classes = encode_labels(y, len(sequences))
+        if self.objective == "labels" and labels is None:
+            raise ValueError(
+                'RNNLSTMEncoder(objective="labels") learns from labels only, but y has '
+                'none. Pass y, or use objective="self_taught".'
+            )
         known = known_tokens(sequences)
         rows = np.flatnonzero(known.lengths)
         if len(rows) == 0:
@@ -332,7 +363,8 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         seed = int(check_random_state(self.random_state).randint(2**31 - 100))
         vectors = start_vectors(sequences, self.vector_dim, seed)
         labels = None if labels is None else labels[rows]
-        weights, history = self._learn(known[rows], vectors, labels, seed)
+        lesson = self._teach(known[rows], seed)
+        weights, history = self._learn(known[rows], vectors, lesson, labels, seed)
 
         self.vocabulary_ = sequences.vocabulary
         self.embedding_dim_ = self.embedding_dim
@@ -340,6 +372,8 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         self.n_parameters_ = sum(array.size for array in weights.values())
         self.weights_ = weights
         self._history = history
+        self.granularity_ = lesson.n_groups
+        self._agreement = lesson.agreement
         self.__dict__.pop("_network", None)
         self.__dict__.pop("classes_", None)
         if classes is not None:
@@ -368,7 +402,7 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         sequences = known_tokens(self._check_sequences(X, fitting=False))
         if self.device == "gpu":
             return self._transform_keras(sequences)
-        return self._forward_pass(self.weights_)(sequences)
+        return self._forward_pass()(sequences)
 
     @available_if(lambda self: hasattr(self, "classes_"))
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -387,7 +421,7 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         sequences = known_tokens(self._check_sequences(X, fitting=False))
         prototypes = self.weights_["labels/prototypes"]
         directions = prototypes / np.linalg.norm(prototypes, axis=1, keepdims=True)
-        embeddings = self._forward_pass(self.weights_)(sequences)
+        embeddings = self._forward_pass(sharpened=False)(sequences)
         logits = COSINE_SCALE * np.einsum("nd,kd->nk", embeddings, directions)
         odds = np.exp(logits - logits.max(axis=1, keepdims=True, initial=0))
         return odds / odds.sum(axis=1, keepdims=True)
@@ -396,6 +430,12 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     def history_(self) -> pd.DataFrame:
         check_is_fitted(self, "weights_")
         return pd.DataFrame(self._history)
+
+    @property
+    def agreement_(self) -> pd.DataFrame:
+        check_is_fitted(self, "weights_")
+        columns = ["linkage", "n_groups", "witnesses", "stability", "agreement"]
+        return pd.DataFrame(self._agreement, columns=columns)
 
     @property
     def network_(self) -> Any:
@@ -409,35 +449,53 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             self._network = network
         return self._network
 
+    def _teach(self, sequences: TokenSequences, seed: int) -> teaching.Lesson:
+        if self.objective == "labels":
+            return teaching.Lesson([], None, None, [])
+        vocabulary = sequences.vocabulary
+        return teaching.teach(
+            sequences,
+            None if vocabulary is None else vocabulary.vectors,
+            granularity=self.granularity,
+            seed=seed,
+        )
+
     def _learn(
         self,
         sequences: TokenSequences,
         vectors: np.ndarray,
+        lesson: teaching.Lesson,
         labels: np.ndarray | None,
         seed: int,
     ) -> tuple[dict[str, np.ndarray], list[dict[str, float]]]:
-        """Return weights and training curve; every text has a token.
-
-        The network is trained in one round against all heads.
-        """
+        """Return weights and training curve; every text has a token."""
         from deepclust import training
         from deepclust.networks import read_weights
 
-        given = None if sequences.vocabulary is None else sequences.vocabulary.vectors
-        targets = teaching.teach(sequences, given, seed=seed).targets
-        shares = [1.0 / len(targets)] * len(targets)
+        targets = {f"head_{i}/prototypes": t for i, t in enumerate(lesson.targets)}
         if labels is not None:
-            targets, shares = [*targets, labels], [*shares, self.label_weight]
+            targets["labels/prototypes"] = labels
+        shares = self._shares(targets)
         with on_device(self.device):
             network = self._build_network(vectors, seed)
             run = self._training(len(sequences), seed)
-            training.train_heads(network, sequences, targets, run, head_weights=shares)
+            training.train_heads(
+                network,
+                sequences,
+                list(targets.values()),
+                run,
+                head_weights=list(shares.values()),
+            )
         weights = read_weights(network)
-        names = [f"head_{i}/prototypes" for i in range(len(targets))]
-        if labels is not None:
-            names[-1] = "labels/prototypes"
-        weights |= dict(zip(names, run.prototypes, strict=True))
+        weights |= dict(zip(targets, run.prototypes, strict=True))
         return weights, run.history
+
+    def _shares(self, names: Iterable[str]) -> dict[str, float]:
+        """Return the weight of each head: 1 for all self-taught ones together."""
+        heads = [name for name in names if name.endswith("/prototypes")]
+        taught = [name for name in heads if name != "labels/prototypes"]
+        shares = {name: 1.0 / len(taught) for name in taught}
+        return shares | {h: self.label_weight for h in heads if h not in shares}
 
     def _training(self, n_texts: int, seed: int) -> Any:
         """Return the training options as `deepclust.training.Training`."""
@@ -449,7 +507,7 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             rate = 0.3 if self.optimizer == "sgd" else 0.003
         if epochs == "auto":
             per_epoch = math.ceil(n_texts / self.batch_size)
-            epochs = int(np.clip(round(UPDATES / per_epoch), 3, 40))
+            epochs = int(np.clip(round(UPDATES / per_epoch), 4, 20))
         same = {name: getattr(self, name) for name in _TRAINING_OPTIONS}
         return Training(epochs=epochs, learning_rate=rate, seed=seed, **same)
 
@@ -460,12 +518,15 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         same = {name: getattr(self, name) for name in _NETWORK_OPTIONS}
         return build_network(vectors, dtype=dtype, seed=seed, **same)
 
-    def _forward_pass(self, weights: dict[str, np.ndarray]) -> ForwardPass:
+    def _forward_pass(self, *, sharpened: bool = True) -> ForwardPass:
         return ForwardPass(
-            weights,
+            self.weights_,
             fusion=self.fusion,
             pooling=self.pooling,
             activation=self.activation,
+            sharpening=self.sharpening if sharpened else 0.0,
+            scale=COSINE_SCALE,
+            shares=self._shares(self.weights_),
         )
 
     def _transform_keras(self, sequences: TokenSequences) -> np.ndarray:
@@ -473,7 +534,8 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
         refuse_forked_tensorflow()
         with on_device(self.device):
-            return embed_with_keras(self.network_, sequences)
+            plain = embed_with_keras(self.network_, sequences)
+        return self._forward_pass().sharpen_all(plain)
 
     def _check_sequences(self, X: Any, *, fitting: bool) -> TokenSequences:
         if isinstance(X, TokenSequences):

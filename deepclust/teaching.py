@@ -56,9 +56,9 @@ class Lesson:
     targets : list of ndarray of shape (n_docs,), int32
         Classifications of the texts; -1 where one is unsure.
 
-    linkage : {"ward", "average"}
-    n_groups : int
-        The granularity of the targets.
+    linkage : {"ward", "average"} or None
+    n_groups : int or None
+        The granularity of the targets; None if there are no targets.
 
     agreement : list of dict
         One row per granularity tried: linkage, n_groups, witnesses (AMI), stability
@@ -66,8 +66,8 @@ class Lesson:
     """
 
     targets: list[np.ndarray]
-    linkage: str
-    n_groups: int
+    linkage: str | None
+    n_groups: int | None
     agreement: list[dict[str, Any]]
 
 
@@ -304,7 +304,7 @@ def merge_cells(
     means : ndarray of shape (n_cells, n_features)
     sizes : ndarray of shape (n_cells,)
     linkage : {"ward", "average"}
-        "ward" merges the pair with the least |a| |b| / (|a| + |b|) · ‖mean difference‖²;
+        "ward" merges the pair a, b with the least |a| |b| / (|a| + |b|) · ‖ā - b̄‖²,
         "average" the pair with the greatest mean inner product of their texts.
 
     Returns
@@ -404,7 +404,8 @@ def agreement_table(
         lambda half: _witnesses(counts[rows], vectors, half, seed), halves
     )
     judges = [(grouping, features[rows]) for grouping in groupings[:N_WITNESSES]]
-    largest = min(grouping.n_cells for grouping, _ in [*judges, *sum(pairs, [])])
+    everyone = [judge for pair in [judges, *pairs] for judge in pair]
+    largest = min(grouping.n_cells for grouping, _ in everyone)
 
     def score(granularity: tuple[str, int]) -> dict[str, Any]:
         witnesses = np.mean([_mean_agreement(pair, *granularity) for pair in pairs])

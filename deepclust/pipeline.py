@@ -1,0 +1,94 @@
+"""make_text_clusterer: the four steps as a plain scikit-learn pipeline."""
+
+from typing import Any
+
+from sklearn.pipeline import Pipeline
+
+from deepclust.cleaning import TextCleaner
+from deepclust.clustering import DBSCAN
+from deepclust.encoding import RNNLSTMEncoder
+from deepclust.vectorizing import Vectorizer
+
+__all__ = ["make_text_clusterer"]
+
+
+def make_text_clusterer(
+    *,
+    language: str = "en",
+    noise: str = "keep",
+    n_clusters: int | None = None,
+    random_state: Any = None,
+    n_jobs: int | None = None,
+    memory: Any = None,
+    verbose: int = 0,
+) -> Pipeline:
+    """Return a pipeline that turns texts into clusters.
+
+    Parameters
+    ----------
+    language : str, default="en"
+        Of the texts, as an ISO code; see `TextCleaner`.
+
+    noise : {"keep", "nearest"}, default="keep"
+        What becomes of texts in no dense region: -1, or the nearest cluster.
+
+    n_clusters : int, default=None
+        A wish for the number of clusters; None lets the texts decide.
+
+    random_state : int, RandomState instance or None, default=None
+        The same number gives the same labels.
+
+    n_jobs : int, default=None
+        Processes for cleaning and threads for clustering, as in joblib.
+
+    memory : str or joblib.Memory, default=None
+        Where fitted steps are kept, so that a search over the last step's parameters
+        trains once.
+
+    verbose : int, default=0
+        1 shows progress bars.
+
+    Returns
+    -------
+    pipeline : sklearn.pipeline.Pipeline
+        Steps `clean`, `vectorize`, `encode`, `cluster`, to be used for parameters:
+        `pipeline.set_params(encode__lstm_units=64)`.
+
+    See Also
+    --------
+    TextCleaner, Vectorizer, RNNLSTMEncoder, DBSCAN : The steps.
+
+    Notes
+    -----
+    `fit_predict(texts)` gives int labels (n_docs,), clusters numbered from 0 by
+    decreasing size, -1 for noise; `predict` gives the same labels for the same texts,
+    and new texts one by one or together. Linear in the number of texts, but for the
+    density clustering; 20,000 titles take about a minute on two cores.
+
+    Examples
+    --------
+    >>> from deepclust import make_text_clusterer
+    >>> pipeline = make_text_clusterer(random_state=0)
+    >>> [name for name, _ in pipeline.steps]
+    ['clean', 'vectorize', 'encode', 'cluster']
+    """
+    granularity = "auto" if n_clusters is None else max(int(n_clusters), 2)
+    return Pipeline(
+        [
+            ("clean", TextCleaner(language=language, n_jobs=n_jobs, verbose=verbose)),
+            ("vectorize", Vectorizer(random_state=random_state)),
+            (
+                "encode",
+                RNNLSTMEncoder(
+                    granularity=granularity, random_state=random_state, verbose=verbose
+                ),
+            ),
+            (
+                "cluster",
+                DBSCAN(
+                    metric="cosine", n_clusters=n_clusters, noise=noise, n_jobs=n_jobs
+                ),
+            ),
+        ],
+        memory=memory,
+    )
