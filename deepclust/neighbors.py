@@ -13,7 +13,7 @@ from deepclust.cells import CellIndex, true_entries
 
 __all__ = ["count_within", "k_nearest", "nearest", "rings"]
 
-_RINGS = (0.4, 0.7, 1.0)
+_RINGS = (0.5, 1.0)
 _FAR = 16.0
 _MOST_HITS = 64
 

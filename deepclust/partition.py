@@ -222,9 +222,12 @@ class _Forest:
             above = higher
 
     def unite(self, left: np.ndarray, right: np.ndarray) -> None:
-        pairs = np.column_stack((self.roots(left), self.roots(right)))
-        pairs = np.unique(pairs[pairs[:, 0] != pairs[:, 1]], axis=0)
+        """Hook the higher root of each pair onto the lower one until none is left."""
         with self._lock:
-            for pair in pairs:
-                first, second = sorted(self.roots(pair).tolist())
-                self._parent[second] = first
+            while True:
+                left, right = self.roots(left), self.roots(right)
+                apart = left != right
+                if not apart.any():
+                    return
+                left, right = left[apart], right[apart]
+                self._parent[np.maximum(left, right)] = np.minimum(left, right)
