@@ -51,7 +51,7 @@ files written to the folder given by --out:
   clusters.csv   size, share, keywords and an example of each cluster
   map.png        the texts as points, one colour a cluster"""
 
-POINTS_DRAWN = 2_500  # what t-SNE lays out in some five seconds
+POINTS_DRAWN = 4_000  # what t-SNE lays out in some five seconds
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -233,12 +233,12 @@ def _cluster(
     """Fit step by step, as `Pipeline.fit_predict` does, and keep what is between."""
     from deepclust.pipeline import make_text_clusterer
 
-    pipeline = make_text_clusterer(random_state=arguments.seed)
-    pipeline.set_params(
-        clean__language=arguments.language,
-        cluster__noise=arguments.noise,
-        cluster__n_clusters=arguments.clusters,
-        encode__verbose=int(sys.stderr.isatty() and not arguments.quiet),
+    pipeline = make_text_clusterer(
+        language=arguments.language,
+        noise=arguments.noise,
+        n_clusters=arguments.clusters,
+        random_state=arguments.seed,
+        verbose=int(sys.stderr.isatty() and not arguments.quiet),
     )
     progress("cleaning")
     try:

@@ -121,7 +121,8 @@ def plot_map(
     _write_names(written, medoids[largest], radii[largest], ax)
     n_noise = int(np.sum(labels == NOISE))
     title = f"{len(labels):,} texts, {len(clusters)} clusters"
-    ax.set_title(title + (f", {n_noise:,} noise (grey)" if n_noise else ""))
+    title += f", {n_noise:,} noise (grey)" if n_noise else ""
+    ax.set_title(title + (f"; {len(kept):,} drawn" if len(kept) < len(X) else ""))
     return ax
 
 

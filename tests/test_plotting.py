@@ -77,6 +77,7 @@ def test_map_of_more_texts_keeps_every_cluster():
     assert len(ax.collections) == 81
     assert all(len(c.get_offsets()) for c in ax.collections)
     assert ax.get_title().startswith("1,650 texts")
+    assert ax.get_title().endswith(f"; {points_drawn(ax)} drawn")
 
 
 def test_tsne_keeps_clusters_apart():
