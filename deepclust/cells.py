@@ -142,7 +142,7 @@ class CellIndex:
         """Return (rows, n_features + 2): x, 1, -|x|²/2 in working units."""
         n_features = rows.shape[1]
         left = np.empty((len(rows), n_features + 2), dtype=self.dtype)
-        for part in self.slices(len(rows), n_features):
+        for part in self.slices(len(rows), 4 * n_features):
             scaled = (rows[part] - self.shift) / self.scale
             left[part, :n_features] = scaled
             scaled = left[part, :n_features].astype(np.float64)
@@ -185,14 +185,19 @@ class CellIndex:
     # Building -------------------------------------------------------------------------
 
     def _build(self) -> None:
-        left = self.left_form(self.X)
-        centres = self._lloyd(left)
-        nearest = self.nearest_centre(left, centres)
+        n_points, n_features = self.X.shape
+        centres = self._lloyd()
+        nearest = np.empty(n_points, dtype=np.int32)
+        for part in self.slices(n_points, 4 * n_features):
+            left = self.left_form(self.X[part])
+            nearest[part] = self.nearest_centre(left, centres)
         order = np.argsort(nearest, kind="stable")
         sizes = np.bincount(nearest, minlength=len(centres))
         centre_of, starts = self._split(sizes)
         self.order = order
-        self.right = left[order]
+        self.right = np.empty((n_points, n_features + 2), dtype=self.dtype)
+        for part in self.slices(n_points, 4 * n_features):
+            self.right[part] = self.left_form(self.X[order[part]])
         self._swap(self.right)
         self.centres = centres[centre_of]
         self.starts = starts
@@ -206,10 +211,12 @@ class CellIndex:
         self._between[same] = 0
         self._least_margin = self._least_margins()
 
-    def _lloyd(self, left: np.ndarray) -> np.ndarray:
+    def _lloyd(self) -> np.ndarray:
         """Return centres in left form, moved a few times over a strided sample."""
-        n_cells = 1 if len(left) <= 256 else int(1.5 * np.sqrt(len(left)))
-        sample = left[:: max(1, len(left) // (n_cells * _SAMPLE_PER_CELL))]
+        n_points = len(self.X)
+        n_cells = 1 if n_points <= 256 else int(1.5 * np.sqrt(n_points))
+        step = max(1, n_points // (n_cells * _SAMPLE_PER_CELL))
+        sample = self.left_form(self.X[::step])
         centres = sample[np.linspace(0, len(sample) - 1, n_cells).astype(np.intp)]
         for _ in range(_LLOYD_STEPS if n_cells > 1 else 1):
             nearest = self.nearest_centre(sample, centres)
@@ -218,7 +225,7 @@ class CellIndex:
             filled = np.diff(np.append(starts, len(sample))) > 0
             sums = np.add.reduceat(sample[order, :-2], starts[filled], dtype=np.float64)
             counts = np.bincount(nearest, minlength=n_cells)[filled]
-            centres = np.empty((len(counts), left.shape[1]), dtype=self.dtype)
+            centres = np.empty((len(counts), sample.shape[1]), dtype=self.dtype)
             centres[:, :-2] = sums / counts[:, None]
             centres[:, -2] = 1
             kept = centres[:, :-2].astype(np.float64)

@@ -371,6 +371,7 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         self.n_unknown_texts_ = len(known) - len(rows)
         self.n_parameters_ = sum(array.size for array in weights.values())
         self.weights_ = weights
+        self._fitted_options = {n: getattr(self, n) for n in _NETWORK_OPTIONS}
         self._history = history
         self.granularity_ = lesson.n_groups
         self._agreement = lesson.agreement
@@ -401,7 +402,7 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         check_is_fitted(self, "weights_")
         sequences = known_tokens(self._check_sequences(X, fitting=False))
         if self.device == "gpu":
-            return self._transform_keras(sequences)
+            return self._transform_keras(sequences, device="gpu")
         return self._forward_pass()(sequences)
 
     @available_if(lambda self: hasattr(self, "classes_"))
@@ -444,7 +445,9 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         if "_network" not in self.__dict__:
             from deepclust.networks import write_weights
 
-            network = self._build_network(self.weights_["words"], 0)
+            network = self._build_network(
+                self.weights_["words"], 0, self._fitted_options
+            )
             write_weights(network, self.weights_)
             self._network = network
         return self._network
@@ -477,7 +480,8 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             targets["labels/prototypes"] = labels
         shares = self._shares(targets)
         with on_device(self.device):
-            network = self._build_network(vectors, seed)
+            options = {name: getattr(self, name) for name in _NETWORK_OPTIONS}
+            network = self._build_network(vectors, seed, options)
             run = self._training(len(sequences), seed)
             training.train_heads(
                 network,
@@ -511,29 +515,28 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         same = {name: getattr(self, name) for name in _TRAINING_OPTIONS}
         return Training(epochs=epochs, learning_rate=rate, seed=seed, **same)
 
-    def _build_network(self, vectors: np.ndarray, seed: int) -> Any:
+    def _build_network(
+        self, vectors: np.ndarray, seed: int, options: dict[str, Any]
+    ) -> Any:
         from deepclust.networks import build_network
 
         dtype = "float32" if self.precision == "auto" else self.precision
-        same = {name: getattr(self, name) for name in _NETWORK_OPTIONS}
-        return build_network(vectors, dtype=dtype, seed=seed, **same)
+        return build_network(vectors, dtype=dtype, seed=seed, **options)
 
     def _forward_pass(self, *, sharpened: bool = True) -> ForwardPass:
         return ForwardPass(
             self.weights_,
-            fusion=self.fusion,
-            pooling=self.pooling,
-            activation=self.activation,
+            **{n: self._fitted_options[n] for n in ("fusion", "pooling", "activation")},
             sharpening=self.sharpening if sharpened else 0.0,
             scale=COSINE_SCALE,
             shares=self._shares(self.weights_),
         )
 
-    def _transform_keras(self, sequences: TokenSequences) -> np.ndarray:
+    def _transform_keras(self, sequences: TokenSequences, *, device: str) -> np.ndarray:
         from deepclust.training import embed_with_keras
 
         refuse_forked_tensorflow()
-        with on_device(self.device):
+        with on_device(device):
             plain = embed_with_keras(self.network_, sequences)
         return self._forward_pass().sharpen_all(plain)
 

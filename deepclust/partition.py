@@ -12,6 +12,9 @@ from deepclust.neighbors import count_within, nearest, rings
 __all__ = ["Points", "connect", "density_clusters"]
 
 
+_ROWS_AT_A_TIME = 1024
+
+
 @dataclass(frozen=True)
 class Points:
     """Distinct rows, their weights, and how to work on them.
@@ -172,21 +175,21 @@ def _join(
 ) -> None:
     """Unite the components of `positions` with those of `cell` where they touch."""
     members = index.members(cell)
-    there = forest.roots(component[members])
-    one = there.min() == there.max()
-    if one:
-        positions = positions[forest.roots(component[positions]) != there[0]]
-        if not len(positions):
-            return
-    within = index.within(
-        index.left_of(positions), index.order[positions], cell, radius
-    )
-    if one:
-        row = np.flatnonzero(within.any(axis=1))
-        column = np.zeros_like(row)
-    else:
-        row, column = true_entries(within)
-    forest.unite(component[positions[row]], there[column])
+    for start in range(0, len(positions), _ROWS_AT_A_TIME):
+        some = positions[start : start + _ROWS_AT_A_TIME]
+        there = forest.roots(component[members])
+        one = there.min() == there.max()
+        if one:
+            some = some[forest.roots(component[some]) != there[0]]
+            if not len(some):
+                continue
+        within = index.within(index.left_of(some), index.order[some], cell, radius)
+        if one:
+            row = np.flatnonzero(within.any(axis=1))
+            column = np.zeros_like(row)
+        else:
+            row, column = true_entries(within)
+        forest.unite(component[some[row]], there[column])
 
 
 def _mask_components(within: np.ndarray) -> np.ndarray:

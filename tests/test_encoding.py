@@ -1,0 +1,315 @@
+"""RNNLSTMEncoder: scikit-learn's contract, labels, bad input, processes."""
+
+import multiprocessing
+import pickle
+import subprocess
+import sys
+import time
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from deepclust import RNNLSTMEncoder, TokenSequences, Vocabulary
+from deepclust.exceptions import EmptyVocabularyError
+
+TINY = {"rnn_units": 4, "lstm_units": 4, "embedding_dim": 5, "epochs": 1}
+
+
+def make_encoder(**options):
+    return RNNLSTMEncoder(**(TINY | {"random_state": 0} | options))
+
+
+def make_texts(n_docs=90, seed=0):
+    """Return texts of three topics, 1 to 9 words each, and the topics."""
+    rng = np.random.default_rng(seed)
+    topics = rng.integers(0, 3, n_docs)
+    rows = [rng.integers(2, 12, rng.integers(1, 10)) + 10 * t for t in topics]
+    return TokenSequences.from_lists(rows), topics
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    texts, _ = make_texts()
+    return make_encoder().fit(texts), texts
+
+
+@pytest.fixture(scope="module")
+def taught():
+    texts, topics = make_texts()
+    y = np.where(np.arange(90) % 2 == 0, topics, -1)
+    encoder = make_encoder(epochs=30, batch_size=16, label_weight=4.0)
+    return encoder.fit(texts, y), texts, topics
+
+
+# The checks below make data whose whole numbers are 0 and 1 only. These ids are
+# padding and the unknown token, and a corpus without any known token is refused.
+ONLY_UNKNOWN_TOKENS = dict.fromkeys(
+    (
+        "check_dtype_object",
+        "check_estimators_nan_inf",
+        "check_estimators_pickle",
+        "check_fit_score_takes_y",
+        "check_pipeline_consistency",
+    ),
+    "its ids are all padding or unknown tokens",
+)
+
+
+# With granularity="auto" the teacher cannot yet read their three-word vocabularies; see
+# test_a_vocabulary_of_two_words.
+@parametrize_with_checks(
+    [make_encoder(granularity=2)], expected_failed_checks=lambda _: ONLY_UNKNOWN_TOKENS
+)
+def test_scikit_learn_checks(estimator, check):
+    check(estimator)
+
+
+def test_embeddings_are_unit_vectors(fitted):
+    encoder, texts = fitted
+    embeddings = encoder.transform(texts)
+    assert embeddings.shape == (90, 5)
+    assert embeddings.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(embeddings, axis=1), 1.0, atol=1e-6)
+
+
+def test_a_matrix_is_as_good_as_sequences(fitted):
+    encoder, texts = fitted
+    again = make_encoder().fit(np.asarray(texts))
+    np.testing.assert_array_equal(
+        again.transform(np.asarray(texts)), encoder.transform(texts)
+    )
+
+
+def test_keras_computes_the_same(fitted):
+    encoder, texts = fitted
+    plain = clone(encoder).set_params(sharpening=0.0).fit(texts)
+    expected = np.asarray(plain.network_(np.asarray(texts)))
+    np.testing.assert_allclose(plain.transform(texts), expected, atol=1e-5)
+    assert plain.network_ is plain.network_
+
+
+def test_the_gpu_path_computes_the_same(fitted):
+    encoder, texts = fitted
+    rows = TokenSequences.from_lists([*texts, []])
+    by_keras = encoder._transform_keras(rows, device="cpu")
+    np.testing.assert_allclose(encoder.transform(rows), by_keras, atol=1e-5)
+
+
+def test_sharpening_gathers_texts_around_prototypes(taught):
+    encoder, texts, topics = taught
+    spread = {}
+    for sharpening in (0.0, 0.9):
+        other = pickle.loads(pickle.dumps(encoder)).set_params(sharpening=sharpening)
+        embeddings = other.transform(texts)
+        centers = np.array([embeddings[topics == t].mean(axis=0) for t in range(3)])
+        spread[sharpening] = np.linalg.norm(embeddings - centers[topics], axis=1).mean()
+    assert spread[0.9] < 0.8 * spread[0.0]
+
+
+def test_fitted_attributes(fitted):
+    encoder, texts = fitted
+    assert encoder.n_features_in_ == texts.max_len
+    assert encoder.embedding_dim_ == 5
+    assert encoder.vocabulary_ is None
+    assert encoder.n_unknown_texts_ == 0
+    assert encoder.n_parameters_ == sum(w.size for w in encoder.weights_.values())
+    assert isinstance(encoder.history_, pd.DataFrame)
+    assert list(encoder.history_["epoch"]) == [1]
+    assert not hasattr(encoder, "classes_")
+    assert not hasattr(encoder, "predict_proba")
+
+
+def test_feature_names_and_set_output(fitted):
+    encoder, texts = fitted
+    frame = clone(encoder).set_output(transform="pandas").fit(texts).transform(texts)
+    assert list(frame) == list(encoder.get_feature_names_out())
+    assert frame.columns[0] == "rnnlstmencoder0"
+
+
+def test_parameters_reach_the_network():
+    texts, _ = make_texts(30)
+    names = {
+        "concat": {"rnn/kernel", "lstm/kernel", "lstm_back/kernel"},
+        "gate": {"gate/kernel", "align/kernel"},
+    }
+    for fusion, expected in names.items():
+        assert expected <= set(make_encoder(fusion=fusion).fit(texts).weights_)
+    one_way = make_encoder(bidirectional=False, rnn_units=0).fit(texts).weights_
+    assert not {"rnn/kernel", "lstm_back/kernel"} & set(one_way)
+
+
+def test_word_vectors_of_the_vocabulary_are_the_start():
+    texts, _ = make_texts(30)
+    vectors = np.random.default_rng(0).normal(size=(40, 7)).astype(np.float32)
+    vectors[0] = 0.0
+    tokens = tuple(f"w{i}" for i in range(40))
+    vocabulary = Vocabulary(tokens, np.ones(40, dtype=np.int64), 30, vectors)
+    texts = TokenSequences(texts.ids, texts.offsets, vocabulary)
+    encoder = make_encoder(train_word_vectors=False).fit(texts)
+    assert encoder.vocabulary_ is vocabulary
+    np.testing.assert_array_equal(encoder.weights_["words"], vectors)
+
+
+def test_same_seed_same_weights_other_seed_other_weights(fitted):
+    encoder, texts = fitted
+    same, other = make_encoder().fit(texts), make_encoder(random_state=1).fit(texts)
+    for name, weight in encoder.weights_.items():
+        np.testing.assert_array_equal(same.weights_[name], weight)
+    assert not np.array_equal(
+        other.weights_["dense/kernel"], encoder.weights_["dense/kernel"]
+    )
+
+
+def test_labels_are_learned_and_spread(taught):
+    encoder, texts, topics = taught
+    probabilities = encoder.predict_proba(texts)
+    assert probabilities.shape == (90, 3)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1.0, atol=1e-5)
+    assert (encoder.classes_[probabilities.argmax(axis=1)] == topics).mean() > 0.8
+
+
+def test_labels_can_be_words(taught):
+    encoder, texts, topics = taught
+    words = np.array(["c", "a", "b"])[topics].astype(object)
+    words[::2] = ""
+    words[1::4] = None
+    worded = clone(encoder).set_params(epochs=1).fit(texts, words)
+    assert list(worded.classes_) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("y", [[-1] * 90, [None] * 90, [""] * 90, [np.nan] * 90])
+def test_no_label_at_all_is_as_no_labels(fitted, y):
+    encoder, texts = fitted
+    again = make_encoder().fit(texts, y)
+    assert not hasattr(again, "classes_")
+    np.testing.assert_array_equal(again.transform(texts), encoder.transform(texts))
+
+
+def test_labels_only(taught):
+    _, texts, topics = taught
+    encoder = make_encoder(objective="labels", epochs=2).fit(texts, topics)
+    assert encoder.granularity_ is None
+    assert [n for n in encoder.weights_ if "prototypes" in n] == ["labels/prototypes"]
+    with pytest.raises(ValueError, match="y has none"):
+        make_encoder(objective="labels").fit(texts)
+
+
+def test_granularity_is_reported(fitted):
+    encoder, texts = fitted
+    assert encoder.granularity_ == encoder.weights_["head_0/prototypes"].shape[0]
+    assert len(encoder.agreement_) > 0
+    assert make_encoder(granularity=4).fit(texts).granularity_ == 4
+
+
+def test_parameters_set_after_fit_do_not_break_transform(fitted):
+    encoder, texts = fitted
+    changed = pickle.loads(pickle.dumps(encoder))
+    changed.set_params(pooling="max", fusion="sum", activation="relu", rnn_units=9)
+    np.testing.assert_array_equal(changed.transform(texts), encoder.transform(texts))
+    assert changed.network_.pooling.mode == "attention"
+
+
+def test_refitting_without_labels_forgets_them(taught):
+    encoder, texts, _ = taught
+    again = pickle.loads(pickle.dumps(encoder)).set_params(epochs=1).fit(texts)
+    assert not hasattr(again, "predict_proba")
+
+
+def test_texts_of_unknown_tokens():
+    texts, _ = make_texts(30)
+    rows = [*texts, [1, 1], []]
+    encoder = make_encoder().fit(TokenSequences.from_lists(rows))
+    assert encoder.n_unknown_texts_ == 2
+    embeddings = encoder.transform(TokenSequences.from_lists(rows))
+    np.testing.assert_array_equal(embeddings[-2:], 0.0)
+    with_unknown = TokenSequences.from_lists([[1, *rows[0], 1]])
+    np.testing.assert_array_equal(encoder.transform(with_unknown)[0], embeddings[0])
+    with pytest.raises(EmptyVocabularyError, match="None of the 2 texts"):
+        make_encoder().fit(TokenSequences.from_lists([[1], []]))
+
+
+@pytest.mark.xfail(
+    raises=ValueError, strict=True, reason="a witness of the teacher gets no words"
+)
+def test_a_vocabulary_of_two_words():
+    texts = TokenSequences.from_lists([[2, 3], [2], [3], [3, 2]] * 5)
+    assert make_encoder().fit(texts).transform(texts).shape == (20, 5)
+
+
+def test_one_text_and_no_text(fitted):
+    encoder, texts = fitted
+    assert encoder.transform(texts[:0]).shape == (0, 5)
+    assert encoder.transform(np.zeros((0, texts.max_len), int)).shape == (0, 5)
+    assert make_encoder().fit(texts[:1]).transform(texts[:1]).shape == (1, 5)
+
+
+def test_bad_ids_are_named(fitted):
+    encoder, texts = fitted
+    matrix = np.asarray(texts).astype(float)
+    for value, message in (
+        (-3, "row 7 holds one"),
+        (0.5, "Row 7 holds a fraction"),
+        (999, "Row 7 holds token id 999, .* below 32"),
+    ):
+        bad = matrix.copy()
+        bad[7, 0] = value
+        with pytest.raises(ValueError, match=message):
+            encoder.transform(bad)
+    with pytest.raises(ValueError, match="Row 1 holds token id 77"):
+        encoder.transform(TokenSequences.from_lists([[2], [3, 77]]))
+    with pytest.raises(ValueError, match="90 texts, but y has 3"):
+        make_encoder().fit(texts, [0, 1, 2])
+
+
+def test_no_gpu_is_said():
+    tensorflow = pytest.importorskip("tensorflow")
+    if tensorflow.config.list_physical_devices("GPU"):
+        pytest.skip("this machine has one")
+    with pytest.raises(RuntimeError, match="sees no GPU"):
+        make_encoder(device="gpu").fit(make_texts(30)[0])
+
+
+def test_a_pickled_encoder_needs_no_tensorflow(fitted, tmp_path):
+    encoder, texts = fitted
+    encoder.network_  # must not be pickled
+    assert b"keras" not in pickle.dumps(encoder)
+    joblib.dump((encoder, texts, encoder.transform(texts)), tmp_path / "all")
+    code = (
+        "import sys, joblib, numpy;"
+        "encoder, texts, expected = joblib.load(sys.argv[1]);"
+        "numpy.testing.assert_array_equal(encoder.transform(texts), expected);"
+        "assert not {'tensorflow', 'keras'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code, tmp_path / "all"], check=True)
+
+
+def _fit_and_report(connection):
+    try:
+        make_encoder().fit(make_texts(30)[0])
+    except RuntimeError as error:
+        connection.send(str(error))
+
+
+@pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="no fork here")
+def test_training_in_a_forked_child_is_refused(fitted):
+    context = multiprocessing.get_context("fork")
+    receiver, sender = context.Pipe(duplex=False)
+    child = context.Process(target=_fit_and_report, args=(sender,))
+    start = time.perf_counter()
+    child.start()
+    try:
+        assert receiver.poll(5), "the child hangs"
+        assert "forked" in receiver.recv()
+    finally:
+        child.kill()
+        child.join()
+    assert time.perf_counter() - start < 5
+
+
+def test_progress_bar(capsys):
+    make_encoder(verbose=1).fit(make_texts(30)[0])
+    assert "training" in capsys.readouterr().err
