@@ -66,7 +66,7 @@ docs: $(VENV)/.docs
 
 # runs the notebooks and keeps their results in them
 notebooks: $(VENV)/.dev
-	$(BIN)/jupyter execute --inplace examples/*.ipynb
+	$(BIN)/python docs/run_notebooks.py
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix $(CODE)
