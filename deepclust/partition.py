@@ -12,7 +12,7 @@ from deepclust.neighbors import count_within, nearest, rings
 __all__ = ["Points", "connect", "density_clusters"]
 
 
-_ROWS_AT_A_TIME = 1024
+_JOIN_ENTRIES = 2**18
 
 
 @dataclass(frozen=True)
@@ -96,6 +96,7 @@ def density_clusters(
     core = counts >= min_samples
     if core.any():
         core_index = index.subset(core)
+        del index  # its copy of the rows
         labels[core_index.order] = connect(core_index, radius)
         _label_borders(core_index, core, labels, radius, hits)
     return core, labels
@@ -175,8 +176,9 @@ def _join(
 ) -> None:
     """Unite the components of `positions` with those of `cell` where they touch."""
     members = index.members(cell)
-    for start in range(0, len(positions), _ROWS_AT_A_TIME):
-        some = positions[start : start + _ROWS_AT_A_TIME]
+    step = max(64, _JOIN_ENTRIES // (members.stop - members.start))
+    for start in range(0, len(positions), step):
+        some = positions[start : start + step]
         there = forest.roots(component[members])
         one = there.min() == there.max()
         if one:
