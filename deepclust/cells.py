@@ -50,7 +50,8 @@ def squared_distances(A: np.ndarray, B: np.ndarray) -> np.ndarray:
     >>> squared_distances(np.array([[0.0, 3.0]]), np.array([[4.0, 0.0]]))
     array([25.])
     """
-    difference = A.astype(np.float64) - B
+    # C order, so that each row is summed by itself whatever the layout of the input.
+    difference = np.subtract(A, B, dtype=np.float64, order="C")
     return np.square(difference, out=difference).sum(axis=1)
 
 

@@ -1,0 +1,133 @@
+"""The density hierarchy: the least spanning tree, and DBSCAN's labels at every cut."""
+
+import numpy as np
+import pytest
+from scipy.sparse.csgraph import minimum_spanning_tree
+from sklearn.cluster import DBSCAN as ReferenceDBSCAN
+from sklearn.metrics import adjusted_rand_score
+
+from deepclust import DBSCAN
+from deepclust.eps_path import best_cut, cuts_near, eps_path
+from deepclust.hierarchy import ReachabilityTree
+
+CASES = [(2, 1, 1), (5, 2, 3), (60, 2, 4), (700, 1, 3), (900, 3, 12), (900, 30, 10)]
+
+
+def blobs(n_rows, n_features, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(0, 4, (6, n_features))[rng.integers(0, 6, n_rows)]
+    return X + rng.choice([0.2, 1.0], (n_rows, 1)) * rng.standard_normal(X.shape)
+
+
+@pytest.mark.parametrize(("n_rows", "n_features", "min_samples"), CASES)
+def test_tree_is_the_least_one(n_rows, n_features, min_samples):
+    X = blobs(n_rows, n_features)
+    tree = ReachabilityTree.build(X, min_samples, block_entries=2**16)
+    distances = np.sqrt(np.square(X[:, None] - X[None]).sum(axis=2))
+    core = np.sort(distances, axis=1)[:, min_samples - 1]
+    np.testing.assert_allclose(tree.core_distances, core, rtol=1e-12)
+    reach = np.maximum(np.maximum(distances, core[:, None]), core)
+    np.fill_diagonal(reach, 0)
+    expected = np.sort(minimum_spanning_tree(reach).data)
+    np.testing.assert_allclose(tree.heights, expected, rtol=1e-12)
+    edges = reach[tree.edges[:, 0], tree.edges[:, 1]]
+    np.testing.assert_allclose(tree.heights, edges, rtol=1e-12)
+
+
+def test_many_candidates_are_folded_in(monkeypatch):
+    X = blobs(800, 3)
+    expected = ReachabilityTree.build(X, 5).heights
+    monkeypatch.setattr("deepclust.hierarchy._MOST_CANDIDATES", 10)
+    monkeypatch.setattr("deepclust.hierarchy._JOINING_POINTS", 1)
+    monkeypatch.setattr("deepclust.hierarchy._ROWS_AT_A_TIME", 64)
+    np.testing.assert_array_equal(ReachabilityTree.build(X, 5).heights, expected)
+
+
+@pytest.mark.parametrize(("n_rows", "n_features", "min_samples"), CASES[2:])
+@pytest.mark.filterwarnings("ignore::deepclust.exceptions.ClusteringWarning")
+def test_every_cut_is_dbscan(n_rows, n_features, min_samples):
+    X = blobs(n_rows, n_features, seed=1)
+    tree = ReachabilityTree.build(X, min_samples)
+    steps = np.quantile(tree.core_distances, [0.05, 0.3, 0.6, 0.9]) * (1 + 1e-9)
+    for eps in steps:
+        labels = tree.cut(eps)
+        expected = ReferenceDBSCAN(
+            eps=eps, min_samples=min_samples, algorithm="ball_tree"
+        ).fit(X)
+        core = expected.core_sample_indices_
+        np.testing.assert_array_equal(labels < 0, expected.labels_ < 0)
+        assert adjusted_rand_score(labels[core], expected.labels_[core]) == 1
+        assert tree.n_clusters(eps) == expected.labels_.max() + 1
+        assert tree.coverage(eps) == pytest.approx(np.mean(labels >= 0))
+        model = DBSCAN(eps, min_samples=min_samples).fit(X)
+        assert adjusted_rand_score(model.labels_, labels) == 1
+
+
+def test_weights_stand_for_copies():
+    X = blobs(200, 2)
+    weights = np.random.default_rng(2).integers(1, 5, 200)
+    tree = ReachabilityTree.build(X, 9, weights=weights)
+    rows = np.repeat(np.arange(200), weights)
+    for eps in (0.3, 0.6, 1.0):
+        expected = ReferenceDBSCAN(eps=eps, min_samples=9).fit_predict(X[rows])
+        np.testing.assert_array_equal(tree.cut(eps)[rows] < 0, expected < 0)
+        assert tree.n_clusters(eps) == expected.max() + 1
+        assert tree.coverage(eps) == pytest.approx(np.mean(expected >= 0))
+
+
+def test_chosen_cut_finds_the_groups():
+    rng = np.random.default_rng(3)
+    for k, size in ((2, 400), (15, 60), (60, 25)):
+        centres = rng.standard_normal((k, 16))
+        y = np.repeat(np.arange(k), size)
+        X = centres[y] + 0.15 * rng.standard_normal((len(y), 16))
+        X[::12] = rng.standard_normal((len(X[::12]), 16))
+        y[::12] = -1
+        model = DBSCAN().fit(X)
+        assert model.n_clusters_ == k
+        grouped = y >= 0
+        assert adjusted_rand_score(y[grouped], model.labels_[grouped]) > 0.98
+
+
+def test_path_is_what_the_estimator_finds():
+    X = blobs(600, 4, seed=4)
+    model = DBSCAN(min_samples=6).fit(X)
+    path = model.eps_path_
+    assert path["eps"].is_monotonic_increasing
+    assert {"n_clusters", "coverage", "validity"} < set(path.columns)
+    chosen = path[path["eps"] == model.eps_].iloc[0]
+    assert chosen["validity"] == path["validity"].max()
+    assert chosen["validity"] == pytest.approx(model.score(X), abs=1e-9)
+    for _, row in path.iloc[::9].iterrows():
+        again = DBSCAN(row["eps"], min_samples=6).fit(X)
+        assert again.n_clusters_ == row["n_clusters"]
+        assert 1 - again.noise_fraction_ == pytest.approx(row["coverage"])
+
+
+@pytest.mark.parametrize("k", [2, 3, 5, 8])
+def test_number_of_clusters_asked_for(k):
+    X = blobs(700, 3, seed=5)
+    tree = ReachabilityTree.build(X, 6)
+    every = np.unique(np.concatenate((tree.core_distances, tree.heights)))
+    least = np.abs(tree.n_clusters(every * (1 + 1e-12)) - k).min()
+    model = DBSCAN(min_samples=6, n_clusters=k).fit(X)
+    assert abs(model.n_clusters_ - k) == least
+    assert (np.abs(tree.n_clusters(cuts_near(tree, k)) - k) == least).all()
+
+
+def test_nothing_to_choose_from():
+    tree = ReachabilityTree.build(np.array([[0.0], [1.0]]), 5)
+    path = eps_path(tree, np.array([[0.0], [1.0]]))
+    assert len(path["eps"]) == 0
+    assert best_cut([path]) == (0, 1.0)
+
+
+def test_sample_of_many_rows_gives_an_eps_for_all(monkeypatch):
+    X = blobs(3000, 8, seed=6)
+    whole = DBSCAN().fit(X)
+    monkeypatch.setattr("deepclust.clustering._TREE_ROWS", 1000)
+    sampled = DBSCAN().fit(X)
+    assert sampled.n_clusters_ == whole.n_clusters_
+    assert adjusted_rand_score(sampled.labels_, whole.labels_) > 0.9
+    shuffled = DBSCAN().fit(X[::-1])
+    assert shuffled.eps_ == pytest.approx(sampled.eps_, rel=1e-6)

@@ -1,0 +1,156 @@
+"""Cells and neighbour queries: the answers of a loop over all pairs."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from deepclust.cells import CellIndex, squared_distances
+from deepclust.distinct import content_hashes, distinct_rows
+from deepclust.neighbors import count_within, k_nearest, nearest
+
+
+def points(n_rows, n_features, seed=0, dtype=np.float64):
+    rng = np.random.default_rng(seed)
+    spread = rng.choice([0.1, 1.0], (n_rows, 1))
+    X = rng.normal(0, 3, (5, n_features))[rng.integers(0, 5, n_rows)]
+    return (X + spread * rng.standard_normal((n_rows, n_features))).astype(dtype)
+
+
+def all_pairs(A, B):
+    return np.array([squared_distances(np.broadcast_to(a, B.shape), B) for a in A])
+
+
+FORMS = [
+    pytest.param(dtype, n_features, jobs, id=f"{dtype.__name__}-{n_features}d-{jobs}")
+    for dtype in (np.float32, np.float64)
+    for n_features, jobs in ((1, None), (3, 2), (40, None))
+]
+
+
+@pytest.mark.parametrize(("dtype", "n_features", "jobs"), FORMS)
+def test_queries_equal_a_loop(dtype, n_features, jobs):
+    X = points(1100, n_features, dtype=dtype)
+    Q = points(150, n_features, seed=1, dtype=dtype) * 1.3
+    squared = all_pairs(X, X)
+    radius = float(np.sqrt(np.quantile(squared, 0.05)))
+    index = CellIndex(X, radius=radius, block_entries=2**16, n_jobs=jobs)
+    assert index.n_cells > 20
+
+    counts, hits = count_within(index, radius, np.ones(len(X)), 8)
+    within = squared <= radius**2
+    np.testing.assert_array_equal(np.minimum(counts, 8), within.sum(axis=1).clip(0, 8))
+    few = within.sum(axis=1) < 8
+    expected = set(zip(*np.nonzero(within & few[:, None]), strict=True))
+    assert set(zip(*hits, strict=True)) == expected
+
+    neighbors, found = k_nearest(index, 12)
+    np.testing.assert_array_equal(found, np.sort(squared, axis=1)[:, :12])
+    np.testing.assert_array_equal(neighbors, np.argsort(squared, kind="stable")[:, :12])
+
+    to_queries = all_pairs(Q, X)
+    for limit in (radius, np.inf):
+        who, found = nearest(index, Q, limit)
+        expected = to_queries.argmin(axis=1)
+        near = to_queries.min(axis=1) <= limit**2
+        np.testing.assert_array_equal(who, np.where(near, expected, -1))
+        best = np.where(near, to_queries.min(axis=1), np.inf)
+        np.testing.assert_array_equal(found, best)
+
+
+def test_bound_excludes_no_pair_within_reach():
+    X = points(2000, 8, dtype=np.float32)
+    index = CellIndex(X, radius=1.0)
+    to_centres = index.centres @ index.right.T
+    reachable = index.reachable(to_centres, index.cell, 1.0)
+    within = all_pairs(X[index.order[:300]], X[index.order]) <= 1.0
+    row, column = np.nonzero(within)
+    assert reachable[index.cell[column], row].all()
+    assert reachable.mean() < 0.9
+
+
+@pytest.mark.parametrize("scale", [1e-150, 1e-20, 1.0, 1e20, 1e150])
+def test_any_scale_and_offset(scale):
+    X = points(400, 5) * scale
+    squared = all_pairs(X, X)
+    radius = float(np.sqrt(np.quantile(squared, 0.1)))
+    counts, _ = count_within(CellIndex(X, radius=radius), radius, np.ones(400), 1e9)
+    np.testing.assert_array_equal(counts, (squared <= radius**2).sum(axis=1))
+
+
+def test_far_outlier_beside_a_tiny_group():
+    X = np.concatenate([1e-6 * points(300, 3), [[1e6, 0, 0]]])
+    squared = all_pairs(X, X)
+    radius = float(np.sqrt(np.quantile(squared[:300, :300], 0.1)))
+    counts, _ = count_within(CellIndex(X, radius=radius), radius, np.ones(301), 1e9)
+    np.testing.assert_array_equal(counts, (squared <= radius**2).sum(axis=1))
+
+
+def test_queries_far_outside():
+    X = points(300, 3, dtype=np.float32)
+    index = CellIndex(X, radius=1.0)
+    far = np.array([[1e9, 0, 0], [0, 1e30, 0], [50, 50, 50]])
+    assert nearest(index, far, 1.0)[0].tolist() == [-1, -1, -1]
+    expected = all_pairs(far, X).argmin(axis=1)
+    np.testing.assert_array_equal(nearest(index, far)[0], expected)
+
+
+def test_weights_count_and_may_be_negative():
+    X = points(500, 3)
+    weights = np.random.default_rng(4).integers(-2, 4, 500).astype(np.float64)
+    within = all_pairs(X, X) <= 0.25
+    counts, hits = count_within(CellIndex(X, radius=0.5), 0.5, weights, 3)
+    np.testing.assert_array_equal(counts, within @ weights)
+    assert hits is None
+
+
+def test_subset_answers_for_the_kept_rows_only():
+    X = points(1200, 6)
+    kept = np.random.default_rng(5).random(1200) < 0.4
+    index = CellIndex(X, radius=1.0).subset(kept)
+    who, _ = nearest(index, X)
+    squared = np.where(kept, all_pairs(X, X), np.inf)
+    np.testing.assert_array_equal(who, squared.argmin(axis=1))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 60), st.integers(1, 70), st.integers(0, 9), st.sampled_from("fd"))
+def test_a_distance_is_the_same_alone_and_in_a_batch(n_rows, n_features, seed, kind):
+    rng = np.random.default_rng(seed)
+    A, B = rng.standard_normal((2, n_rows, n_features)).astype(kind)
+    batch = squared_distances(A, B)
+    for i in range(n_rows):
+        assert squared_distances(A[i : i + 1], B[i : i + 1])[0] == batch[i]
+    np.testing.assert_array_equal(squared_distances(B, A), batch)
+    other_layout = squared_distances(np.asfortranarray(A), np.asfortranarray(B))
+    np.testing.assert_array_equal(other_layout, batch)
+    assert not squared_distances(A, A).any()
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 40), st.integers(1, 4), st.integers(0, 99))
+def test_distinct_rows_rebuild_the_input(n_rows, n_features, seed):
+    rng = np.random.default_rng(seed)
+    X = rng.integers(-1, 2, (n_rows, n_features)) * rng.choice([-1.0, 1.0])
+    first, inverse = distinct_rows(X)
+    np.testing.assert_array_equal(X[first][inverse], X)
+    assert len(first) == len(np.unique(X, axis=0))
+    assert (np.diff(first) > 0).all()
+    assert (first[inverse] <= np.arange(n_rows)).all()
+
+
+def test_equal_hashes_of_different_rows_are_noticed(monkeypatch):
+    X = np.array([[1.0], [2.0], [1.0], [3.0]])
+    monkeypatch.setattr(
+        "deepclust.distinct.content_hashes", lambda X: np.zeros(len(X), np.uint64)
+    )
+    first, inverse = distinct_rows(X)
+    assert first.tolist() == [0, 1, 3]
+    assert inverse.tolist() == [0, 1, 0, 2]
+
+
+def test_hashes_differ_and_do_not_depend_on_the_batch():
+    X = points(5000, 2, dtype=np.float32)
+    hashes = content_hashes(X)
+    assert len(np.unique(hashes)) == len(np.unique(X, axis=0))
+    assert content_hashes(X[17:18])[0] == hashes[17]
