@@ -1,7 +1,12 @@
 """DBSCAN: scikit-learn's labels, one rule for fit and predict, clear trouble."""
 
+import pickle
+import re
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.cluster import DBSCAN as ReferenceDBSCAN
 from sklearn.exceptions import NotFittedError
@@ -166,3 +171,127 @@ def test_memory_limit_names_the_estimate():
         DBSCAN(1.0, memory_limit="10kB").fit(np.zeros((1000, 50)))
     with pytest.raises(ValueError, match="memory_limit must be"):
         DBSCAN(1.0, memory_limit="plenty").fit([[0.0], [1.0]])
+
+
+# Properties ---------------------------------------------------------------------------
+
+
+@st.composite
+def problems(draw):
+    """Rows with many ties and copies, or without; an eps that occurs as a distance."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    n_rows, n_features = draw(st.integers(2, 80)), draw(st.integers(1, 4))
+    if draw(st.booleans()):
+        X = rng.integers(0, 6, (n_rows, n_features)).astype(np.float64)
+    else:
+        X = rng.standard_normal((n_rows, n_features))
+    one, other = X[rng.integers(0, n_rows, 2)]
+    eps = float(np.sqrt(np.square(one - other).sum())) or 1.0
+    return X, eps, draw(st.integers(1, 6)), rng
+
+
+def as_sets(labels):
+    return {frozenset(np.flatnonzero(labels == k).tolist()) for k in set(labels) - {-1}}
+
+
+@settings(max_examples=60, deadline=None)
+@given(problems())
+def test_order_of_the_rows_does_not_matter(problem):
+    X, eps, min_samples, rng = problem
+    order = rng.permutation(len(X))
+    model = DBSCAN(eps, min_samples=min_samples).fit(X)
+    shuffled = DBSCAN(eps, min_samples=min_samples).fit(X[order])
+    core = np.zeros(len(X), dtype=bool)
+    core[model.core_sample_indices_] = True
+    assert set(order[shuffled.core_sample_indices_]) == set(np.flatnonzero(core))
+    back = np.empty(len(X), dtype=int)
+    back[order] = shuffled.labels_
+    np.testing.assert_array_equal(back == -1, model.labels_ == -1)
+    core_only = np.where(core, model.labels_, -1), np.where(core, back, -1)
+    assert as_sets(core_only[0]) == as_sets(core_only[1])
+
+
+@settings(max_examples=60, deadline=None)
+@given(problems())
+def test_copies_count_and_share_their_label(problem):
+    X, eps, min_samples, rng = problem
+    copies = rng.integers(1, 4, len(X))
+    rows = np.repeat(np.arange(len(X)), copies)
+    model = DBSCAN(eps, min_samples=min_samples).fit(X[rows])
+    expected = reference(eps, min_samples).fit(X[rows])
+    assert_same_clusters(model, expected)
+    for row in range(len(X)):
+        assert len(set(model.labels_[rows == row])) == 1
+    weighted = DBSCAN(eps, min_samples=min_samples).fit(X, sample_weight=copies)
+    np.testing.assert_array_equal(weighted.labels_[rows], model.labels_)
+
+
+@settings(max_examples=60, deadline=None)
+@given(problems(), st.integers(-60, 60), st.booleans())
+def test_scale_and_dtype(problem, power, single):
+    X, eps, min_samples, _ = problem
+    if single:
+        X = X.astype(np.float32)
+    scale = 2.0**power  # exact
+    model = DBSCAN(eps, min_samples=min_samples).fit(X)
+    scaled = DBSCAN(eps * scale, min_samples=min_samples).fit(X * X.dtype.type(scale))
+    np.testing.assert_array_equal(scaled.labels_, model.labels_)
+
+
+@settings(max_examples=60, deadline=None)
+@given(problems(), st.sampled_from(["keep", "nearest"]))
+def test_fit_equals_predict_in_any_batches(problem, noise):
+    X, eps, min_samples, rng = problem
+    model = DBSCAN(eps, min_samples=min_samples, noise=noise).fit(X)
+    np.testing.assert_array_equal(model.predict(X), model.labels_)
+    cut = rng.integers(0, len(X) + 1)
+    parts = model.predict(X[:cut]), model.predict(X[cut:])
+    np.testing.assert_array_equal(np.concatenate(parts), model.labels_)
+    restored = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(restored.predict(X[::-1]), model.labels_[::-1])
+
+
+@settings(max_examples=60, deadline=None)
+@given(problems())
+def test_clusters_are_numbered_by_size_then_first_row(problem):
+    X, eps, min_samples, _ = problem
+    labels = DBSCAN(eps, min_samples=min_samples).fit(X).labels_
+    groups = [np.flatnonzero(labels == k) for k in range(labels.max() + 1)]
+    keys = [(-len(group), group[0]) for group in groups]
+    assert keys == sorted(keys)
+
+
+# Trouble ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("eps", "words"), [(1e-3, "every row is noise"), (50, "one")])
+def test_diagnosis_suggests_an_eps_that_works(eps, words):
+    X = blobs(400, 3, seed=11)
+    with pytest.warns(ClusteringWarning, match=words) as caught:
+        DBSCAN(eps, min_samples=5).fit(X)
+    suggested = float(re.search(r"Try eps=([\d.e+-]+),", str(caught[0].message))[1])
+    model = DBSCAN(suggested, min_samples=5).fit(X)
+    assert model.n_clusters_ > 1
+
+
+def test_rows_without_groups_do_not_fail():
+    X = np.random.default_rng(12).uniform(size=(300, 2))
+    for noise in ("keep", "nearest"):
+        model = DBSCAN(noise=noise).fit(X)
+        assert np.isfinite(model.score(X))
+        np.testing.assert_array_equal(model.predict(X), model.labels_)
+
+
+def test_many_copies_are_one_point():
+    X = np.repeat([[0.0, 1.0], [5.0, 5.0], [9.0, 0.0]], [150_000, 49_999, 1], axis=0)
+    labels = DBSCAN(0.5, min_samples=10).fit(X).labels_
+    assert np.unique(labels, return_counts=True)[1].tolist() == [1, 150_000, 49_999]
+    np.testing.assert_array_equal(DBSCAN().fit(X).labels_, labels)
+
+
+def test_score_with_classes_is_their_agreement():
+    X = blobs(300, 3, seed=13)
+    model = DBSCAN(1.5, min_samples=5).fit(X)
+    assert model.score(X, model.labels_) == pytest.approx(1)
+    assert -0.1 < model.score(X, np.arange(300) % 3) < 0.2
+    assert -1 <= model.score(X) <= 1
