@@ -37,6 +37,7 @@ _FINE_STEPS = 8
 # A cut lies just above the distance that makes it: its square may round down.
 _BUMP = 1 + 1e-12
 _FEWEST_CORE = 0.02
+_SPAN = 1 - _FEWEST_CORE
 
 
 def eps_path(
@@ -64,7 +65,8 @@ def eps_path(
         if not len(coarse["eps"]):
             return coarse
         step = 1 / (_STEPS - 1)
-        middle = coarse["validity"].argmax() * step
+        best = coarse["eps"][coarse["validity"].argmax()]
+        middle = (np.mean(tree.core_distances <= best) - _FEWEST_CORE) / _SPAN
         fine = _quantiles(tree, middle - step, middle + step, 2 * _FINE_STEPS + 1)
         fine = np.setdiff1d(fine, coarse["eps"])
         return _joined(coarse, eps_path(tree, X, fine))
@@ -81,9 +83,13 @@ def _quantiles(
     tree: ReachabilityTree, low: float, high: float, steps: int
 ) -> np.ndarray:
     """Return core distances at evenly spaced shares of the points, ascending."""
-    reached = np.sort(tree.core_distances[np.isfinite(tree.core_distances)])
+    core = tree.core_distances[np.isfinite(tree.core_distances)]
+    reached = np.sort(core[core > 0])
+    if len(reached) < len(core) and len(tree.heights):
+        # Enough copies make core points at any eps: begin below the first merger.
+        reached = np.sort(np.append(reached, tree.heights[0] / 2))
     shares = np.clip(np.linspace(low, high, steps), 0, 1)
-    shares = _FEWEST_CORE + (1 - _FEWEST_CORE) * shares
+    shares = _FEWEST_CORE + _SPAN * shares
     places = np.ceil(shares * len(reached)).astype(np.intp) - 1
     return np.unique(reached[places.clip(0)]) * _BUMP if len(reached) else reached
 
