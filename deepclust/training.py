@@ -306,10 +306,8 @@ class _Stepper:
             loss, accuracy = self._loss(positions, tokens, targets)
             scaled = loss * self.loss_scale
         gradients = tape.gradient(scaled, [v.value for v in self.variables])
-        gradients = [
-            _clip(tf.convert_to_tensor(g) / self.loss_scale) for g in gradients
-        ]
-        self.optimizer.apply(gradients, self.variables)
+        clipped = [_clip(gradient, self.loss_scale) for gradient in gradients]
+        self.optimizer.apply(clipped, self.variables)
         return loss, accuracy
 
     def _loss(self, positions: Any, tokens: Any, targets: Any) -> Any:
@@ -349,12 +347,23 @@ _LOSSES = {
 }
 
 
-def _clip(gradient: Any) -> Any:
-    """Bring the gradient to norm 1 if it is longer.
+def _clip(gradient: Any, scale: float) -> Any:
+    """Divide the gradient by `scale`, and bring it to norm 1 if it is longer.
 
     Summed column by column first: a full sum is split among threads, and its rounding
-    would depend on their number.
+    would depend on their number. Of the word vectors only the rows of the batch's
+    words are touched before the result is spread out.
     """
+    if not isinstance(gradient, tf.IndexedSlices):
+        return _shorten_to_one(gradient / scale)
+    rows = gradient.indices
+    distinct, places = tf.unique(rows)
+    summed = tf.math.unsorted_segment_sum(gradient.values, places, tf.size(distinct))
+    short = _shorten_to_one(summed / scale)
+    return tf.scatter_nd(distinct[:, None], short, gradient.dense_shape)
+
+
+def _shorten_to_one(gradient: Any) -> Any:
     squares = tf.reshape(gradient * gradient, (-1, gradient.shape[-1]))
     norm = tf.sqrt(tf.reduce_sum(tf.reduce_sum(squares, axis=0)))
     return gradient / tf.maximum(norm, 1.0)
