@@ -49,8 +49,9 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         without labels from the density hierarchy.
 
     min_samples : int or "auto", default="auto"
-        Weight of a neighbourhood that makes a core point. "auto" grows slowly with the
-        number of rows, from 5 to 25.
+        Weight of a neighbourhood that makes a core point. "auto" chooses it together
+        with eps; where eps is a number, it is log2 of the number of rows, but at least
+        5 and at most 25.
 
     metric : {"euclidean", "cosine"}, default="euclidean"
         With "cosine", rows that are all zero have no direction and are always noise.
@@ -99,6 +100,40 @@ class DBSCAN(ClusterMixin, BaseEstimator):
 
     n_features_in_ : int
         Number of features seen by `fit`.
+
+    See Also
+    --------
+    deepclust.metrics.density_validity_score : What "auto" and `score` go by.
+
+    Notes
+    -----
+    With a number for `eps`, core points, their partition and noise are those of
+    scikit-learn's DBSCAN with a tree search, to the last tie: whatever float32 products
+    leave open is computed again in float64, pair by pair. Copies of a row are clustered
+    once. Labels depend neither on threads, nor on blocks, nor on the batch that
+    `predict` is given.
+
+    Points meet only the cells of others that a bound does not exclude, so that the
+    time depends on how well the rows are grouped: at worst O(n² d), on embeddings of
+    grouped texts about n^1.4 up to 100,000 rows. Memory beyond the input: two copies of
+    it in float32 at most, and blocks; `MemoryError` is raised before the work if
+    `memory_limit` is too small.
+
+    With "auto", the exact minimum spanning tree of mutual reachability gives the
+    clusters for every eps; the cut of the highest validity is taken, over eps and, if
+    that is "auto" too, over min_samples 5, 12 and 25. From more than 20,000 distinct
+    rows, the tree is that of the 20,000 with the smallest content hashes; min_samples
+    "auto" is scaled up with the number of rows, to 125 at most, and five radii that
+    leave about the same share of core points are tried on all rows.
+
+    References
+    ----------
+    .. [1] M. Ester, H.-P. Kriegel, J. Sander, X. Xu, "A density-based algorithm for
+       discovering clusters in large spatial databases with noise", KDD 1996.
+
+    .. [2] R. J. G. B. Campello, D. Moulavi, J. Sander, "Density-based clustering based
+       on hierarchical density estimates", PAKDD 2013.
+       https://doi.org/10.1007/978-3-642-37456-2_14
 
     Examples
     --------
@@ -162,6 +197,17 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         Returns
         -------
         self : DBSCAN
+
+        Raises
+        ------
+        MemoryError
+            If the work needs more than `memory_limit`; nothing has been done then.
+
+        Warns
+        -----
+        ClusteringWarning
+            If every row is noise or one cluster holds nearly all of them; names an eps
+            to try.
         """
         self._validate_params()
         X = validate_data(self, X, dtype=[np.float64, np.float32], order="C")
