@@ -55,9 +55,9 @@ class TextCleaner(  # type: ignore[call-arg]
         Replace each token by its Snowball stem. Needs the extra `stem`.
 
     language : str, default="en"
-        ISO code of a language that spaCy has rules for. Nothing is downloaded. Chinese
-        (`"zh"`) is cut into words by jieba if the extra `zh` is installed, and into
-        single characters otherwise. Japanese, Korean, Thai and Vietnamese need the
+        ISO code of a language that spaCy has rules for. Nothing is downloaded. Each
+        Chinese character is a token, whatever the language; `"zh"` brings the stop
+        words. Japanese, Korean, Thai and Vietnamese need the
         packages that spaCy names when they are missing.
 
     tokenizer : callable or spacy.Language, default=None

@@ -8,7 +8,7 @@ text return it unchanged.
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from threading import Lock
@@ -185,7 +185,7 @@ _VISIBLE = _VisibleCharacters(
 )
 
 
-# --- token level: spaCy, jieba, stems -----------------------------------------------
+# --- token level: spaCy, Han characters, stems --------------------------------------
 
 _AMBIGUOUS = ("id", "Id", "wed", "Wed")  # spaCy reads them as I'd and we'd
 
@@ -203,9 +203,8 @@ def _make_splitter(
             return [(token, token.lower()) for token in tokens]
 
         return split_custom, stop_words
-    if rules.language == "zh" and (cut := _jieba_cut()) is not None:
-        return lambda piece: [(word, word) for word in cut(piece)], stop_words
-    tokenizer = _blank_tokenizer(rules.language)
+    # spaCy's Chinese rules cut Latin words into letters too
+    tokenizer = _blank_tokenizer("xx" if rules.language == "zh" else rules.language)
     english, exceptions = rules.language == "en", {}
     if english:
         exceptions = {k: v for k, v in tokenizer.rules.items() if k not in _AMBIGUOUS}
@@ -222,7 +221,9 @@ def _make_splitter(
             end = name.end()
         return pairs + [(t.text, t.norm_) for t in tokenizer(piece[end:])]
 
-    return split, stop_words
+    if rules.language == "ja":
+        return split, stop_words
+    return lambda piece: _split_han(piece, split), stop_words
 
 
 def _language_class(language: str) -> Any:
@@ -250,18 +251,18 @@ def _blank_tokenizer(language: str) -> Any:
         ) from error
 
 
-@lru_cache(maxsize=1)
-def _jieba_cut() -> Callable[[str], Iterable[str]] | None:
-    try:
-        import jieba
-    except ModuleNotFoundError:
-        return None
-    words = jieba.Tokenizer()
-    # Reads the word list itself: jieba's own start-up unmarshals a file of that name
-    # from the shared temporary directory.
-    words.FREQ, words.total = words.gen_pfdict(words.get_dict_file())
-    words.initialized = True
-    return words.cut
+# Runs of Han characters are not words. Each character is a token, in every language but
+# Japanese, whose own rules handle them; `Vectorizer` adds the pairs.
+_HAN_PARTS = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]|[^\u3400-\u9fff\uf900-\ufaff]+")
+
+
+def _split_han(
+    piece: str, split: Callable[[str], list[tuple[str, str]]]
+) -> list[tuple[str, str]]:
+    if piece.isascii():
+        return split(piece)
+    parts = _HAN_PARTS.findall(piece)
+    return [pair for part in parts for pair in split(part)]
 
 
 def _make_reduction(rules: TokenRules) -> Callable[[str], str] | None:

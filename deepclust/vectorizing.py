@@ -366,7 +366,7 @@ class Vectorizer(  # type: ignore[call-arg]
         """Pure per-chunk transform."""
         find, width = self.vocabulary_.index.get, self.max_len_
         rows = [
-            [find(token, UNKNOWN_ID) for token in text.split()[:width]]
+            [find(token, UNKNOWN_ID) for token in _tokens_of(text)[:width]]
             for text in texts
         ]
         return TokenSequences.from_lists(rows, self.vocabulary_, max_len=width)
@@ -408,11 +408,37 @@ class TokenCounts:
         """Count the tokens of clean texts."""
         counts = cls(Counter(), Counter(), Counter())
         for text in texts:
-            tokens = text.split()
+            tokens = _tokens_of(text)
             counts.document_frequency.update(set(tokens))
             counts.term_frequency.update(tokens)
             counts.lengths[len(tokens)] += 1
         return counts
+
+
+def _tokens_of(text: str) -> list[str]:
+    """Return the tokens; two neighbouring Han characters also make a pair.
+
+    A Chinese word has two characters as a rule, and neither says much alone.
+
+    Examples
+    --------
+    >>> from deepclust.vectorizing import _tokens_of
+    >>> _tokens_of("学 习 python")
+    ['学', '学习', '习', 'python']
+    """
+    tokens = text.split()
+    if text.isascii():
+        return tokens
+    result = []
+    for token, following in zip(tokens, [*tokens[1:], ""], strict=True):
+        result.append(token)
+        if _is_han(token) and _is_han(following):
+            result.append(token + following)
+    return result
+
+
+def _is_han(token: str) -> bool:
+    return len(token) == 1 and "\u3400" <= token <= "\u9fff"
 
 
 def _as_count(df: int | float, n_documents: int) -> float:

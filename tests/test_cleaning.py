@@ -209,20 +209,10 @@ def test_lemmas_come_from_the_lookup_table(monkeypatch):
 # --- Chinese ------------------------------------------------------------------------
 
 
-def test_chinese_words_by_jieba():
-    pytest.importorskip("jieba")
-    tokens = clean("我来到北京清华大学，学习C++。", language="zh").split()
-    assert {"北京", "清华大学", "学习", "c++"} <= set(tokens)
-    assert "，" not in tokens
-
-
-def test_chinese_characters_without_jieba(monkeypatch):
-    monkeypatch.setitem(sys.modules, "jieba", None)
-    tokenizing._jieba_cut.cache_clear()
-    tokens_for.cache_clear()
-    assert clean("北京清华", language="zh") == "北 京 清 华"
-    tokenizing._jieba_cut.cache_clear()
-    tokens_for.cache_clear()
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_each_chinese_character_is_a_token(language):
+    cleaner = TextCleaner(language=language, remove_stop_words=False)
+    assert cleaner.transform(["体验2D巅峰 机器学习"]) == ["体 验 2d 巅 峰 机 器 学 习"]
 
 
 # --- the same tokens as spaCy ---------------------------------------------------------

@@ -59,10 +59,8 @@ ONLY_UNKNOWN_TOKENS = dict.fromkeys(
 )
 
 
-# With granularity="auto" the teacher cannot yet read their three-word vocabularies; see
-# test_a_vocabulary_of_two_words.
 @parametrize_with_checks(
-    [make_encoder(granularity=2)], expected_failed_checks=lambda _: ONLY_UNKNOWN_TOKENS
+    [make_encoder()], expected_failed_checks=lambda _: ONLY_UNKNOWN_TOKENS
 )
 def test_scikit_learn_checks(estimator, check):
     check(estimator)
@@ -232,9 +230,6 @@ def test_texts_of_unknown_tokens():
         make_encoder().fit(TokenSequences.from_lists([[1], []]))
 
 
-@pytest.mark.xfail(
-    raises=ValueError, strict=True, reason="a witness of the teacher gets no words"
-)
 def test_a_vocabulary_of_two_words():
     texts = TokenSequences.from_lists([[2, 3], [2], [3], [3, 2]] * 5)
     assert make_encoder().fit(texts).transform(texts).shape == (20, 5)
