@@ -3,10 +3,10 @@
 Every cut of the hierarchy is judged by `density_validity`, and the best one is taken.
 How it was settled: on four embeddings of two text corpora and eight simulated mixtures
 (2 to 300 clusters, 5 to 50 % noise), with 240 cuts each, its rank correlation with the
-mean of ARI and AMI was 0.85, against 0.77 with noise counted as 0; the chosen cut was on
-average 0.01, at most 0.03, below the best one. A fixed min_samples of 12 lost 0.03 on
-average and 0.08 at worst: many small clusters want 5, few broad ones 25, so it is chosen
-as well.
+mean of ARI and AMI was 0.85, against 0.77 with noise counted as 0. The chosen cut was
+on average 0.01, at most 0.03, below the best one. A fixed min_samples of 12 lost 0.03
+on average and 0.08 at worst: many small clusters want 5, few broad ones 25, so it is
+chosen as well.
 
 On ten embeddings of another encoder (five corpora, three of them new) the chosen cut
 was on average 0.025, at most 0.08, below the best of some 170. On 2,500 rows of six of
