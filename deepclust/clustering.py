@@ -415,7 +415,7 @@ class DBSCAN(ClusterMixin, BaseEstimator):
                 f"memory_limit={self.memory_limit!r}. Raise memory_limit, or fit on a "
                 "sample and predict the rest."
             )
-        return int(min(left, 2**20 + 32 * X.shape[0]))
+        return int(min(left, (2**20 + 32 * X.shape[0]) / threads))
 
 
 def _renumbered(labels: np.ndarray, weights: np.ndarray) -> np.ndarray:
