@@ -75,7 +75,6 @@ def main(argv: list[str] | None = None) -> int:
     """
     arguments = _parser().parse_args(argv)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # else it logs at every start
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning
         try:
