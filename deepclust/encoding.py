@@ -435,7 +435,7 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     @property
     def agreement_(self) -> pd.DataFrame:
         check_is_fitted(self, "weights_")
-        columns = ["linkage", "n_groups", "witnesses", "stability", "agreement"]
+        columns = ["linkage", "n_groups", "agreement"]
         return pd.DataFrame(self._agreement, columns=columns)
 
     @property

@@ -8,8 +8,8 @@ How a corpus teaches itself:
    a tree, and can be cut at any number of groups (`Grouping`). Two linkages are tried:
    "ward", which finds groups of like size, and "average", which lets sizes differ.
 3. The *granularity*, that is linkage and number of groups, is the one on which two
-   witnesses agree best who each see one random half of the vocabulary only, and which
-   comes back when the texts are drawn anew (`agreement_table`).
+   witnesses agree best who each see one random half of the vocabulary only
+   (`choose_granularity`).
 4. At that granularity, several groupings of redrawn texts are made, and the half that
    agrees best with all others is kept. Each is one classification to learn; its
    uncertain texts are left out, so that the network decides about them
@@ -34,7 +34,7 @@ from threadpoolctl import threadpool_limits
 
 from deepclust.sequences import UNKNOWN_ID, TokenSequences
 
-__all__ = ["Grouping", "Lesson", "agreement_table", "lexical_features", "teach"]
+__all__ = ["Grouping", "Lesson", "choose_granularity", "lexical_features", "teach"]
 
 LINKAGES = ("ward", "average")
 N_COMPONENTS = 150  # of the latent semantic analysis
@@ -42,7 +42,8 @@ N_CELLS = 400
 SAMPLE = 8_000  # texts that a grouping is made from
 N_GROUPINGS = 10
 JUDGED = 6_000  # texts that the granularity is chosen on
-N_WITNESSES = 4  # pairs of half vocabularies, and redrawn samples to compare
+N_WITNESSES = 8  # pairs of half vocabularies
+TIE = 0.02  # share of the best agreement by which a broader grouping may miss it
 UNSURE = 0.3  # share of texts left out of each classification
 LLOYD_STEPS = 4
 
@@ -61,8 +62,8 @@ class Lesson:
         The granularity of the targets; None if there are no targets.
 
     agreement : list of dict
-        One row per granularity tried: linkage, n_groups, witnesses (AMI), stability
-        (AMI), and their product, agreement. Empty if the granularity was given.
+        One row per granularity tried: linkage, n_groups, agreement (mean AMI of the
+        witnesses). Empty if the granularity was given.
     """
 
     targets: list[np.ndarray]
@@ -105,10 +106,7 @@ def teach(
 
     References
     ----------
-    .. [1] Ben-Hur, Elisseeff, Guyon, "A stability based method for discovering
-       structure in clustered data", Pacific Symposium on Biocomputing, 2002,
-       doi:10.1142/9789812799623_0002.
-    .. [2] Blum, Mitchell, "Combining labeled and unlabeled data with co-training",
+    .. [1] Blum, Mitchell, "Combining labeled and unlabeled data with co-training",
        COLT 1998, doi:10.1145/279943.279962. (Two views of one text as witnesses.)
 
     Examples
@@ -127,8 +125,10 @@ def teach(
         groupings = _in_parallel(lambda s: Grouping(features, seed=s), seeds)
         table: list[dict[str, Any]] = []
         if granularity == "auto":
-            table = agreement_table(counts, vectors, features, groupings, seed=seed)
-        linkage, n_groups = _choose(table, granularity, groupings[0].n_cells)
+            linkage, n_groups, table = choose_granularity(counts, vectors, seed=seed)
+        else:
+            linkage, n_groups = "ward", int(granularity)
+        n_groups = min(n_groups, *(grouping.n_cells for grouping in groupings))
         cuts = _in_parallel(
             lambda grouping: grouping.classify(features, linkage, n_groups), groupings
         )
@@ -368,62 +368,77 @@ def spherical_k_means(
     return centers
 
 
-def agreement_table(
-    counts: csr_matrix,
-    vectors: np.ndarray | None,
-    features: np.ndarray,
-    groupings: list[Grouping],
-    *,
-    seed: int = 0,
-) -> list[dict[str, Any]]:
-    """Return how well each granularity is attested, without any label.
+def choose_granularity(
+    counts: csr_matrix, vectors: np.ndarray | None = None, *, seed: int = 0
+) -> tuple[str, int, list[dict[str, Any]]]:
+    """Return the linkage and number of groups that the texts attest best.
 
     Parameters
     ----------
     counts : sparse matrix of shape (n_docs, n_tokens)
-    vectors : ndarray of shape (n_tokens, vector_dim) or None
-    features : ndarray of shape (n_docs, n_features)
-        Of the whole vocabulary.
-    groupings : list of Grouping
-        Of `features`, each from another sample.
+    vectors : ndarray of shape (n_tokens, vector_dim), default=None
     seed : int, default=0
 
     Returns
     -------
+    linkage : {"ward", "average"}
+    n_groups : int
     table : list of dict
-        linkage, n_groups; witnesses: mean AMI of the groupings by two halves of the
-        vocabulary; stability: mean AMI between `groupings`; agreement: their product.
+        linkage, n_groups and agreement of every granularity tried, the last two being
+        the ones between the best and its neighbours on the grid.
 
     Notes
     -----
-    Whether a group is real is asked twice. A group made by one phrase is stable but
-    known to one half of the vocabulary only; a cut through the middle of a topic is
-    seen by both halves but lies elsewhere in every sample. Both must agree.
+    The vocabulary is split in two at random, the texts are grouped by either half, and
+    the two groupings are compared by adjusted mutual information. A group made by one
+    phrase is known to one half only; a cut through the middle of a topic lies elsewhere
+    in each half. Of equally well attested granularities the broadest is taken.
+    Time does not grow with the corpus beyond `JUDGED` texts.
     """
     rng = np.random.default_rng(seed)
-    size = min(JUDGED, len(features))
-    rows = np.sort(rng.choice(len(features), size, replace=False))
+    n_docs = counts.shape[0]
+    rows = np.sort(rng.choice(n_docs, min(JUDGED, n_docs), replace=False))
     halves = [rng.random(counts.shape[1]) < 0.5 for _ in range(N_WITNESSES)]
     pairs = _in_parallel(
         lambda half: _witnesses(counts[rows], vectors, half, seed), halves
     )
-    judges = [(grouping, features[rows]) for grouping in groupings[:N_WITNESSES]]
-    everyone = [judge for pair in [judges, *pairs] for judge in pair]
-    largest = min(grouping.n_cells for grouping, _ in everyone)
+    grid = _granularities(min(judge.n_cells for pair in pairs for judge, _ in pair))
 
-    def score(granularity: tuple[str, int]) -> dict[str, Any]:
-        witnesses = np.mean([_mean_agreement(pair, *granularity) for pair in pairs])
-        stability = _mean_agreement(judges, *granularity)
-        return {
-            "linkage": granularity[0],
-            "n_groups": granularity[1],
-            "witnesses": float(witnesses),
-            "stability": stability,
-            "agreement": float(witnesses) * stability,
-        }
+    def attest(granularity: tuple[str, int]) -> dict[str, Any]:
+        agreement = np.mean([_mean_agreement(pair, *granularity) for pair in pairs])
+        linkage, n_groups = granularity
+        row: dict[str, Any] = {"linkage": linkage, "n_groups": n_groups}
+        return row | {"agreement": float(agreement)}
 
-    grid = _granularities(largest)
-    return _in_parallel(score, [(link, k) for link in LINKAGES for k in grid])
+    table = _in_parallel(attest, [(link, k) for link in LINKAGES for k in grid])
+    best = _best_attested(table)
+    near = [round((best["n_groups"] * k) ** 0.5) for k in _neighbours(best, grid)]
+    finer = [(best["linkage"], k) for k in near if k not in grid]
+    finer_rows = _in_parallel(attest, finer)
+    best = max([best, *finer_rows], key=lambda row: row["agreement"])
+    return best["linkage"], best["n_groups"], [*table, *finer_rows]
+
+
+def _best_attested(table: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the broadest granularity within `TIE` of the best agreement.
+
+    Here a granularity counts two thirds and its neighbours on the grid a sixth each, so
+    that one lucky number does not win; a single group agrees on nothing.
+    """
+    smooth: dict[str, np.ndarray] = {}
+    for linkage in LINKAGES:
+        raw = [row["agreement"] for row in table if row["linkage"] == linkage]
+        padded = np.array([0.0, *raw, raw[-1]])
+        smooth[linkage] = (padded[:-2] + 4.0 * padded[1:-1] + padded[2:]) / 6.0
+    linkage = max(LINKAGES, key=lambda name: smooth[name].max())
+    rows = [row for row in table if row["linkage"] == linkage]
+    enough = smooth[linkage] >= (1.0 - TIE) * smooth[linkage].max()
+    return rows[int(enough.argmax())]
+
+
+def _neighbours(best: dict[str, Any], grid: list[int]) -> list[int]:
+    place = grid.index(best["n_groups"])
+    return grid[max(place - 1, 0) : place] + grid[place + 1 : place + 2]
 
 
 def _witnesses(
@@ -457,29 +472,6 @@ def _granularities(n_cells: int) -> list[int]:
     """Return the numbers of groups to try: about a fifth apart, up to 2/3 n_cells."""
     grid = np.unique(np.round(2.0 * 2.0 ** (np.arange(64) / 3.5)).astype(int))
     return [int(k) for k in grid if k <= max(n_cells / 1.5, 2)]
-
-
-def _choose(
-    table: list[dict[str, Any]], granularity: int | str, n_cells: int
-) -> tuple[str, int]:
-    """Return linkage and number of groups of the best attested granularity.
-
-    A granularity counts two thirds, its neighbours on the grid a sixth each, so that
-    one lucky number does not win; a single group agrees on nothing.
-    """
-    if granularity != "auto":
-        return "ward", min(int(granularity), n_cells)
-    best, choice = -np.inf, ("ward", min(2, n_cells))
-    for linkage in LINKAGES:
-        rows = [row for row in table if row["linkage"] == linkage]
-        raw = np.array([0.0, *(row["agreement"] for row in rows), 0.0])
-        raw[-1] = raw[-2]
-        smooth = (raw[:-2] + 4.0 * raw[1:-1] + raw[2:]) / 6.0
-        for row, agreement in zip(rows, smooth, strict=True):
-            row["agreement"] = float(agreement)
-            if agreement > best:
-                best, choice = agreement, (linkage, min(row["n_groups"], n_cells))
-    return choice
 
 
 def _most_agreed(
