@@ -1,0 +1,194 @@
+"""The whole pipeline: the promises that hold from raw text to label."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pytest
+from conftest import TINY, tiny_clusterer
+from sklearn.base import clone
+from sklearn.metrics import adjusted_rand_score
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import Pipeline
+
+from deepclust import make_text_clusterer
+from deepclust.exceptions import InvalidTextError
+
+HERE = Path(__file__).parent
+
+
+def test_it_is_a_plain_pipeline_of_four_steps():
+    pipeline = make_text_clusterer(language="de", noise="nearest", n_clusters=7)
+    assert type(pipeline) is Pipeline
+    assert [name for name, _ in pipeline.steps] == [
+        "clean",
+        "vectorize",
+        "encode",
+        "cluster",
+    ]
+    parameters = pipeline.get_params(deep=True)
+    assert parameters["clean__language"] == "de"
+    assert parameters["cluster__noise"] == "nearest"
+    assert parameters["cluster__n_clusters"] == parameters["encode__granularity"] == 7
+
+
+def test_topics_are_found(fitted_clusterer, corpus):
+    everyone = clone(fitted_clusterer).set_params(cluster__noise="nearest")
+    labels = everyone.fit_predict(corpus.texts)
+    assert adjusted_rand_score(corpus.target, labels) > 0.7
+
+
+def test_predict_gives_the_labels_of_fit(fitted_clusterer, corpus):
+    labels = fitted_clusterer["cluster"].labels_
+    np.testing.assert_array_equal(fitted_clusterer.predict(corpus.texts), labels)
+    assert labels.dtype == np.intp
+
+
+def test_one_by_one_equals_the_batch(fitted_clusterer, corpus):
+    texts = corpus.texts[:40]
+    batch = fitted_clusterer.predict(texts)
+    single = [fitted_clusterer.predict([text])[0] for text in texts]
+    assert batch.tolist() == single
+    encoder = fitted_clusterer[:-1]
+    np.testing.assert_array_equal(
+        encoder.transform(texts)[7:8], encoder.transform(texts[7:8])
+    )
+
+
+def test_order_does_not_matter_to_predict(fitted_clusterer, corpus):
+    order = np.random.default_rng(0).permutation(len(corpus.texts))
+    shuffled = [corpus.texts[i] for i in order]
+    np.testing.assert_array_equal(
+        fitted_clusterer.predict(shuffled), fitted_clusterer["cluster"].labels_[order]
+    )
+
+
+@pytest.mark.parametrize("n_threads", ["1", "2"])
+def test_a_second_process_finds_the_same_labels(fitted_clusterer, n_threads):
+    """On one thread or two."""
+    code = (
+        "import conftest\n"
+        "corpus = conftest.make_corpus()\n"
+        "labels = conftest.tiny_clusterer().fit_predict(corpus.texts)\n"
+        "print(','.join(map(str, labels)))\n"
+    )
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
+    environment = os.environ | dict.fromkeys(names, n_threads)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=HERE,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    labels = [int(label) for label in done.stdout.split()[-1].split(",")]
+    assert labels == fitted_clusterer["cluster"].labels_.tolist()
+
+
+def test_a_saved_pipeline_predicts_without_tensorflow(
+    fitted_clusterer, corpus, tmp_path
+):
+    joblib.dump(fitted_clusterer, tmp_path / "pipeline.joblib")
+    joblib.dump(corpus.texts[:50], tmp_path / "texts.joblib")
+    code = (
+        "import joblib, sys\n"
+        "pipeline = joblib.load('pipeline.joblib')\n"
+        "print(*pipeline.predict(joblib.load('texts.joblib')))\n"
+        "assert not {'tensorflow', 'keras', 'matplotlib'} & set(sys.modules)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    expected = fitted_clusterer["cluster"].labels_[:50].tolist()
+    assert [int(label) for label in done.stdout.split()] == expected
+
+
+def test_noise_policy_is_honoured_after_fit(fitted_clusterer, corpus):
+    keep = fitted_clusterer.predict(corpus.texts)
+    try:
+        fitted_clusterer.set_params(cluster__noise="nearest")
+        nearest = fitted_clusterer.predict(corpus.texts)
+    finally:
+        fitted_clusterer.set_params(cluster__noise="keep")
+    assert (nearest >= 0).all()
+    np.testing.assert_array_equal(nearest[keep >= 0], keep[keep >= 0])
+
+
+def test_score_is_finite_and_higher_with_agreement(fitted_clusterer, corpus):
+    assert np.isfinite(fitted_clusterer.score(corpus.texts))
+    own = fitted_clusterer.predict(corpus.texts)
+    assert fitted_clusterer.score(corpus.texts, own) == pytest.approx(1.0)
+    shuffled = np.random.default_rng(0).permutation(corpus.target)
+    right = fitted_clusterer.score(corpus.texts, corpus.target)
+    assert right > fitted_clusterer.score(corpus.texts, shuffled)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::deepclust.exceptions.TextWarning")  # small folds
+@pytest.mark.filterwarnings("ignore::deepclust.exceptions.ClusteringWarning")
+@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize("with_labels", [False, True])
+def test_grid_search_over_every_step(corpus, n_jobs, with_labels):
+    grid = {
+        "clean__lowercase": [True],
+        "vectorize__max_df": [0.5],
+        "encode__granularity": [3, 4],
+        "cluster__min_samples": [5],
+    }
+    search = GridSearchCV(tiny_clusterer(), grid, cv=2, n_jobs=n_jobs)
+    search.fit(corpus.texts, corpus.target if with_labels else None)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    assert len(search.predict(corpus.texts[:5])) == 5
+
+
+def test_some_labels_help_and_bring_probabilities(corpus):
+    partial = np.where(np.arange(len(corpus.target)) % 4, -1, corpus.target)
+    pipeline = tiny_clusterer(encode__epochs=4, cluster__noise="nearest")
+    labels = pipeline.fit(corpus.texts, partial).predict(corpus.texts)
+    assert adjusted_rand_score(corpus.target, labels) > 0.7
+    odds = pipeline["encode"].predict_proba(pipeline[:-2].transform(corpus.texts[:9]))
+    np.testing.assert_allclose(odds.sum(axis=1), 1.0, rtol=1e-5)
+
+
+# --- bad input ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("bad", [None, float("nan"), 3, b"bytes"])
+def test_a_row_that_is_no_text_is_named(bad):
+    with pytest.raises(InvalidTextError, match="row 2 "):
+        make_text_clusterer().fit(["one", "two", bad])
+
+
+def test_odd_characters_do_not_crash(fitted_clusterer):
+    odd = ["lone \ud800 surrogate", "nul \x00 byte", "\u202eright to left", "a\u200db"]
+    assert fitted_clusterer.predict(odd).shape == (4,)
+
+
+def test_empty_texts_are_noise_and_counted(corpus):
+    texts = [*corpus.texts[:120], "", "the and of", "   "]
+    pipeline = tiny_clusterer(cluster__noise="nearest").fit(texts)
+    labels = pipeline.predict(texts)
+    assert labels[-3:].tolist() == [-1, -1, -1]
+    assert (labels[:-3] >= 0).all()
+    assert pipeline["encode"].n_unknown_texts_ == 3
+
+
+def test_only_empty_texts_are_refused():
+    with pytest.raises(ValueError, match="holds a token"):
+        make_text_clusterer().fit(["", "the", "of and"])
+
+
+@pytest.mark.filterwarnings("ignore::deepclust.exceptions.TextWarning")
+@pytest.mark.filterwarnings("ignore::deepclust.exceptions.ClusteringWarning")
+def test_one_text_is_noise_and_no_text_is_no_label(fitted_clusterer):
+    alone = make_text_clusterer(random_state=0).set_params(**TINY)
+    assert alone.fit_predict(["a single text about nothing"]).tolist() == [-1]
+    assert fitted_clusterer.predict([]).shape == (0,)
