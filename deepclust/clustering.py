@@ -273,17 +273,21 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         X : array-like of shape (n_rows, n_features)
 
         y : array-like of shape (n_rows,), default=None
-            True classes.
+            True classes; rows with -1, whose class is not known, do not count.
 
         Returns
         -------
         score : float
-            Adjusted mutual information if `y` is given, else the label-free validity.
+            Adjusted mutual information if `y` is given and not all -1, else the
+            label-free validity.
             Always finite; higher is better.
         """
         labels = self.predict(X)
         if y is not None:
-            return float(adjusted_mutual_info_score(y, labels))
+            truth = np.asarray(y)
+            known = truth != -1
+            if known.any():
+                return float(adjusted_mutual_info_score(truth[known], labels[known]))
         rows, _ = self._space(np.asarray(X, dtype=self.components_.dtype))
         return density_validity(rows, labels)
 

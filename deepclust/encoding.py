@@ -180,8 +180,7 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         Number of groups the self-taught classifications have.
 
     agreement_ : pandas DataFrame
-        How well each granularity was attested; see `deepclust.teaching`. Empty if
-        `granularity` was given.
+        How well each granularity was attested; see `deepclust.teaching`.
 
     n_unknown_texts_ : int
         Texts given to `fit` without any known token; their embedding is zero.

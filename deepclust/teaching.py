@@ -43,7 +43,7 @@ SAMPLE = 8_000  # texts that a grouping is made from
 N_GROUPINGS = 10
 JUDGED = 6_000  # texts that the granularity is chosen on
 N_WITNESSES = 8  # pairs of half vocabularies
-TIE = 0.02  # share of the best agreement by which a broader grouping may miss it
+TIE = 0.01  # share of the best agreement by which a broader grouping may miss it
 UNSURE = 0.3  # share of texts left out of each classification
 LLOYD_STEPS = 4
 
@@ -63,7 +63,7 @@ class Lesson:
 
     agreement : list of dict
         One row per granularity tried: linkage, n_groups, agreement (mean AMI of the
-        witnesses). Empty if the granularity was given.
+        witnesses).
     """
 
     targets: list[np.ndarray]
@@ -90,7 +90,8 @@ def teach(
         Word vectors.
 
     granularity : int or "auto", default="auto"
-        Number of groups to aim at; "auto" chooses it by agreement.
+        Number of groups to aim at; "auto" chooses it by agreement. The linkage is
+        always chosen.
 
     seed : int, default=0
 
@@ -123,11 +124,10 @@ def teach(
         features = lexical_features(counts, vectors, seed=seed)
         seeds = range(seed + 1, seed + 1 + N_GROUPINGS)
         groupings = _in_parallel(lambda s: Grouping(features, seed=s), seeds)
-        table: list[dict[str, Any]] = []
-        if granularity == "auto":
-            linkage, n_groups, table = choose_granularity(counts, vectors, seed=seed)
-        else:
-            linkage, n_groups = "ward", int(granularity)
+        given = None if granularity == "auto" else int(granularity)
+        linkage, n_groups, table = choose_granularity(
+            counts, vectors, n_groups=given, seed=seed
+        )
         n_groups = min(n_groups, *(grouping.n_cells for grouping in groupings))
         cuts = _in_parallel(
             lambda grouping: grouping.classify(features, linkage, n_groups), groupings
@@ -369,7 +369,11 @@ def spherical_k_means(
 
 
 def choose_granularity(
-    counts: csr_matrix, vectors: np.ndarray | None = None, *, seed: int = 0
+    counts: csr_matrix,
+    vectors: np.ndarray | None = None,
+    *,
+    n_groups: int | None = None,
+    seed: int = 0,
 ) -> tuple[str, int, list[dict[str, Any]]]:
     """Return the linkage and number of groups that the texts attest best.
 
@@ -377,6 +381,8 @@ def choose_granularity(
     ----------
     counts : sparse matrix of shape (n_docs, n_tokens)
     vectors : ndarray of shape (n_tokens, vector_dim), default=None
+    n_groups : int, default=None
+        If given, only the linkage is chosen.
     seed : int, default=0
 
     Returns
@@ -384,8 +390,8 @@ def choose_granularity(
     linkage : {"ward", "average"}
     n_groups : int
     table : list of dict
-        linkage, n_groups and agreement of every granularity tried, the last two being
-        the ones between the best and its neighbours on the grid.
+        linkage, n_groups and agreement of every granularity tried; at the end those
+        between the best and its neighbours on the grid.
 
     Notes
     -----
@@ -402,12 +408,16 @@ def choose_granularity(
     pairs = _in_parallel(
         lambda half: _witnesses(counts[rows], vectors, half, seed), halves
     )
-    grid = _granularities(min(judge.n_cells for pair in pairs for judge, _ in pair))
+    n_cells = min(judge.n_cells for pair in pairs for judge, _ in pair)
+    grid = _granularities(n_cells)
+    if n_groups is not None:
+        grid = [min(n_groups, n_cells)]
 
     def attest(granularity: tuple[str, int]) -> dict[str, Any]:
         agreement = np.mean([_mean_agreement(pair, *granularity) for pair in pairs])
-        linkage, n_groups = granularity
-        row: dict[str, Any] = {"linkage": linkage, "n_groups": n_groups}
+        row: dict[str, Any] = dict(
+            zip(("linkage", "n_groups"), granularity, strict=True)
+        )
         return row | {"agreement": float(agreement)}
 
     table = _in_parallel(attest, [(link, k) for link in LINKAGES for k in grid])
@@ -422,14 +432,16 @@ def choose_granularity(
 def _best_attested(table: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the broadest granularity within `TIE` of the best agreement.
 
-    Here a granularity counts two thirds and its neighbours on the grid a sixth each, so
-    that one lucky number does not win; a single group agrees on nothing.
+    Each granularity is judged by the median of its own agreement and that of its two
+    neighbours on the grid, so that a lucky number does not win; a single group, the
+    neighbour of two, agrees on nothing.
     """
     smooth: dict[str, np.ndarray] = {}
     for linkage in LINKAGES:
         raw = [row["agreement"] for row in table if row["linkage"] == linkage]
         padded = np.array([0.0, *raw, raw[-1]])
-        smooth[linkage] = (padded[:-2] + 4.0 * padded[1:-1] + padded[2:]) / 6.0
+        three = np.stack([padded[:-2], padded[1:-1], padded[2:]])
+        smooth[linkage] = np.median(three, axis=0)
     linkage = max(LINKAGES, key=lambda name: smooth[name].max())
     rows = [row for row in table if row["linkage"] == linkage]
     enough = smooth[linkage] >= (1.0 - TIE) * smooth[linkage].max()

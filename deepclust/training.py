@@ -26,7 +26,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from deepclust.batching import length_batches, shorten
 from deepclust.networks import CosineHeads, Network

@@ -297,3 +297,10 @@ def test_score_with_classes_is_their_agreement():
     assert model.score(X, model.labels_) == pytest.approx(1)
     assert -0.1 < model.score(X, np.arange(300) % 3) < 0.2
     assert -1 <= model.score(X) <= 1
+
+
+def test_score_leaves_out_rows_of_unknown_class():
+    X = np.array([[0.0], [0.1], [0.2], [5.0], [5.1], [5.2]])
+    clusterer = DBSCAN(eps=0.15, min_samples=2).fit(X)
+    assert clusterer.score(X, [0, 0, -1, 1, -1, 1]) == pytest.approx(1.0)
+    assert clusterer.score(X, [-1] * 6) == clusterer.score(X)
