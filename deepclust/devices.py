@@ -11,10 +11,6 @@ from typing import Any
 
 __all__ = ["on_device", "refuse_forked_tensorflow"]
 
-# oneDNN picks its kernels, and with them the rounding, by the processor at hand: the
-# same seed would give other weights elsewhere. TensorFlow reads this when it loads.
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
-
 _fork: dict[str, bool] = {"after_tensorflow": False}
 
 
