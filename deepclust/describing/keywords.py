@@ -1,0 +1,227 @@
+"""Keywords and names of clusters."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from deepclust.describing.membership import (
+    NOISE,
+    check_labelled,
+    membership,
+    term_counts,
+)
+from deepclust.describing.word_forms import original_forms
+
+__all__ = ["class_tf_idf", "cluster_keywords", "cluster_names"]
+
+# A phrase stands for a word where it makes up so much of the word's occurrences.
+_SHARE_OF_PHRASE = 0.6
+_LEAST_PHRASES = 2
+
+
+def cluster_keywords(
+    texts: Any,
+    labels: Any,
+    *,
+    n_keywords: int = 8,
+    ngram_range: tuple[int, int] = (1, 2),
+    originals: Any = None,
+) -> dict[Any, list[str]]:
+    r"""Return the terms that set each cluster apart, the strongest first.
+
+    Parameters
+    ----------
+    texts : iterable of str, length n_docs
+        Cleaned texts: tokens separated by white space.
+
+    labels : array-like of shape (n_docs,)
+        Cluster of each text. Noise (−1) is described like a cluster.
+
+    n_keywords : int, default=8
+        At most so many terms a cluster; fewer where its texts hold fewer.
+
+    ngram_range : tuple (min_n, max_n), default=(1, 2)
+        Terms of min_n tokens compete; a longer one takes the place of one of them where
+        at least 60 % of its occurrences in the cluster, and two, are in the longer
+        one: "visual studio" for "visual". (1, 1) gives single tokens. A term whose
+        tokens all stand in stronger terms of the same cluster is left out.
+
+    originals : iterable of str, length n_docs, default=None
+        The texts before cleaning. If given, keywords are shown as they are most often
+        written there: `C#` for `c#`, `recipes` for the stem `recip`.
+
+    Returns
+    -------
+    keywords : dict of label to list of str
+        In ascending order of the labels, noise last.
+
+    Raises
+    ------
+    InvalidTextError
+        If `texts` is not an iterable of str.
+    ValueError
+        If the lengths differ.
+
+    Notes
+    -----
+    Class-based TF-IDF [1]_: all texts of a cluster are one document. For term :math:`t`
+    in cluster :math:`c`,
+
+    .. math::
+
+       W_{t,c} = \frac{f_{t,c}}{\sum_t f_{t,c}} \log\left(1 + \frac{A}{f_t}\right)
+
+    where :math:`f_{t,c}` counts the term in the cluster, :math:`f_t` in all texts, and
+    :math:`A` is the mean number of terms a cluster. Equal weights are ordered by term.
+    Time and memory are linear in the number of tokens.
+
+    References
+    ----------
+    .. [1] M. Grootendorst, "BERTopic: Neural topic modeling with a class-based TF-IDF
+       procedure", 2022. :doi:`10.48550/arXiv.2203.05794`
+
+    Examples
+    --------
+    >>> from deepclust.describing import cluster_keywords
+    >>> cluster_keywords(["red apple", "green apple", "fast car"], [0, 0, 1],
+    ...                  n_keywords=2)
+    {0: ['apple', 'green'], 1: ['car', 'fast']}
+    """
+    texts, labels = check_labelled(texts, labels, "cluster_keywords")
+    clusters, members, codes = membership(labels)
+    shortest, longest = ngram_range
+    counts, terms = term_counts(texts, (shortest, shortest))
+    of_cluster = sp.csr_array(members @ counts)
+    weights = class_tf_idf(of_cluster)
+    longer: list[dict[str, float]] = []
+    if longest > shortest:
+        counts, phrases = term_counts(texts, (shortest + 1, longest))
+        longer = _frequencies(sp.csr_array(members @ counts), phrases)
+    ranked = _ranked(weights, terms)
+    frequency = _frequencies(of_cluster, terms)
+    keywords = {
+        cluster: _strongest(
+            ranked[row], frequency[row], longer[row] if longer else {}, n_keywords
+        )
+        for row, cluster in enumerate(clusters)
+    }
+    if originals is None:
+        return keywords
+    written = check_labelled(originals, labels, "originals")[0]
+    by_cluster: list[list[str]] = [[] for _ in clusters]
+    for text, code in zip(written, codes.tolist(), strict=True):
+        by_cluster[code].append(text)
+    return {
+        cluster: original_forms(keywords[cluster], by_cluster[row])
+        for row, cluster in enumerate(clusters)
+    }
+
+
+def cluster_names(
+    keywords: Mapping[Any, list[str]], *, n_words: int = 2
+) -> dict[Any, str]:
+    """Return a short name for each cluster, no name twice.
+
+    Parameters
+    ----------
+    keywords : mapping of label to list of str
+        As from `cluster_keywords`.
+
+    n_words : int, default=2
+        So many keywords make a name; one more where two clusters would share it.
+
+    Returns
+    -------
+    names : dict of label to str
+        Keywords joined by ", "; "noise" for −1; the label where there are none.
+
+    Examples
+    --------
+    >>> from deepclust.describing import cluster_names
+    >>> cluster_names({0: ["C#", "LINQ", "query"], 1: ["C#", "LINQ"], -1: ["how"]})
+    {0: 'C#, LINQ', 1: 'C#, LINQ (1)', -1: 'noise'}
+    """
+    names: dict[Any, str] = {}
+    taken: set[str] = set()
+    for cluster, words in keywords.items():
+        if isinstance(cluster, int) and cluster == NOISE:
+            names[cluster] = "noise"
+            continue
+        candidates = [
+            ", ".join(words[:n]) for n in range(n_words, max(len(words), n_words) + 1)
+        ]
+        candidates = [name for name in candidates if name] or [f"cluster {cluster}"]
+        free = [name for name in candidates if name not in taken]
+        names[cluster] = free[0] if free else f"{candidates[0]} ({cluster})"
+        taken.add(names[cluster])
+    return names
+
+
+def class_tf_idf(counts: sp.csr_array) -> sp.csr_array:
+    """Weigh the clusters × terms counts; the formula is in `cluster_keywords`."""
+    terms_a_cluster = counts.sum(axis=1)
+    frequency = counts.sum(axis=0)
+    share = sp.diags_array(1.0 / np.maximum(terms_a_cluster, 1.0)) @ counts
+    mean_terms = counts.sum() / max(counts.shape[0], 1)
+    idf = np.log1p(mean_terms / np.maximum(frequency, 1.0))
+    return sp.csr_array(share @ sp.diags_array(idf))
+
+
+def _ranked(weights: sp.csr_array, terms: np.ndarray) -> list[list[str]]:
+    """Return the terms of each row, the heaviest first, ties by term."""
+    ranked = []
+    for start, stop in zip(weights.indptr[:-1], weights.indptr[1:], strict=True):
+        names = terms[weights.indices[start:stop]]
+        order = np.lexsort((names, -weights.data[start:stop]))
+        ranked.append(names[order].tolist())
+    return ranked
+
+
+def _frequencies(counts: sp.csr_array, terms: np.ndarray) -> list[dict[str, float]]:
+    """Return how often each term occurs, one dict a row."""
+    return [
+        dict(
+            zip(
+                terms[counts.indices[start:stop]].tolist(),
+                counts.data[start:stop].tolist(),
+                strict=True,
+            )
+        )
+        for start, stop in zip(counts.indptr[:-1], counts.indptr[1:], strict=True)
+    ]
+
+
+def _strongest(
+    ranked: list[str],
+    frequency: dict[str, float],
+    longer: dict[str, float],
+    n_keywords: int,
+) -> list[str]:
+    """Return the best terms of one cluster, without those that repeat others."""
+    phrases = _phrases(longer, set(ranked[: 20 * n_keywords]))
+    chosen: list[str] = []
+    told: set[str] = set()
+    for term in ranked:
+        if len(chosen) == n_keywords:
+            break
+        if told.issuperset(term.split()):
+            continue
+        phrase = phrases.get(term, "")
+        often = longer.get(phrase, 0.0) >= _SHARE_OF_PHRASE * frequency[term]
+        shown = phrase if often and told.isdisjoint(phrase.split()) else term
+        chosen.append(shown)
+        told.update(shown.split())
+    return chosen
+
+
+def _phrases(longer: dict[str, float], wanted: set[str]) -> dict[str, str]:
+    """Return the most frequent phrase that each of the wanted terms stands in."""
+    best: dict[str, tuple[float, str]] = {}
+    for phrase, count in longer.items():
+        tokens = phrase.split()
+        if count >= _LEAST_PHRASES and len(set(tokens)) == len(tokens):
+            for term in wanted.intersection(tokens):
+                best[term] = max(best.get(term, (0.0, "")), (count, phrase))
+    return {term: phrase for term, (_, phrase) in best.items()}
