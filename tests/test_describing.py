@@ -164,7 +164,7 @@ def test_a_phrase_takes_the_place_of_its_words():
         (".net", ["ASP.NET", "in .NET", "on .NET 2.0"], ".NET"),
         ("visual studio", ["in Visual  Studio", "my Visual-Studio"], "Visual Studio"),
         ("recip", ["two Recipes here", "ten Recipes"], "Recipes"),
-        ("state art", ["State of the Art"], "State Art"),
+        ("state art", ["the State of the Art"], "State Art"),
         ("best", ["Best way", "what is best"], "best"),
         ("基 金", ["买基金吗", "基金"], "基金"),
         ("absent", ["nothing"], "absent"),

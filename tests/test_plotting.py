@@ -1,18 +1,31 @@
 import io
+import itertools
+import sys
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
-from deepclust import TokenSequences, plotting
-from deepclust.exceptions import InvalidTextError
+from deepclust import DBSCAN, TokenSequences
+from deepclust.exceptions import InvalidTextError, MissingExtraError
+from deepclust.hierarchy import ReachabilityTree
 from deepclust.plotting import (
+    canvas,
+    maps,
+    plot_agreement,
+    plot_class_table,
     plot_cluster_sizes,
+    plot_dendrogram,
+    plot_eps_path,
     plot_lengths,
     plot_map,
+    plot_noise,
+    plot_similarity,
+    plot_topics_over_time,
     plot_training,
     plot_word_frequencies,
+    project,
 )
 
 
@@ -36,7 +49,7 @@ def test_map_draws_every_text_and_noise_in_grey():
 
     assert points_drawn(ax) == len(X)
     grey = [c for c in ax.collections if len(c.get_offsets()) == 50]
-    assert to_hex(grey[0].get_facecolor()[0]) == plotting.NOISE_COLOUR
+    assert to_hex(grey[0].get_facecolor()[0]) == canvas.NOISE_COLOUR
     assert ax.get_title() == "1,650 texts, 80 clusters, 50 noise (grey)"
 
 
@@ -59,9 +72,9 @@ def test_names_do_not_overlap_and_stay_inside():
 def test_neighbouring_clusters_differ_in_colour():
     grid = np.array([(x, y) for x in range(6) for y in range(5)], dtype=float)
 
-    colours = plotting._distant_colours(grid, [1] * len(grid))
+    colours = maps._distant_colours(grid, [1] * len(grid))
 
-    assert set(colours) == set(plotting.COLOURS)
+    assert set(colours) == set(canvas.COLOURS)
     for i, point in enumerate(grid):
         for j in range(i):
             if np.abs(point - grid[j]).sum() == 1:
@@ -120,8 +133,8 @@ def test_map_draws_where_it_is_told():
 def test_map_refuses_bad_input():
     with pytest.raises(ValueError, match="3 embeddings and 2 labels"):
         plot_map(np.eye(3), [0, 1])
-    with pytest.raises(ValueError, match="projection must be"):
-        plot_map(np.eye(3), [0, 1, 1], projection="umap")
+    with pytest.raises(ValueError, match="projection must be one of"):
+        plot_map(np.eye(3), [0, 1, 1], projection="pac")
     with pytest.raises(ValueError, match="NaN"):
         plot_map([[np.nan, 1.0]], [0])
 
@@ -182,3 +195,226 @@ def test_a_bare_string_is_refused():
     for plot in (plot_lengths, plot_word_frequencies):
         with pytest.raises(InvalidTextError, match="single str"):
             plot("one text")
+
+
+def test_word_frequencies_before_and_after_cleaning():
+    ax = plot_word_frequencies(["the a the"], cleaned=["a b"], n_words=2)
+
+    other = next(axes for axes in ax.figure.axes if axes is not ax)
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["the", "a"]
+    assert [t.get_text() for t in other.get_yticklabels()] == ["a", "b"]
+    assert [bar.get_width() for bar in ax.patches] == [-2, -1, 1, 1]
+
+
+def test_umap_keeps_clusters_apart():
+    pytest.importorskip("umap", reason="the extra `maps` is not installed")
+    X, labels = many_clusters(n_clusters=4)
+
+    first, second = (project(X, projection="umap") for _ in range(2))
+
+    np.testing.assert_array_equal(first, second)
+    centres = np.array([np.median(first[labels == c], axis=0) for c in range(4)])
+    radius = max(np.std(first[labels == c]) for c in range(4))
+    gaps = np.hypot(*(centres[:, None] - centres[None]).transpose(2, 0, 1))
+    assert gaps[~np.eye(4, dtype=bool)].min() > radius
+
+
+def test_umap_that_is_not_installed_names_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "umap", None)
+
+    with pytest.raises(MissingExtraError, match=r"deepclust\[maps\]"):
+        plot_map(np.eye(9), range(9), projection="umap")
+
+
+def heat(ax):
+    return np.asarray(ax.images[0].get_array())
+
+
+def test_class_table_shows_a_diagonal_and_the_noise():
+    labels = [0, 0, 0, 1, 1, -1]
+    classes = ["z", "z", "a", "a", "a", "m"]
+
+    ax = plot_class_table(labels, classes, names=["zebra$", "apple"])
+
+    assert [t.get_text() for t in ax.get_yticklabels()] == [
+        *(r"zebra\$", "apple", "noise"),
+    ]
+    assert [t.get_text() for t in ax.get_xticklabels()] == ["z", "a", "m"]
+    np.testing.assert_allclose(heat(ax), [[2 / 3, 1 / 3, 0], [0, 1, 0], [0, 0, 1]])
+    assert [t.get_text() for t in ax.texts] == [
+        *("2", "1", "", "", "2", "", "", "", "1")
+    ]
+    with pytest.raises(ValueError, match="2 labels and 1 classes"):
+        plot_class_table([0, 1], ["a"])
+
+
+def test_similarity_puts_like_clusters_side_by_side():
+    X = np.array([[1, 0, 0], [0, 1, 0], [0.9, 0.1, 0], [0, 0.9, 0.1], [0, 0, 9]])
+
+    ax = plot_similarity(X, [0, 1, 2, 3, -1], names=list("abcd"))
+
+    order = [t.get_text() for t in ax.get_yticklabels()]
+    assert {*order[:2]} in ({"a", "c"}, {"b", "d"})
+    assert np.diag(heat(ax)) == pytest.approx(1)
+    a, c = order.index("a"), order.index("c")
+    assert heat(ax)[a, c] == pytest.approx(0.9 / np.hypot(0.9, 0.1))
+    with pytest.raises(ValueError, match="1 embeddings and 2 labels"):
+        plot_similarity([[1.0]], [0, 1])
+
+
+PATH = {
+    "eps": [0.4, 0.1, 0.2],
+    "n_clusters": [1, 3, 4],
+    "coverage": [1.0, 0.2, 0.7],
+    "validity": [0.0, 0.1, 0.6],
+}
+
+
+def test_eps_path_is_drawn_in_order():
+    ax = plot_eps_path(PATH, eps=0.2)
+
+    drawn = {line.get_label(): line.get_ydata().tolist() for line in ax.lines}
+    assert drawn["coverage"] == [0.2, 0.7, 1.0]
+    assert drawn["validity"] == [0.1, 0.6, 0.0]
+    right = next(axes for axes in ax.figure.axes if axes is not ax)
+    assert list(right.lines[0].get_ydata()) == [3, 4, 1]
+    with pytest.raises(ValueError, match="no column 'validity'"):
+        plot_eps_path({"eps": [1], "n_clusters": [1], "coverage": [1]})
+
+
+def test_noise_is_what_is_not_covered():
+    ax = plot_noise(PATH, eps=0.15)
+
+    assert ax.lines[0].get_ydata() == pytest.approx([0.8, 0.3, 0.0])
+    assert ax.get_title() == "At eps 0.15, 55% of the texts are noise"
+
+
+def test_density_pictures_take_a_fitted_clusterer():
+    X, _ = many_clusters(n_clusters=5)
+    clusterer = DBSCAN(metric="cosine").fit(X)
+
+    for plot in (plot_eps_path, plot_noise):
+        radius = plot(clusterer).lines[-1].get_xdata()[0]
+        assert radius == pytest.approx(clusterer.eps_)
+    with pytest.raises(ValueError, match='eps="auto"'):
+        plot_eps_path(DBSCAN(eps=0.5).fit(X))
+
+
+def test_dendrogram_has_a_leaf_for_each_dense_region():
+    X, labels = many_clusters(n_clusters=80)
+    tree = ReachabilityTree.build(X, min_samples=5)
+    names = {c: f"cluster {c}" for c in range(80)}
+
+    ax = plot_dendrogram(tree, eps=1.0, labels=labels, names=names)
+
+    written = [t.get_text() for t in ax.get_xticklabels()]
+    assert sorted(written) == sorted(names.values())
+    assert ax.get_title() == "80 dense regions, 80 clusters at eps 1"
+    assert tree.n_clusters(1.0) == 80
+
+
+def test_dendrogram_counts_the_clusters_of_the_cut():
+    X, _ = many_clusters(n_clusters=9)
+    tree = ReachabilityTree.build(X, min_samples=5)
+
+    for eps in np.quantile(tree.heights, [0.5, 0.99, 1.0]):
+        title = plot_dendrogram(tree, eps=eps).get_title()
+        assert f", {tree.n_clusters(eps)} clusters at" in title
+
+
+def test_dendrogram_keeps_to_its_number_of_leaves():
+    X, _ = many_clusters(n_clusters=80)
+    tree = ReachabilityTree.build(X, min_samples=5)
+
+    ax = plot_dendrogram(tree, max_leaves=10)
+
+    assert 1 <= len(ax.get_xticklabels()) <= 10
+    with pytest.raises(ValueError, match="1 labels and 1650 points"):
+        plot_dendrogram(tree, labels=[0])
+
+
+def test_dendrogram_of_very_little():
+    tree = ReachabilityTree.build(np.arange(3.0)[:, None], min_samples=2)
+
+    assert plot_dendrogram(tree, eps=1.0).get_title().startswith("0 dense regions")
+
+
+@pytest.mark.parametrize("kind", ["datetime", "iso", "year"])
+def test_topics_over_time(kind):
+    years = np.array([2001, 2001, 2003, 2003])
+    dates = {
+        "datetime": np.array([f"{y}-06-01" for y in years], "datetime64[s]"),
+        "iso": [f"{y}-06-01T12:00:00+02:00" for y in years],
+        "year": years,
+    }[kind]
+
+    ax = plot_topics_over_time(
+        [0, 1, 0, -1], dates, names=["x", "y"], **({} if kind == "year" else YEARLY)
+    )
+
+    shares = {line.get_label(): line.get_ydata().tolist() for line in ax.lines}
+    assert shares == {"x": [0.5, 0.0, 0.5], "y": [0.5, 0.0, 0.0]}
+    assert [t.get_text() for t in ax.get_xticklabels()] == ["2001", "2002", "2003"]
+
+
+YEARLY = {"interval": "year"}
+
+
+def test_many_topics_over_time_become_a_heat_map():
+    labels = np.repeat(np.arange(80), 30)
+    days = np.tile(np.arange(30), 80)
+    dates = np.datetime64("2024-01-01") + days.astype("timedelta64[D]")
+
+    ax = plot_topics_over_time(labels, dates)
+
+    assert heat(ax).shape == (80, 30)
+    assert heat(ax).max() == 1
+    assert ax.get_xticklabels()[0].get_text() == "2024-01-01"
+
+
+def test_texts_without_a_date_are_counted():
+    ax = plot_topics_over_time([0, 0, 1], ["2024-01-01", None, "2024-01-02"])
+
+    assert ax.get_title() == "2 texts over time; 1 without a date"
+    assert ax.lines[0].get_ydata().tolist() == [1.0, 0.0]
+    with pytest.raises(ValueError, match="no date"):
+        plot_topics_over_time([0], [None])
+    with pytest.raises(ValueError, match="interval must be one of"):
+        plot_topics_over_time([0], [2000], interval="hour")
+    with pytest.raises(ValueError, match="1 labels and 2 dates"):
+        plot_topics_over_time([0], [2000, 2001])
+
+
+def test_agreement_is_drawn_by_linkage():
+    table = {
+        "linkage": ["ward", "average", "ward"],
+        "n_groups": [8, 4, 2],
+        "agreement": [0.4, 0.5, 0.3],
+    }
+
+    ax = plot_agreement(table, granularity=4)
+
+    drawn = {line.get_label(): line.get_ydata().tolist() for line in ax.lines[:2]}
+    assert drawn == {"ward linkage": [0.3, 0.4], "average linkage": [0.5]}
+    with pytest.raises(ValueError, match="has no row"):
+        plot_agreement({"linkage": [], "n_groups": [], "agreement": []})
+
+
+@pytest.mark.parametrize("n_clusters", [1, 5, 80])
+def test_nothing_that_is_written_overlaps(n_clusters):
+    X, labels = many_clusters(n_clusters=n_clusters)
+    names = {c: f"keyword{c}, another word of it" for c in range(n_clusters)}
+    axes = [
+        plot_cluster_sizes(labels, names=names),
+        plot_similarity(X, labels, names=names),
+        plot_class_table(labels, labels, names=names),
+        plot_topics_over_time(labels, np.arange(len(labels)), names=names),
+    ]
+
+    for ax in axes:
+        figure = ax.figure.get_figure(root=True)
+        figure.savefig(io.BytesIO(), format="png")
+        boxes = [t.get_window_extent() for t in ax.get_yticklabels() if t.get_text()]
+        for one, next_one in itertools.pairwise(sorted(boxes, key=lambda b: b.y0)):
+            assert one.y1 <= next_one.y0 + 1
+        assert all(box.x0 >= 0 for box in boxes)

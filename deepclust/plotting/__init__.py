@@ -1,0 +1,32 @@
+"""Pictures of texts, training and clusters, by matplotlib.
+
+Each function draws on `ax`, or on a new figure, and returns the Axes; none shows it.
+Colours are told apart by colour-blind readers, noise is light grey.
+"""
+
+from deepclust.plotting.clusters import (
+    plot_class_table,
+    plot_cluster_sizes,
+    plot_similarity,
+)
+from deepclust.plotting.density import plot_dendrogram, plot_eps_path, plot_noise
+from deepclust.plotting.maps import plot_map, project
+from deepclust.plotting.texts import plot_lengths, plot_word_frequencies
+from deepclust.plotting.timeline import plot_topics_over_time
+from deepclust.plotting.training import plot_agreement, plot_training
+
+__all__ = [
+    "plot_agreement",
+    "plot_class_table",
+    "plot_cluster_sizes",
+    "plot_dendrogram",
+    "plot_eps_path",
+    "plot_lengths",
+    "plot_map",
+    "plot_noise",
+    "plot_similarity",
+    "plot_topics_over_time",
+    "plot_training",
+    "plot_word_frequencies",
+    "project",
+]
