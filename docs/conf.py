@@ -44,6 +44,7 @@ API_PAGES = {
     "Estimators": "deepclust",
     "Corpora": "deepclust.datasets",
     "Describing clusters": "deepclust.describing",
+    "Explaining a label": "deepclust.explaining",
     "Plotting": "deepclust.plotting",
     "Scores": "deepclust.metrics",
     "Word vectors": "deepclust.wordvectors",

@@ -273,7 +273,7 @@ PATH = {
 def test_eps_path_is_drawn_in_order():
     ax = plot_eps_path(PATH, eps=0.2)
 
-    drawn = {line.get_label(): line.get_ydata().tolist() for line in ax.lines}
+    drawn = {line.get_label(): list(line.get_ydata()) for line in ax.lines}
     assert drawn["coverage"] == [0.2, 0.7, 1.0]
     assert drawn["validity"] == [0.1, 0.6, 0.0]
     right = next(axes for axes in ax.figure.axes if axes is not ax)
