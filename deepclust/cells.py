@@ -183,6 +183,48 @@ class CellIndex:
         part._least_margin = part._least_margins()
         return part
 
+    def extended(self, X: np.ndarray) -> "CellIndex | None":
+        """Return an index of more rows, in the same cells and the same units.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_rows, n_features)
+            Begins with the rows of this index, which must hold all rows of its own `X`.
+
+        Returns
+        -------
+        index : CellIndex, or None
+            None where the new rows do not fit: if one lies outside the unit ball, or a
+            cell would grow too large. Then build a new one.
+
+        Notes
+        -----
+        O(m √n d) for m new rows, and a copy of the rows in the working type.
+        """
+        added = self.left_form(X[len(self.X) :])
+        if not (added[:, -1] >= -0.5).all():
+            return None
+        cells = self.nearest_centre(added, self.centres)
+        self._swap(added)
+        part = copy(self)
+        part.X = X
+        every_cell = np.concatenate((self.cell, cells))
+        merged = np.argsort(every_cell, kind="stable")
+        rows = np.arange(len(self.X), len(X))
+        part.order = np.concatenate((self.order, rows))[merged]
+        part.right = np.concatenate((self.right, added))[merged]
+        part.cell = every_cell[merged]
+        sizes = np.bincount(every_cell, minlength=self.n_cells)
+        if sizes.max() > 2 * _LARGEST_CELL:
+            return None
+        part.starts = np.concatenate(([0], np.cumsum(sizes)))
+        part._least_margin = self._least_margin.copy()
+        order = np.argsort(cells, kind="stable")
+        for cell, some in self.runs(cells[order]):
+            margins = self._margins(added[order[some]], cell)
+            np.minimum(part._least_margin[cell], margins, out=part._least_margin[cell])
+        return part
+
     # Building -------------------------------------------------------------------------
 
     def _build(self) -> None:
@@ -265,14 +307,17 @@ class CellIndex:
         least = np.zeros((self.n_cells, self.n_cells), dtype=self.dtype)
 
         def work(cell: int) -> None:
-            points = self.right[self.members(cell)]
-            to_centres = points @ self.centres.T
-            gap = (to_centres[:, [cell]] - to_centres).min(axis=0)
-            between = self._between[cell]
-            least[cell] = np.divide(gap, between, where=between > 0, out=gap * 0)
+            least[cell] = self._margins(self.right[self.members(cell)], cell)
 
         self.run(work, range(self.n_cells))
         return least
+
+    def _margins(self, points: np.ndarray, cell: int) -> np.ndarray:
+        """Return (n_cells,): least margin of points of `cell` towards the others."""
+        to_centres = points @ self.centres.T
+        gap = (to_centres[:, [cell]] - to_centres).min(axis=0)
+        between = self._between[cell]
+        return np.divide(gap, between, where=between > 0, out=gap * 0)
 
     def members(self, cell: int) -> slice:
         return slice(self.starts[cell], self.starts[cell + 1])

@@ -1,13 +1,11 @@
 """DBSCAN: exact, in bounded memory, inductive, and able to choose its own eps."""
 
-import re
-import warnings
+from collections.abc import Callable
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
-from joblib import effective_n_jobs
-from sklearn.base import BaseEstimator, ClusterMixin
+from sklearn.base import BaseEstimator, ClusterMixin, clone
 from sklearn.metrics import adjusted_mutual_info_score
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import (
@@ -18,23 +16,15 @@ from sklearn.utils.validation import (
 from threadpoolctl import threadpool_limits
 
 from deepclust._density_validity import density_validity
-from deepclust.cells import CellIndex
-from deepclust.distinct import distinct_rows
-from deepclust.eps_path import MIN_SAMPLES_TRIED, choose, settle, usual_min_samples
-from deepclust.exceptions import ClusteringWarning
-from deepclust.neighbors import nearest
-from deepclust.partition import Points, density_clusters
+from deepclust.density_model import OF_THE_TREE, DensityModel
+from deepclust.metric_space import METRICS
 
 __all__ = ["DBSCAN"]
 
-_TREE_ROWS = 20_000
-_MOST_SAMPLES_SCALED = 125
-_GIANT = 0.9
-_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
-_UNITS |= {"ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
+_KEPT_BY_A_CUT = (*OF_THE_TREE, "eps_path_", "n_features_in_", "feature_names_in_")
 
 
-class DBSCAN(ClusterMixin, BaseEstimator):
+class DBSCAN(ClusterMixin, DensityModel, BaseEstimator):
     """Density-based clustering with the labels of scikit-learn's DBSCAN.
 
     A point with at least `min_samples` points within `eps`, itself included, is a core
@@ -53,8 +43,13 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         with eps; where eps is a number, it is log2 of the number of rows, but at least
         5 and at most 25.
 
-    metric : {"euclidean", "cosine"}, default="euclidean"
+    metric : str or callable, default="euclidean"
+        "euclidean", "cosine", or any other metric of scikit-learn's
+        `NearestNeighbors`, which then does the search and needs a number for `eps`.
         With "cosine", rows that are all zero have no direction and are always noise.
+
+    metric_params : dict, default=None
+        Further arguments of a metric that is neither "euclidean" nor "cosine".
 
     n_clusters : int, default=None
         With `eps="auto"`: choose the eps that gives this many clusters, or the nearest
@@ -86,7 +81,7 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         Rows that are core points.
 
     components_ : ndarray of shape (n_core, n_features)
-        Copy of those rows.
+        Those rows, copied at every access.
 
     n_clusters_ : int
         Number of clusters.
@@ -97,6 +92,14 @@ class DBSCAN(ClusterMixin, BaseEstimator):
     eps_path_ : DataFrame
         Columns eps, n_clusters, coverage, validity: what other radii would give. Only
         with `eps="auto"`.
+
+    reachability_ : ReachabilityTree
+        The minimum spanning tree of mutual reachability, from which `at` takes the
+        clusters for every other eps. Its distances are Euclidean: with "cosine", d is
+        d²/2 in units of the metric. Only with `eps="auto"`, until `partial_fit`.
+
+    reachability_rows_ : ndarray of shape (n_points,), intp
+        The row that each point of the tree is, the first of its copies.
 
     n_features_in_ : int
         Number of features seen by `fit`.
@@ -112,6 +115,10 @@ class DBSCAN(ClusterMixin, BaseEstimator):
     leave open is computed again in float64, pair by pair. Copies of a row are clustered
     once. Labels depend neither on threads, nor on blocks, nor on the batch that
     `predict` is given.
+
+    The model refers to the rows of `fit`, and `at` and `partial_fit` go back to them;
+    if they have been changed in place since, it says so instead of predicting from
+    them. Copying the model or saving it takes them along.
 
     Points meet only the cells of others that a bound does not exclude, so that the
     time depends on how well the rows are grouped: at worst O(n² d), on embeddings of
@@ -155,7 +162,8 @@ class DBSCAN(ClusterMixin, BaseEstimator):
             Interval(Integral, 1, None, closed="left"),
             StrOptions({"auto"}),
         ],
-        "metric": [StrOptions({"euclidean", "cosine"})],
+        "metric": [StrOptions(set(METRICS)), callable],
+        "metric_params": [dict, None],
         "n_clusters": [Interval(Integral, 1, None, closed="left"), None],
         "noise": [StrOptions({"keep", "nearest"})],
         "memory_limit": [Interval(Integral, 1, None, closed="left"), str],
@@ -167,7 +175,8 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         eps: float | str = "auto",
         *,
         min_samples: int | str = "auto",
-        metric: str = "euclidean",
+        metric: str | Callable = "euclidean",
+        metric_params: dict | None = None,
         n_clusters: int | None = None,
         noise: str = "keep",
         memory_limit: int | str = "1GiB",
@@ -176,6 +185,7 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         self.eps = eps
         self.min_samples = min_samples
         self.metric = metric
+        self.metric_params = metric_params
         self.n_clusters = n_clusters
         self.noise = noise
         self.memory_limit = memory_limit
@@ -206,17 +216,146 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         Warns
         -----
         ClusteringWarning
-            If every row is noise or one cluster holds nearly all of them; names an eps
-            to try.
+            If no row is a core point, so that all are noise, or one cluster holds
+            nearly all rows; names an eps to try.
         """
         self._validate_params()
         X = validate_data(self, X, dtype=[np.float64, np.float32], order="C")
-        weights = np.ones(len(X))
-        if sample_weight is not None:
-            weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
+        weights = _weights(sample_weight, X)
+        self._forget(*OF_THE_TREE, "eps_path_")
+        rows = self._collapse(X, weights)
         with threadpool_limits(limits=1, user_api="blas"):
-            self._fit(X, weights)
+            if self.eps == "auto":
+                self._choose(rows)
+            else:
+                self._take_given(rows.points.weights)
+            radius = self._space.radius(self.eps_)
+            core, labels = self._space.clusters(rows.points, radius, self.min_samples_)
+            self._remember(X, weights, rows, core, labels)
+            self._diagnose(rows.points)
         return self
+
+    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> "DBSCAN":
+        """Add rows: the labels are those of a fit on all rows so far.
+
+        With a number for `eps`, `labels_` and all else equal those of `fit` on the
+        batches one after the other. With "auto", eps and min_samples are chosen by the
+        first batch and stay; the labels are those of `fit` with these two numbers.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_features)
+            Converted to the type of the first batch.
+
+        y : None
+            Ignored.
+
+        sample_weight : array-like of shape (n_rows,), default=None
+            How much each row counts towards `min_samples`.
+
+        Returns
+        -------
+        self : DBSCAN
+
+        Raises
+        ------
+        MemoryError
+            If the work needs more than `memory_limit`; nothing has been done then.
+
+        Notes
+        -----
+        New rows meet only the cells that their neighbourhoods reach. The first call
+        after `fit` or loading computes all clusters once more, to learn the weight of
+        every neighbourhood; so does one where `min_samples` is "auto" and changes with
+        the number of rows. With negative weights, or a metric other than Euclidean
+        and cosine, every call clusters all rows again.
+
+        Examples
+        --------
+        >>> from deepclust import DBSCAN
+        >>> model = DBSCAN(eps=0.15, min_samples=2)
+        >>> model.partial_fit([[0.0], [0.1], [0.3], [0.4]]).labels_
+        array([0, 0, 1, 1])
+        >>> model.partial_fit([[0.2]]).labels_
+        array([0, 0, 0, 0, 0])
+        """
+        if not hasattr(self, "labels_"):
+            return self.fit(X, sample_weight=sample_weight)
+        self._validate_params()
+        before = self._known_rows()
+        X = validate_data(self, X, dtype=before.dtype, order="C", reset=False)
+        weights = _weights(sample_weight, X)
+        if weights is not None or self._weights is not None:
+            ones = np.ones(len(before)) if self._weights is None else self._weights
+            more = np.ones(len(X)) if weights is None else weights
+            weights = np.concatenate((ones, more))
+        both = np.concatenate((before, X))
+        self._forget(*OF_THE_TREE)
+        with threadpool_limits(limits=1, user_api="blas"):
+            self._grow(both, weights)
+        return self
+
+    def at(
+        self, eps: float | None = None, *, n_clusters: int | None = None
+    ) -> "DBSCAN":
+        """Return the model that `fit` gives with another eps, from the same hierarchy.
+
+        Parameters
+        ----------
+        eps : float, default=None
+            The radius.
+
+        n_clusters : int, default=None
+            Instead of `eps`: the radius that gives this many clusters, or the nearest
+            number to be had, as `fit` chooses it. Needs `reachability_`.
+
+        Returns
+        -------
+        model : DBSCAN
+            Fitted; its labels are those of `fit` with this eps and `min_samples_`. It
+            keeps `eps_path_` and `reachability_`.
+
+        Raises
+        ------
+        ValueError
+            If both or neither are given, or `n_clusters` without `reachability_`.
+
+        Notes
+        -----
+        Where the tree holds all distinct rows, and none weighs less than 1, a cut of
+        it is the answer, in O(n log n). Else the rows are clustered for this eps.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from deepclust import DBSCAN
+        >>> X = np.array([[0.0], [0.1], [0.2], [5.0], [5.1], [5.2], [9.0]])
+        >>> model = DBSCAN(min_samples=2).fit(X)
+        >>> model.at(0.15).labels_, model.at(n_clusters=1).n_clusters_
+        (array([ 0,  0,  0,  1,  1,  1, -1]), 1)
+        """
+        check_is_fitted(self)
+        if (eps is None) == (n_clusters is None):
+            raise ValueError(
+                f"at() takes either eps or n_clusters. Received: eps={eps!r}, "
+                f"n_clusters={n_clusters!r}."
+            )
+        known = self._known_rows()
+        rows = self._collapse(known, self._weights)
+        with threadpool_limits(limits=1, user_api="blas"):
+            if n_clusters is not None:
+                eps = self._eps_of(rows.points, n_clusters)
+            model = clone(self).set_params(
+                eps=eps, min_samples=self.min_samples_, n_clusters=None
+            )
+            model._validate_params()
+            model.eps_, model.min_samples_ = float(model.eps), self.min_samples_
+            for name in _KEPT_BY_A_CUT:
+                if hasattr(self, name):
+                    setattr(model, name, getattr(self, name))
+            core, labels = model._cut(rows)
+            model._remember(known, self._weights, rows, core, labels)
+        return model
 
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> Any:
         """Find the clusters of the rows of `X` and return `labels_`.
@@ -253,16 +392,16 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         labels : ndarray of shape (n_rows,), intp
         """
         check_is_fitted(self)
-        dtype = self.components_.dtype
-        X = validate_data(self, X, dtype=dtype, reset=False, ensure_min_samples=0)
+        X = validate_data(
+            self, X, dtype=self._X.dtype, reset=False, ensure_min_samples=0
+        )
         labels = np.full(len(X), -1, dtype=np.intp)
-        if not len(self.components_):
+        if not len(self.core_sample_indices_):
             return labels
-        rows, valid = self._space(X)
-        radius = np.inf if self.noise == "nearest" else self._radius(self.eps_)
-        index, core_labels = self._core_index()
-        points, _ = nearest(index, rows[valid], radius)
-        labels[valid] = np.where(points >= 0, core_labels[points], -1)
+        rows, valid = self._space.rows(X)
+        limit = np.inf if self.noise == "nearest" else self._space.radius(self.eps_)
+        found = self._nearest_core()(rows[valid], limit)
+        labels[valid] = np.where(found >= 0, self._core_labels[found], -1)
         return labels
 
     def score(self, X: Any, y: Any = None) -> float:
@@ -288,159 +427,18 @@ class DBSCAN(ClusterMixin, BaseEstimator):
             known = truth != -1
             if known.any():
                 return float(adjusted_mutual_info_score(truth[known], labels[known]))
-        rows, _ = self._space(np.asarray(X, dtype=self.components_.dtype))
+        rows, _ = self._space.rows(np.asarray(X, dtype=self._X.dtype))
         return density_validity(rows, labels)
 
-    def _fit(self, X: np.ndarray, row_weights: np.ndarray) -> None:
-        rows, valid = self._space(X)
-        usable = np.flatnonzero(valid)
-        if len(usable) < len(rows):
-            rows = rows[usable]
-        first, inverse = distinct_rows(rows)
-        if len(first) < len(rows):
-            rows = rows[first]
-        weights = np.bincount(inverse, row_weights[usable], minlength=len(first))
-        points = Points(rows, weights, self._block_entries(X), self.n_jobs)
-        if self.eps == "auto":
-            self._choose(points)
-        else:
-            self.eps_ = float(self.eps)
-            total = points.weights.clip(0).sum()
-            self.min_samples_ = self._given_min_samples(usual_min_samples(total))
-        radius = self._radius(self.eps_)
-        core, found = density_clusters(points, radius, self.min_samples_)
-        labels = np.full(len(X), -1, dtype=np.intp)
-        labels[usable] = found[inverse]
-        is_core = np.zeros(len(X), dtype=bool)
-        is_core[usable] = core[inverse]
-        self._remember(X, _renumbered(labels, row_weights), is_core)
-        self._diagnose(points)
-
-    def _given_min_samples(self, otherwise: int) -> int:
-        return otherwise if self.min_samples == "auto" else int(self.min_samples)
-
-    def _choose(self, points: Points) -> None:
-        """Set `min_samples_`, `eps_` and `eps_path_` by the most valid cut."""
-        import pandas as pd
-
-        sample, thinning = points.sample(_TREE_ROWS)
-        given = self.min_samples
-        tries = MIN_SAMPLES_TRIED if given == "auto" else (int(given),)
-        chosen = choose(sample, tries, self.n_clusters)
-        self.min_samples_, radius = chosen.min_samples, chosen.radius
-        if thinning > 1:
-            denser = min(self.min_samples_ * thinning, _MOST_SAMPLES_SCALED)
-            self.min_samples_ = self._given_min_samples(int(denser))
-            radius = settle(points, self.min_samples_, chosen, self.n_clusters)
-        path = pd.DataFrame(chosen.path)
-        self.eps_path_ = path.assign(eps=self._metric_eps(path["eps"]))
-        self.eps_ = float(self._metric_eps(radius))
-
-    def _remember(self, X: np.ndarray, labels: np.ndarray, core: np.ndarray) -> None:
-        self.core_sample_indices_ = np.flatnonzero(core)
-        self.components_ = X[self.core_sample_indices_]
-        self._core_labels = labels[self.core_sample_indices_]
-        self.n_clusters_ = int(labels.max(initial=-1)) + 1
-        self.noise_fraction_ = float(np.mean(labels < 0))
-        self._cache: dict = {}
-        self.labels_ = labels
-        if self.noise == "nearest" and self.n_clusters_:
-            noise = np.flatnonzero(labels < 0)
-            labels[noise] = self.predict(X[noise])
-
-    def _diagnose(self, points: Points) -> None:
-        """Warn of a result that is no clustering, with an eps that may be one."""
-        share = np.bincount(self.labels_[self.labels_ >= 0]).max(initial=0)
-        share = share / len(self.labels_)
-        if not self.n_clusters_:
-            problem = "every row is noise: no row has min_samples neighbours within eps"
-        elif self.n_clusters_ == 1 and share > _GIANT:
-            problem = f"one cluster holds {share:.0%} of the rows"
-        else:
-            return
-        advice = "The rows may hold no groups"
-        if self.eps != "auto":
-            sample, _ = points.sample(_TREE_ROWS)
-            chosen = choose(sample, (self.min_samples_,), None)
-            eps = self._metric_eps(chosen.radius)
-            advice = f'Try eps={eps:.4g}, or eps="auto"'
-        warnings.warn(
-            f"DBSCAN with eps={self.eps_:.4g} and min_samples={self.min_samples_}: "
-            f"{problem}. {advice}.",
-            ClusteringWarning,
-            stacklevel=4,
-        )
-
-    def _space(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return rows whose Euclidean distances count, and which rows take part."""
-        if self.metric == "euclidean":
-            return X, np.ones(len(X), dtype=bool)
-        largest = np.abs(X).max(axis=1, initial=0)
-        valid = largest > 0
-        largest[~valid] = 1
-        rows = X / largest[:, None]  # the squares of a row may not fit its type
-        norms = np.sqrt(np.square(rows, dtype=np.float64).sum(axis=1))
-        norms[~valid] = 1
-        rows /= norms[:, None].astype(X.dtype)
-        return rows, valid
-
-    def _radius(self, eps: float) -> float:
-        return float(np.sqrt(2 * eps)) if self.metric == "cosine" else eps
-
-    def _metric_eps(self, radius: Any) -> Any:
-        return radius**2 / 2 if self.metric == "cosine" else radius
-
-    def _core_index(self) -> tuple[CellIndex, np.ndarray]:
-        """Return the index of the core points and their labels, built at first use."""
-        if "index" not in self._cache:
-            rows, _ = self._space(self.components_)
-            first, _ = distinct_rows(rows)
-            radius = self._radius(self.eps_)
-            index = CellIndex(rows[first], radius=radius, n_jobs=self.n_jobs)
-            self._cache["index"] = (index, self._core_labels[first])
-        return self._cache["index"]
-
-    def __getstate__(self) -> dict:
-        state = super().__getstate__()
-        return {**state, "_cache": {}} if "_cache" in state else state
-
-    def _block_entries(self, X: np.ndarray) -> int:
-        """Return the entries of a block that keep to the memory limit."""
-        limit = _bytes(self.memory_limit)
-        threads = effective_n_jobs(self.n_jobs)
-        copies = 2 * X.shape[0] * (X.shape[1] + 2) * X.itemsize
-        tables = 40 * X.shape[0]
-        left = (limit - copies - tables) / (24 * threads)
-        if left < 2**14:
-            needed = copies + tables + 24 * threads * 2**16
-            raise MemoryError(
-                f"Clustering {X.shape[0]:,} rows of {X.shape[1]} features needs about "
-                f"{needed / 2**20:,.0f} MiB beyond the input, but "
-                f"memory_limit={self.memory_limit!r}. Raise memory_limit, or fit on a "
-                "sample and predict the rest."
-            )
-        return int(min(left, (2**20 + 32 * X.shape[0]) / threads))
+    @property
+    def components_(self) -> np.ndarray:
+        """Copy of the rows that are core points."""
+        if "core_sample_indices_" not in vars(self):
+            raise AttributeError("DBSCAN has components_ once it is fitted.")
+        return self._known_rows()[self.core_sample_indices_]
 
 
-def _renumbered(labels: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Number clusters from 0 by decreasing weight, ties by first row."""
-    kept = np.flatnonzero(labels >= 0)
-    renumbered = np.full(len(labels), -1, dtype=np.intp)
-    _, first, inverse = np.unique(labels[kept], return_index=True, return_inverse=True)
-    sizes = np.bincount(inverse, weights[kept])
-    rank = np.empty(len(sizes), dtype=np.intp)
-    rank[np.lexsort((first, -sizes))] = np.arange(len(sizes))
-    renumbered[kept] = rank[inverse]
-    return renumbered
-
-
-def _bytes(limit: int | str) -> int:
-    if not isinstance(limit, str):
-        return int(limit)
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]i?)?b?\s*", limit.lower())
-    if match is None:
-        raise ValueError(
-            'memory_limit must be a number of bytes or a text such as "512MiB" or '
-            f'"2GB". Received: {limit!r}.'
-        )
-    return int(float(match[1]) * _UNITS[match[2] or ""])
+def _weights(sample_weight: Any, X: np.ndarray) -> np.ndarray | None:
+    if sample_weight is None:
+        return None
+    return _check_sample_weight(sample_weight, X, dtype=np.float64)

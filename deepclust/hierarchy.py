@@ -46,22 +46,28 @@ class ReachabilityTree:
     weights : ndarray of shape (n_points,), float64
         How many rows each point stands for.
 
-    core_distances : ndarray of shape (n_points,), float64
-        The least eps that makes the point a core point.
+    core_squares : ndarray of shape (n_points,), float64
+        Squared core distances.
 
-    cover_distances : ndarray of shape (n_points,), float64
-        The least eps that makes it a core or a border point.
+    cover_squares : ndarray of shape (n_points,), float64
+        Squared cover distances.
 
-    heights : ndarray of shape (n_points - 1,), float64
-        Mutual reachability of the edges, ascending.
+    height_squares : ndarray of shape (n_points - 1,), float64
+        Squared mutual reachability of the edges, ascending.
 
     edges : ndarray of shape (n_points - 1, 2), intp
         The two points of each edge.
 
-    neighbors : ndarray of shape (n_points, k), intp
-        The nearest points, nearest first.
+    neighbors : ndarray of shape (n_points, k), int32
+        The nearest points, nearest first; as many as a border may have to look at.
 
-    distances : ndarray of shape (n_points, k), float64
+    neighbor_squares : ndarray of shape (n_points, k), float64
+        Their squared distances.
+
+    Notes
+    -----
+    Squares are kept because DBSCAN compares squares: a root loses the last bit, and at
+    an eps that is itself a distance, that bit decides.
 
     Examples
     --------
@@ -77,12 +83,27 @@ class ReachabilityTree:
 
     min_samples: int
     weights: np.ndarray
-    core_distances: np.ndarray
-    cover_distances: np.ndarray
-    heights: np.ndarray
+    core_squares: np.ndarray
+    cover_squares: np.ndarray
+    height_squares: np.ndarray
     edges: np.ndarray
     neighbors: np.ndarray
-    distances: np.ndarray
+    neighbor_squares: np.ndarray
+
+    @property
+    def core_distances(self) -> np.ndarray:
+        """The least eps that makes each point a core point; inf if none does."""
+        return np.sqrt(self.core_squares)
+
+    @property
+    def cover_distances(self) -> np.ndarray:
+        """The least eps that makes each point a core or a border point."""
+        return np.sqrt(self.cover_squares)
+
+    @property
+    def heights(self) -> np.ndarray:
+        """The mutual reachability of each edge, ascending."""
+        return np.sqrt(self.height_squares)
 
     @classmethod
     def build(
@@ -146,40 +167,47 @@ class ReachabilityTree:
         index = CellIndex(X, block_entries=block_entries, n_jobs=n_jobs)
         k = min(max(*min_samples, _LEAST_NEIGHBORS), len(X))
         neighbors, squared = k_nearest(index, k)
-        distances = np.sqrt(squared)
         trees = []
         for enough in min_samples:
-            core = _core_distances(neighbors, distances, weights, enough)
-            cover = np.maximum(core[neighbors], distances).min(axis=1)
-            tree = _neighbor_forest(neighbors, distances, core)
+            core = _core_squares(neighbors, squared, weights, enough)
+            cover = np.maximum(core[neighbors], squared).min(axis=1)
+            tree = _neighbor_forest(neighbors, squared, core)
             tree = _improved(index, _joined(index, tree, core), core)
             order = np.argsort(tree[2], kind="stable")
             order = order[np.isfinite(tree[2][order])]
+            # Fewer than min_samples points are within reach of a border point.
+            looked_at = min(enough, k)
             trees.append(
                 cls(
                     min_samples=enough,
                     weights=weights,
-                    core_distances=core,
-                    cover_distances=np.minimum(cover, core),
-                    heights=tree[2][order],
+                    core_squares=core,
+                    cover_squares=np.minimum(cover, core),
+                    height_squares=tree[2][order],
                     edges=np.column_stack(tree[:2])[order],
-                    neighbors=neighbors,
-                    distances=distances,
+                    neighbors=neighbors[:, :looked_at].astype(np.int32),
+                    neighbor_squares=squared[:, :looked_at].copy(),
                 )
             )
         return trees
 
     def n_clusters(self, eps: np.ndarray | list | float) -> np.ndarray:
         """Return DBSCAN's number of clusters at each eps."""
-        born = np.searchsorted(np.sort(self.core_distances), eps, side="right")
-        return born - np.searchsorted(self.heights, eps, side="right")
+        limit = np.square(np.asarray(eps, dtype=np.float64))
+        born = np.searchsorted(np.sort(self.core_squares), limit, side="right")
+        return born - np.searchsorted(self.height_squares, limit, side="right")
 
     def coverage(self, eps: np.ndarray | list | float) -> np.ndarray:
         """Return the share of the rows that are in a cluster at each eps."""
-        order = np.argsort(self.cover_distances)
+        limit = np.square(np.asarray(eps, dtype=np.float64))
+        order = np.argsort(self.cover_squares)
         covered = np.concatenate(([0], np.cumsum(self.weights[order])))
-        place = np.searchsorted(self.cover_distances[order], eps, side="right")
+        place = np.searchsorted(self.cover_squares[order], limit, side="right")
         return covered[place] / covered[-1]
+
+    def is_core(self, eps: float) -> np.ndarray:
+        """Tell which points are core points at this eps."""
+        return self.core_squares <= eps * eps
 
     def cut(self, eps: float) -> np.ndarray:
         """Return DBSCAN's labels of the points at this eps.
@@ -187,12 +215,12 @@ class ReachabilityTree:
         Numbered in order of first appearance, -1 is noise. A border point takes the
         label of its nearest core point.
         """
-        core = self.core_distances <= eps
-        below = self.edges[: np.searchsorted(self.heights, eps, side="right")]
+        core, limit = self.is_core(eps), eps * eps
+        below = self.edges[: np.searchsorted(self.height_squares, limit, side="right")]
         graph = _graph(below[:, 0], below[:, 1], np.ones(len(below)), len(core))
         labels = connected_components(graph, directed=False)[1].astype(np.intp)
-        border = np.flatnonzero(~core & (self.cover_distances <= eps))
-        fit = core[self.neighbors[border]] & (self.distances[border] <= eps)
+        border = np.flatnonzero(~core & (self.cover_squares <= limit))
+        fit = core[self.neighbors[border]] & (self.neighbor_squares[border] <= limit)
         nearest = self.neighbors[border, fit.argmax(axis=1)]
         labels[border] = labels[nearest]
         clustered = core.copy()
@@ -205,11 +233,11 @@ class ReachabilityTree:
         return labels
 
 
-def _core_distances(
-    neighbors: np.ndarray, distances: np.ndarray, weights: np.ndarray, enough: int
+def _core_squares(
+    neighbors: np.ndarray, squared: np.ndarray, weights: np.ndarray, enough: int
 ) -> np.ndarray:
     met = np.cumsum(weights[neighbors], axis=1) >= enough
-    core = np.take_along_axis(distances, met.argmax(axis=1)[:, None], axis=1)[:, 0]
+    core = np.take_along_axis(squared, met.argmax(axis=1)[:, None], axis=1)[:, 0]
     return np.where(met[:, -1], core, np.inf)
 
 
@@ -217,6 +245,7 @@ def _graph(rows: np.ndarray, cols: np.ndarray, values: np.ndarray, n: int) -> co
     return coo_array((values, (rows, cols)), shape=(n, n)).tocsr()
 
 
+# Rows, columns, squared mutual reachability.
 _Edges = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
@@ -240,11 +269,11 @@ def _together(parts: list[_Edges]) -> _Edges:
 
 
 def _neighbor_forest(
-    neighbors: np.ndarray, distances: np.ndarray, core: np.ndarray
+    neighbors: np.ndarray, squared: np.ndarray, core: np.ndarray
 ) -> _Edges:
     n_points, k = neighbors.shape
     rows, cols = np.repeat(np.arange(n_points), k), neighbors.ravel()
-    values = np.maximum(distances.ravel(), np.maximum(core[rows], core[cols]))
+    values = np.maximum(squared.ravel(), np.maximum(core[rows], core[cols]))
     other = rows != cols
     return _spanning((rows[other], cols[other], values[other]), n_points)
 
@@ -277,21 +306,21 @@ def _joined(index: CellIndex, forest: _Edges, core: np.ndarray) -> _Edges:
 
 
 def _reach(index: CellIndex, points: np.ndarray, core: np.ndarray) -> np.ndarray:
-    """Return the rounded mutual reachability of all pairs of a few points."""
+    """Return rounded squared reachabilities of a few points, in working units."""
     positions = np.empty(len(core), dtype=np.intp)
     positions[index.order] = np.arange(len(core))
     places = positions[points]
     product = index.left_of(places) @ index.right[places].T
-    reach = np.sqrt(np.maximum(-2 * product, 1e-12)) * index.scale
-    own = np.minimum(core[points], 4 * index.scale)
+    reach = np.maximum(-2 * product, 1e-12)
+    own = np.minimum(core[points] / index.scale**2, 16)
     return np.maximum(np.maximum(reach, own[:, None]), own)
 
 
 def _weighed(
     index: CellIndex, rows: np.ndarray, cols: np.ndarray, core: np.ndarray
 ) -> _Edges:
-    """Return the edges with their exact mutual reachability."""
-    near = np.sqrt(index.exact(index.X, rows, cols))
+    """Return the edges with their exact squared mutual reachability."""
+    near = index.exact(index.X, rows, cols)
     return rows, cols, np.maximum(near, np.maximum(core[rows], core[cols]))
 
 
@@ -384,6 +413,6 @@ def _nearer(
     col_start: int,
 ) -> Iterator[_Edges]:
     product = left @ right[col_start : col_start + height.shape[1]].T
-    floor = (height * height) / (-2 * index.scale**2) - index.tolerance
+    floor = height / (-2 * index.scale**2) - index.tolerance
     row, col = true_entries(product >= floor)
     yield row + row_start, col + col_start, height[row, col]

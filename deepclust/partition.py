@@ -6,10 +6,17 @@ from threading import Lock
 import numpy as np
 
 from deepclust.cells import CellIndex, true_entries
-from deepclust.distinct import content_hashes
+from deepclust.distinct import content_hashes, distinct_rows
 from deepclust.neighbors import count_within, nearest, rings
 
-__all__ = ["Points", "connect", "density_clusters"]
+__all__ = [
+    "CollapsedRows",
+    "Forest",
+    "Points",
+    "connect",
+    "density_clusters",
+    "renumbered",
+]
 
 
 _JOIN_ENTRIES = 2**18
@@ -38,20 +45,94 @@ class Points:
     block_entries: int
     n_jobs: int | None
 
-    def sample(self, size: int) -> tuple["Points", float]:
-        """Return the points to build the tree of, and how many each stands for.
+    def sample(self, size: int) -> np.ndarray:
+        """Return the places of the points to build a tree of.
 
         Of many points, those with the smallest content hashes: the same ones in any
-        order of the rows.
+        order of the rows. Points without weight are left out.
         """
-        rows, weights = self.rows, self.weights
-        if (weights <= 0).any():
-            rows, weights = rows[weights > 0], weights[weights > 0]
-        thinning = max(1.0, len(rows) / size)
-        if thinning > 1:
-            chosen = np.sort(np.argsort(content_hashes(rows))[:size])
-            rows, weights = rows[chosen], weights[chosen]
-        return Points(rows, weights, self.block_entries, self.n_jobs), thinning
+        places = np.flatnonzero(self.weights > 0)
+        if len(places) > size:
+            hashes = content_hashes(self.rows[places])
+            places = np.sort(places[np.argsort(hashes)[:size]])
+        return places
+
+    def only(self, places: np.ndarray) -> "Points":
+        """Return the points at these places."""
+        if len(places) == len(self.rows):
+            return self
+        rows, weights = self.rows[places], self.weights[places]
+        return Points(rows, weights, self.block_entries, self.n_jobs)
+
+
+@dataclass(frozen=True)
+class CollapsedRows:
+    """The points that rows are copies of.
+
+    Parameters
+    ----------
+    points : Points
+
+    first : ndarray of shape (n_points,), intp
+        The first row of each point, ascending.
+
+    point_of : ndarray of shape (n_rows,), intp
+        The point of each row; -1 where a row takes no part.
+    """
+
+    points: Points
+    first: np.ndarray
+    point_of: np.ndarray
+
+    @classmethod
+    def collapse(
+        cls,
+        rows: np.ndarray,
+        valid: np.ndarray,
+        weights: np.ndarray | None,
+        block_entries: int,
+        n_jobs: int | None,
+    ) -> "CollapsedRows":
+        """Collapse the valid rows; each weighs 1 unless `weights` are given."""
+        usable = np.flatnonzero(valid)
+        if len(usable) < len(rows):
+            rows = rows[usable]
+            weights = None if weights is None else weights[usable]
+        first, inverse = distinct_rows(rows)
+        if len(first) < len(rows):
+            rows = rows[first]
+        totals = np.bincount(inverse, weights, minlength=len(first)).astype(np.float64)
+        point_of = np.full(len(valid), -1, dtype=np.intp)
+        point_of[usable] = inverse
+        points = Points(rows, totals, block_entries, n_jobs)
+        return cls(points, usable[first], point_of)
+
+    def spread(self, values: np.ndarray, otherwise: int) -> np.ndarray:
+        """Return the value of each row's point."""
+        spread = np.full(len(self.point_of), otherwise, dtype=values.dtype)
+        valid = self.point_of >= 0
+        spread[valid] = values[self.point_of[valid]]
+        return spread
+
+
+def renumbered(labels: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+    """Number clusters from 0 by decreasing weight, ties by first row.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from deepclust.partition import renumbered
+    >>> renumbered(np.array([7, -1, 3, 3, 9]), None)
+    array([ 1, -1,  0,  0,  2])
+    """
+    kept = np.flatnonzero(labels >= 0)
+    numbers = np.full(len(labels), -1, dtype=np.intp)
+    _, first, inverse = np.unique(labels[kept], return_index=True, return_inverse=True)
+    sizes = np.bincount(inverse, None if weights is None else weights[kept])
+    rank = np.empty(len(sizes), dtype=np.intp)
+    rank[np.lexsort((first, -sizes.astype(np.float64)))] = np.arange(len(sizes))
+    numbers[kept] = rank[inverse]
+    return numbers
 
 
 def density_clusters(
@@ -155,7 +236,7 @@ def connect(index: CellIndex, radius: float) -> np.ndarray:
     index.run(inside, range(index.n_cells))
     starts = np.concatenate(([0], np.cumsum(own_counts)))
     component += starts[index.cell]
-    forest = _Forest(starts[-1])
+    forest = Forest(starts[-1])
 
     def between(cells: range) -> None:
         own = np.arange(index.starts[cells.start], index.starts[cells.stop])
@@ -172,7 +253,7 @@ def _join(
     cell: int,
     radius: float,
     component: np.ndarray,
-    forest: "_Forest",
+    forest: "Forest",
 ) -> None:
     """Unite the components of `positions` with those of `cell` where they touch."""
     members = index.members(cell)
@@ -211,14 +292,26 @@ def _mask_components(within: np.ndarray) -> np.ndarray:
     return component
 
 
-class _Forest:
-    """Disjoint sets that several threads may read while one of them unites."""
+class Forest:
+    """Disjoint sets that several threads may read while one of them unites.
+
+    Parameters
+    ----------
+    size : int
+        Number of nodes.
+    """
 
     def __init__(self, size: int) -> None:
         self._parent = np.arange(size)
         self._lock = Lock()
 
+    def grow(self, size: int) -> None:
+        """Add nodes, each a set of its own, until there are `size`."""
+        more = np.arange(len(self._parent), size)
+        self._parent = np.concatenate((self._parent, more))
+
     def roots(self, nodes: np.ndarray) -> np.ndarray:
+        """Return one node that stands for the set of each."""
         above = self._parent[nodes]
         while True:
             higher = self._parent[above]

@@ -1,10 +1,15 @@
 """The density hierarchy: the least spanning tree, and DBSCAN's labels at every cut."""
 
+import pickle
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.sparse.csgraph import minimum_spanning_tree
+from sklearn.base import clone
 from sklearn.cluster import DBSCAN as ReferenceDBSCAN
-from sklearn.metrics import adjusted_rand_score
+from sklearn.metrics import adjusted_rand_score, pairwise_distances
 
 from deepclust import DBSCAN
 from deepclust.eps_path import best_cut, cuts_near, eps_path
@@ -125,9 +130,113 @@ def test_nothing_to_choose_from():
 def test_sample_of_many_rows_gives_an_eps_for_all(monkeypatch):
     X = blobs(3000, 8, seed=6)
     whole = DBSCAN().fit(X)
-    monkeypatch.setattr("deepclust.clustering._TREE_ROWS", 1000)
+    monkeypatch.setattr("deepclust.choice._TREE_ROWS", 1000)
     sampled = DBSCAN().fit(X)
     assert sampled.n_clusters_ == whole.n_clusters_
     assert adjusted_rand_score(sampled.labels_, whole.labels_) > 0.9
     shuffled = DBSCAN().fit(X[::-1])
     assert shuffled.eps_ == pytest.approx(sampled.eps_, rel=1e-6)
+
+
+# Cuts of a fitted model ---------------------------------------------------------------
+
+
+def assert_same_model(cut, fitted):
+    np.testing.assert_array_equal(cut.labels_, fitted.labels_)
+    core = fitted.core_sample_indices_
+    np.testing.assert_array_equal(cut.core_sample_indices_, core)
+    np.testing.assert_array_equal(cut.components_, fitted.components_)
+    assert cut.get_params() == fitted.get_params()
+    assert (cut.eps_, cut.n_clusters_) == (fitted.eps_, fitted.n_clusters_)
+    assert cut.noise_fraction_ == fitted.noise_fraction_
+
+
+@settings(max_examples=60)
+@given(
+    st.integers(0, 2**32 - 1),
+    st.integers(1, 8),
+    st.sampled_from(["euclidean", "cosine"]),
+    st.sampled_from(["keep", "nearest"]),
+    st.booleans(),
+)
+@pytest.mark.filterwarnings("ignore::deepclust.exceptions.ClusteringWarning")
+def test_at_equals_a_fit_with_that_eps(seed, min_samples, metric, noise, weighted):
+    rng = np.random.default_rng(seed)
+    X = rng.integers(0, 6, (60, 3)) * 0.1
+    weights = rng.integers(1, 4, 60).astype(float) if weighted else None
+    model = DBSCAN(min_samples=min_samples, metric=metric, noise=noise)
+    model.fit(X, sample_weight=weights)
+    steps = rng.choice(pairwise_distances(X, metric=metric).ravel(), 4)
+    for eps in steps[steps > 1e-9]:  # each of them a distance: all ties are there
+        cut = model.at(eps)
+        fitted = clone(model).set_params(eps=eps)
+        assert_same_model(cut, fitted.fit(X, sample_weight=weights))
+        np.testing.assert_array_equal(cut.predict(X), fitted.predict(X))
+    again = cut.at(model.eps_)
+    np.testing.assert_array_equal(again.labels_, model.labels_)
+
+
+def test_at_takes_the_tree_and_asks_for_no_distance(monkeypatch):
+    X = blobs(900, 8, seed=7)
+    model = DBSCAN().fit(X)
+    expected = DBSCAN(1.3 * model.eps_, min_samples=model.min_samples_).fit(X)
+    for name in ("density_clusters", "CellIndex"):
+        monkeypatch.setattr(f"deepclust.metric_space.{name}", None)
+    assert_same_model(model.at(1.3 * model.eps_), expected)
+
+
+@pytest.mark.parametrize("k", [2, 5])
+@pytest.mark.parametrize("rows", [5000, 500])
+def test_at_a_number_of_clusters_is_what_fit_chooses(k, rows, monkeypatch):
+    monkeypatch.setattr("deepclust.choice._TREE_ROWS", rows)
+    X = blobs(1000, 4, seed=8)
+    model = DBSCAN(min_samples=12).fit(X)
+    asked = DBSCAN(min_samples=12, n_clusters=k).fit(X)
+    assert model.at(n_clusters=k).eps_ == asked.eps_
+    np.testing.assert_array_equal(model.at(n_clusters=k).labels_, asked.labels_)
+
+
+def test_at_where_the_tree_is_of_a_sample_or_weights_are_small(monkeypatch):
+    X = blobs(1000, 4, seed=9)
+    weights = np.full(1000, 0.5)
+    for limit, given_weights in ((400, None), (5000, weights)):
+        monkeypatch.setattr("deepclust.choice._TREE_ROWS", limit)
+        model = DBSCAN(min_samples=10).fit(X, sample_weight=given_weights)
+        eps = 1.2 * model.eps_
+        fitted = DBSCAN(eps, min_samples=10).fit(X, sample_weight=given_weights)
+        assert_same_model(model.at(eps), fitted)
+
+
+def test_at_after_loading_and_after_partial_fit():
+    X = blobs(400, 3, seed=10)
+    model = pickle.loads(pickle.dumps(DBSCAN(min_samples=6).fit(X)))
+    assert_same_model(model.at(0.7), DBSCAN(0.7, min_samples=6).fit(X))
+    model.partial_fit(X[:50] + 0.5)
+    both = np.concatenate((X, X[:50] + 0.5))
+    assert_same_model(model.at(0.7), DBSCAN(0.7, min_samples=6).fit(both))
+    with pytest.raises(ValueError, match="needs the hierarchy"):
+        model.at(n_clusters=3)
+
+
+def test_at_takes_one_of_two():
+    model = DBSCAN(min_samples=3).fit(blobs(50, 2))
+    for arguments in ({}, {"eps": 0.5, "n_clusters": 3}):
+        with pytest.raises(ValueError, match="either eps or n_clusters"):
+            model.at(**arguments)
+    with pytest.raises(ValueError, match="'eps' parameter"):
+        model.at(-1.0)
+
+
+def test_tree_of_a_fitted_model_names_its_rows():
+    X = blobs(300, 3, seed=11)
+    X[100:150] = X[:50]
+    model = DBSCAN(min_samples=5).fit(X)
+    tree, rows = model.reachability_, model.reachability_rows_
+    assert len(rows) == len(tree.weights) == 250
+    assert tree.weights.sum() == 300
+    ends = X[rows[tree.edges]]
+    lengths = np.linalg.norm(ends[:, 0] - ends[:, 1], axis=1)
+    assert (tree.heights >= lengths * (1 - 1e-12)).all()
+    model.set_params(eps=1.0).fit(X)
+    for name in ("reachability_", "reachability_rows_", "eps_path_"):
+        assert not hasattr(model, name)

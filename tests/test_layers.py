@@ -38,10 +38,17 @@ FIRST_FLOOR = {
     },
     "clustering": {
         "cells",
+        "choice",
+        "density_model",
+        "diagnosis",
         "distinct",
         "eps_path",
         "hierarchy",
+        "incremental",
+        "memory_limit",
+        "metric_space",
         "neighbors",
+        "other_metrics",
         "partition",
     },
 }
