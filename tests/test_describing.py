@@ -39,15 +39,24 @@ def test_keywords_are_what_sets_the_cluster_apart():
     assert list(keywords) == [0, 1, 2, -1]
 
 
-def test_keyword_order_follows_the_published_formula():
-    # "x" 3 of 4 terms in cluster 0 but also in cluster 1; "y" only in cluster 0.
-    texts, labels = ["x x x y", "x x x z"], [0, 1]
-    mean_terms = 4
-    weight_x = 3 / 4 * math.log(1 + mean_terms / 6)
-    weight_y = 1 / 4 * math.log(1 + mean_terms / 1)
+def test_keyword_order_follows_the_formula():
+    texts, labels = ["x y z", "x y", "x", "x w", "x v"], [0, 0, 0, 1, 1]
+    pairs = {"x": (3, 5), "y": (2, 2), "z": (1, 1)}  # texts of cluster 0, of all
+    weights = {
+        term: (inside / 6) ** 2 * math.log(inside / 6 / (overall / 10))
+        for term, (inside, overall) in pairs.items()
+    }
 
-    expected = ["x", "y"] if weight_x > weight_y else ["y", "x"]
-    assert cluster_keywords(texts, labels)[0] == expected == ["y", "x"]
+    keywords = cluster_keywords(texts, labels, ngram_range=(1, 1))
+
+    assert weights["y"] > weights["z"] > weights["x"] == 0
+    assert keywords[0] == ["y", "z", "x"]
+
+
+def test_a_word_repeated_in_one_text_is_no_keyword():
+    texts = ["spam " * 50 + "red", "red apple", "red pear", "blue car", "blue bus"]
+
+    assert cluster_keywords(texts, [0, 0, 0, 1, 1])[0][0] == "red"
 
 
 def test_equal_weights_are_ordered_by_term():

@@ -79,7 +79,7 @@ def membership(labels: np.ndarray) -> tuple[list[Any], sp.csr_array, np.ndarray]
 
 
 def term_counts(
-    texts: list[str], ngram_range: tuple[int, int] = (1, 1)
+    texts: list[str], ngram_range: tuple[int, int] = (1, 1), *, binary: bool = False
 ) -> tuple[sp.csr_array, np.ndarray]:
     """Return the texts × terms counts and the terms; without terms, no columns."""
     if not any(len(text.split()) >= ngram_range[0] for text in texts):
@@ -89,6 +89,7 @@ def term_counts(
         token_pattern=None,
         lowercase=False,
         ngram_range=ngram_range,
+        binary=binary,
     )
     counts = sp.csr_array(counter.fit_transform(texts), dtype=np.float64)
     return counts, counter.get_feature_names_out()

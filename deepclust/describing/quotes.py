@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from deepclust.describing.keywords import class_tf_idf
+from deepclust.describing.keywords import term_weights
 from deepclust.describing.membership import (
     NOISE,
     check_labelled,
@@ -89,7 +89,7 @@ def representative_texts(
     >>> texts = ["Green pear.", "A red apple!", "Red apple pie", "The car"]
     >>> cleaned = ["green pear", "red apple", "red apple pie", "car"]
     >>> representative_texts(texts, [0, 0, 0, 1], cleaned=cleaned, n_texts=2)
-    {0: ['Red apple pie', 'Green pear.'], 1: ['The car']}
+    {0: ['A red apple!', 'Green pear.'], 1: ['The car']}
     """
     texts, labels = check_labelled(texts, labels, "representative_texts")
     clusters, members, codes = membership(labels)
@@ -205,7 +205,8 @@ def _agreement_with_keywords(
     """Return the cosine between each text's counts and its cluster's weights."""
     if not counts.shape[1]:
         return np.zeros(len(codes))
-    weights = class_tf_idf(sp.csr_array(members @ counts))
+    held = sp.csr_array(members @ (counts > 0).astype(np.float64))
+    weights = term_weights(held).maximum(0.0)
     of_cluster = np.maximum(sp.linalg.norm(weights, axis=1), 1e-12)
     dots = counts.multiply(weights[codes]).sum(axis=1)
     of_text = np.maximum(sp.linalg.norm(counts, axis=1), 1.0)
