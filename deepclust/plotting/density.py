@@ -146,7 +146,8 @@ def plot_dendrogram(
         and has one colour. That of the clusterer when None.
 
     labels : array-like of shape (n_points,), default=None
-        Cluster of each point of the tree, to name the leaves by.
+        Cluster of each point of the tree, to name the leaves by; those of the clusterer
+        when None.
 
     names : mapping of label to str, or sequence of str, default=None
         Names of the clusters in `labels`.
@@ -182,6 +183,8 @@ def plot_dendrogram(
     >>> ax.get_title()
     '2 dense regions, 2 clusters at eps 0.5'
     """
+    if labels is None and hasattr(tree, "reachability_rows_"):
+        labels = tree.labels_[tree.reachability_rows_]
     heights, edges, weights, eps = _tree(tree, eps)
     if labels is not None and len(labels) != len(weights):
         raise ValueError(
