@@ -19,7 +19,7 @@ from deepclust.plotting.canvas import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["plot_map", "project"]
+__all__ = ["distant_colours", "even_sample", "plot_map", "project"]
 
 PROJECTIONS = ("pca", "tsne", "umap")
 
@@ -99,7 +99,7 @@ def plot_map(
             f"plot_map needs one label an embedding. Received: {len(X)} embeddings "
             f"and {len(labels)} labels."
         )
-    kept = _even_sample(labels, max_points)
+    kept = even_sample(labels, max_points)
     points = project(X[kept], projection=projection, random_state=random_state)
     ax = new_axes(ax, (9.0, 7.0))
     ax.set(xticks=[], yticks=[])
@@ -191,7 +191,7 @@ def _umap(X: np.ndarray, random_state: int) -> np.ndarray:
     return np.asarray(model.fit_transform(X.astype(np.float32)), dtype=np.float64)
 
 
-def _even_sample(labels: np.ndarray, max_points: int) -> np.ndarray:
+def even_sample(labels: np.ndarray, max_points: int) -> np.ndarray:
     """Return sorted rows: all, or of each cluster the same share, at least one."""
     n_docs = len(labels)
     if n_docs <= max_points:
@@ -215,7 +215,7 @@ def _scatter(
     style: dict[str, Any] = {"s": area, "linewidths": 0, "rasterized": True}
     noise = points[labels == NOISE]
     ax.scatter(noise[:, 0], noise[:, 1], color=NOISE_COLOUR, **style)
-    colours = _distant_colours(medoids, [len(group) for group in of_cluster])
+    colours = distant_colours(medoids, [len(group) for group in of_cluster])
     radii = np.zeros(len(clusters))
     for i, (group, colour) in enumerate(zip(of_cluster, colours, strict=True)):
         ax.scatter(group[:, 0], group[:, 1], color=colour, alpha=0.8, **style)
@@ -229,7 +229,7 @@ def _medoid(points: np.ndarray) -> np.ndarray:
     return points[np.argmin(((points - centre) ** 2).sum(axis=1))]
 
 
-def _distant_colours(medoids: np.ndarray, sizes: list[int]) -> list[str]:
+def distant_colours(medoids: np.ndarray, sizes: list[int]) -> list[str]:
     """Return a colour for each medoid, far from others of the same colour.
 
     The largest cluster chooses first; each takes the colour whose nearest bearer is

@@ -17,7 +17,7 @@ from deepclust.plotting.canvas import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["plot_topics_over_time"]
+__all__ = ["date_periods", "plot_topics_over_time"]
 
 INTERVALS = {"day": "D", "week": "W", "month": "M", "quarter": "Q", "year": "Y"}
 _MOST_INTERVALS = 40
@@ -91,7 +91,7 @@ def plot_topics_over_time(
         )
     if kind not in ("auto", "lines", "heat"):
         raise ValueError(f"kind must be 'auto', 'lines' or 'heat'. Received: {kind!r}.")
-    period, written, dated = _periods(dates, interval)
+    period, written, dated = date_periods(dates, interval)
     labels = labels[dated]
     found, sizes = np.unique(labels[labels != NOISE], return_counts=True)
     clusters = found[np.argsort(-sizes, kind="stable")][:max_clusters].tolist()
@@ -113,7 +113,7 @@ def plot_topics_over_time(
     return ax
 
 
-def _periods(
+def date_periods(
     dates: Any, interval: str | None
 ) -> tuple[np.ndarray, list[str], np.ndarray]:
     """Return the period of each dated text, the periods' names, and who has a date."""
