@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BAR_COLOUR",
     "COLOURS",
+    "HEAT",
     "NOISE",
     "NOISE_COLOUR",
     "Names",
@@ -25,6 +26,7 @@ __all__ = [
 NOISE = -1
 NOISE_COLOUR = "#d0d0d0"
 BAR_COLOUR = "#4477aa"
+HEAT = "Blues"  # one hue, white is nothing
 # P. Tol, "Colour schemes", technical note SRON/EPS/TN/09-002, scheme "muted".
 COLOURS = (
     *("#332288", "#cc6677", "#44aa99", "#ddaa33", "#882255"),

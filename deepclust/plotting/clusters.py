@@ -8,6 +8,7 @@ from sklearn.utils import check_array, column_or_1d
 
 from deepclust.plotting.canvas import (
     BAR_COLOUR,
+    HEAT,
     NOISE,
     NOISE_COLOUR,
     Names,
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["plot_class_table", "plot_cluster_sizes", "plot_similarity"]
+
+_LEAST_WRITTEN = 0.1
 
 
 def plot_cluster_sizes(
@@ -141,9 +144,9 @@ def plot_class_table(
     rows = [_cluster_name(names, c) for c in clusters]
     columns = [shortened(str(kind), 24) for kind in kinds[order]]
     cells = [[f"{n:,}" if n else "" for n in row] for row in counts.tolist()]
-    return _heat_map(
-        shares, rows, columns, cells, ax, what="share of the cluster's texts"
-    )
+    ax = _heat_map(shares, rows, columns, cells, ax, "share of the cluster's texts")
+    ax.set_title("Classes of each cluster's texts")
+    return ax
 
 
 def plot_similarity(
@@ -184,7 +187,8 @@ def plot_similarity(
     Notes
     -----
     Clusters stand in the leaf order of average linkage, so that like ones are
-    neighbours: dark squares on the diagonal are groups of clusters.
+    neighbours: dark squares along the diagonal are groups of clusters. The darkest blue
+    is the largest cosine between two clusters; negative ones are white.
 
     Examples
     --------
@@ -208,8 +212,14 @@ def plot_similarity(
     order = _leaf_order(means)
     alike = np.clip(means[order] @ means[order].T, -1, 1)
     rows = [_cluster_name(names, clusters[i]) for i in order]
-    cells = [[f"{value:.2f}" for value in row] for row in alike.tolist()]
-    return _heat_map(alike, rows, rows, cells, ax, what="cosine of the means")
+    np.fill_diagonal(alike, np.nan)
+    cells = [
+        [f"{value:.1f}" if value >= _LEAST_WRITTEN else "" for value in row]
+        for row in alike.tolist()
+    ]
+    ax = _heat_map(alike, rows, rows, cells, ax, "cosine of the clusters' means")
+    ax.set_title("Which clusters are alike")
+    return ax
 
 
 def _by_size(labels: np.ndarray, max_clusters: int) -> list[Any]:
@@ -242,26 +252,25 @@ def _heat_map(
     columns: list[str],
     cells: list[list[str]],
     ax: "Axes | None",
-    *,
     what: str,
 ) -> "Axes":
-    """Draw a table of values from 0 to 1; with few rows and columns, its cells."""
+    """Draw a table of values from 0; with few rows and columns, its cells."""
     size = [np.clip(2.5 + 0.16 * len(side), 4.5, 16) for side in (columns, rows)]
     ax = new_axes(ax, (float(size[0]) + 2.0, float(size[1])))
-    low = min(float(values.min(initial=0.0)), 0.0)
-    image = ax.imshow(values, cmap="cividis_r", vmin=low, vmax=1, aspect="auto")
+    finite = values[np.isfinite(values)]
+    top = max(float(finite.max(initial=0.0)), 0.1)
+    image = ax.imshow(values, cmap=HEAT, vmin=0, vmax=top, aspect="auto")
     small = 8 if max(len(rows), len(columns)) <= 40 else 6
     ax.set_xticks(range(len(columns)), columns, rotation=90, fontsize=small)
     ax.set_yticks(range(len(rows)), rows, fontsize=small)
     ax.tick_params(length=0)
-    ax.spines[:].set_visible(False)
+    ax.spines[:].set_color("#dddddd")
     bar = ax.figure.colorbar(image, ax=ax, shrink=0.6, pad=0.02)
     bar.set_label(what)
     bar.outline.set_visible(False)  # type: ignore[operator]
     if len(rows) <= 24 and len(columns) <= 24:
-        middle = (low + 1) / 2
         for i, row in enumerate(cells):
             for j, cell in enumerate(row):
-                colour = "white" if values[i, j] > middle else "black"
+                colour = "white" if values[i, j] > 0.6 * top else "black"
                 ax.text(j, i, cell, ha="center", va="center", fontsize=7, color=colour)
     return ax

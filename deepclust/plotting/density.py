@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_dendrogram", "plot_eps_path", "plot_noise"]
 
+_LEAST_LENGTH = 1.01
+_BUMP = 1 + 1e-9  # a distance that eps was made of may round up
+
 
 def plot_eps_path(
     path: Any, *, eps: float | None = None, ax: "Axes | None" = None
@@ -72,7 +75,11 @@ def plot_eps_path(
     right.set_ylim(0, None)
     _mark(eps, ax)
     lines = [*ax.lines[:2], *right.lines]
-    ax.legend(handles=lines, frameon=False, ncols=3, loc="upper center")
+    below = (0.5, -0.14)
+    ax.legend(
+        handles=lines, frameon=False, ncols=3, loc="upper center", bbox_to_anchor=below
+    )
+    ax.set_xlim(0, _where_all_is_one(columns))
     ax.spines["top"].set_visible(False)
     right.spines["top"].set_visible(False)
     return ax
@@ -170,8 +177,9 @@ def plot_dendrogram(
     Notes
     -----
     A leaf is born at the radius at which it has enough core points, and grows upwards;
-    smaller groups that join it on the way are not drawn. Thickness is the number of
-    points. Time O(n log n).
+    smaller groups that join it on the way are not drawn. Each cluster at eps has a
+    leaf, unless there are more than `max_leaves`; where it has several, the largest is
+    named. Thickness is the number of points. Time O(n log n).
 
     Examples
     --------
@@ -181,29 +189,31 @@ def plot_dendrogram(
     >>> X = np.concatenate((np.arange(9), np.arange(20, 29)))[:, None] / 10
     >>> ax = plot_dendrogram(ReachabilityTree.build(X, min_samples=3), eps=0.5)
     >>> ax.get_title()
-    '2 dense regions, 2 clusters at eps 0.5'
+    '2 dense regions in 2 clusters at eps 0.5'
     """
     if labels is None and hasattr(tree, "reachability_rows_"):
         labels = tree.labels_[tree.reachability_rows_]
-    heights, edges, weights, eps = _tree(tree, eps)
-    if labels is not None and len(labels) != len(weights):
+    if eps is None:
+        eps = getattr(tree, "eps_", None)
+    spanning = _Tree.of(tree)
+    if labels is not None and len(labels) != len(spanning.weights):
         raise ValueError(
             "plot_dendrogram needs one label a point of the tree. Received: "
-            f"{len(labels)} labels and {len(weights)} points."
+            f"{len(labels)} labels and {len(spanning.weights)} points."
         )
-    branches = _condensed(heights, edges, weights, max_leaves)
+    branches = spanning.condensed(eps, max_leaves)
     _lay_out(branches)
     leaves = sorted((b for b in branches if not b.children), key=lambda b: b.place)
     ax = new_axes(ax, (max(6.0, 1.5 + 0.16 * len(leaves)), 5.0))
     n_clusters = _draw_branches(branches, eps, ax)
-    written = [_leaf_name(leaf, labels, names) for leaf in leaves]
+    written = _leaf_names(leaves, labels, names)
     small = 8 if len(leaves) <= 40 else 6
     ax.set_xticks(range(len(leaves)), written, rotation=90, fontsize=small)
     ax.set_xlim(-1, max(len(leaves), 1))
     ax.set_ylabel("eps")
-    title = f"{len(leaves)} dense regions"
+    title = _counted(len(leaves), "dense region")
     if eps is not None:
-        title += f", {n_clusters} clusters at eps {eps:.3g}"
+        title += f" in {_counted(n_clusters, 'cluster')} at eps {eps:.3g}"
         ax.axhline(eps, color="black", linewidth=1, linestyle=":")
     ax.set_title(title)
     ax.spines[["top", "right", "bottom"]].set_visible(False)
@@ -221,7 +231,6 @@ class _Branch:
     merged: float = np.inf
     children: "list[_Branch]" = field(default_factory=list)
     place: float = 0.0
-    points: list[int] = field(default_factory=list)
 
 
 def _path(
@@ -237,69 +246,121 @@ def _path(
     return {name: column[order] for name, column in columns.items()}, eps
 
 
+def _where_all_is_one(columns: dict[str, np.ndarray]) -> float:
+    """Return a little more than the radius at which no second cluster is left."""
+    several = np.flatnonzero(columns["n_clusters"] > 1)
+    last = several.max(initial=-1) + 1
+    radii = columns["eps"]
+    return 1.15 * float(radii[min(last, len(radii) - 1)]) if len(radii) else 1.0
+
+
 def _mark(eps: float | None, ax: "Axes") -> None:
     if eps is not None:
         ax.axvline(eps, color="black", linewidth=1, linestyle=":")
 
 
-def _tree(
-    tree: Any, eps: float | None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, float | None]:
-    """Return the heights in units of the metric, the edges and the points' weights."""
-    is_cosine = False
-    if hasattr(tree, "labels_"):
-        if getattr(tree, "reachability_", None) is None:
-            raise ValueError('there is no tree: fit the clusterer with eps="auto".')
-        is_cosine = tree.metric == "cosine"
-        eps = tree.eps_ if eps is None else eps
-        tree = tree.reachability_
-    heights = np.asarray(tree.heights, dtype=np.float64)
-    return heights**2 / 2 if is_cosine else heights, tree.edges, tree.weights, eps
+@dataclass(frozen=True)
+class _Tree:
+    """A minimum spanning tree, in units of the metric."""
+
+    heights: np.ndarray
+    edges: np.ndarray
+    weights: np.ndarray
+    core_distances: np.ndarray
+
+    @classmethod
+    def of(cls, tree: Any) -> "_Tree":
+        is_cosine = False
+        if hasattr(tree, "labels_"):
+            if getattr(tree, "reachability_", None) is None:
+                raise ValueError('there is no tree: fit the clusterer with eps="auto".')
+            is_cosine = tree.metric == "cosine"
+            tree = tree.reachability_
+        heights = np.asarray(tree.heights, dtype=np.float64)
+        core = np.asarray(tree.core_distances, dtype=np.float64)
+        if is_cosine:
+            heights, core = heights**2 / 2, core**2 / 2
+        return cls(heights, tree.edges, tree.weights, core)
+
+    def condensed(self, eps: float | None, max_leaves: int) -> "list[_Branch]":
+        """Return the branches, with the least size that leaves few enough of them."""
+        total = float(np.sum(self.weights))
+        least = max(2.0, total / 1000)
+        while True:
+            branches = self.branches(least, eps)
+            if sum(not branch.children for branch in branches) <= max_leaves:
+                return branches
+            least *= 1.25
+            if least > total / max_leaves:
+                eps = None  # there are too many clusters at eps to show each
+
+    def branches(self, least: float, eps: float | None) -> "list[_Branch]":
+        """Join points by ascending height; a part of `least` weight starts a branch.
+
+        So does, at eps, every cluster that has none.
+        """
+        eps = -1.0 if eps is None else eps * _BUMP
+        parts = _Parts(self.weights, least, eps)
+        cut = int(np.searchsorted(self.heights, eps, side="right"))
+        edges = list(zip(self.heights.tolist(), self.edges.tolist(), strict=True))
+        for height, (row, col) in edges[:cut]:
+            parts.join(height, row, col)
+        for point in np.flatnonzero(self.core_distances <= eps).tolist():
+            parts.start(parts.root(point), self.core_distances[point])
+        for height, (row, col) in edges[cut:]:
+            parts.join(height, row, col)
+        return parts.branches
 
 
-def _condensed(
-    heights: np.ndarray, edges: np.ndarray, weights: np.ndarray, max_leaves: int
-) -> list[_Branch]:
-    """Return the branches of the tree, with the least size that leaves few enough."""
-    least = max(5.0, float(np.sum(weights)) / 1000)
-    while True:
-        branches = _branches(heights, edges, weights, least)
-        if sum(not branch.children for branch in branches) <= max_leaves:
-            return branches
-        least *= 1.25
+class _Parts:
+    """Parts of the points, joined one edge at a time, and their branches."""
 
+    def __init__(self, weights: np.ndarray, least: float, eps: float) -> None:
+        self.least, self.eps = least, eps
+        self.parent = list(range(len(weights)))
+        self.size = np.asarray(weights, dtype=np.float64).tolist()
+        self.current: dict[int, _Branch] = {}
+        self.branches: list[_Branch] = []
 
-def _branches(
-    heights: np.ndarray, edges: np.ndarray, weights: np.ndarray, least: float
-) -> list[_Branch]:
-    """Join points by ascending height; a part of `least` weight starts a branch."""
-    parent = list(range(len(weights)))
-    size = np.asarray(weights, dtype=np.float64).tolist()
-    current: dict[int, _Branch] = {}
-    branches: list[_Branch] = []
-
-    def root(point: int) -> int:
+    def root(self, point: int) -> int:
+        parent = self.parent
         while parent[point] != point:
             parent[point] = point = parent[parent[point]]
         return point
 
-    for height, (row, col) in zip(heights.tolist(), edges.tolist(), strict=True):
-        a, b = root(row), root(col)
-        if size[a] < size[b]:
+    def start(self, root: int, born: float) -> None:
+        if root not in self.current:
+            self.current[root] = _Branch(born, root, self.size[root])
+            self.branches.append(self.current[root])
+
+    def _is_short(self, branch: _Branch, height: float) -> bool:
+        """Return whether a leaf would have hardly any length; none at eps has."""
+        at_eps = branch.born <= self.eps < height
+        return not (branch.children or at_eps or height > _LEAST_LENGTH * branch.born)
+
+    def join(self, height: float, row: int, col: int) -> None:
+        a, b = self.root(row), self.root(col)
+        if self.size[a] < self.size[b]:
             a, b = b, a
-        one, other = current.get(a), current.pop(b, None)
-        parent[b] = a
-        size[a] += size[b]
-        if one is not None and other is not None:
-            one.merged = other.merged = height
-            current[a] = _Branch(height, one.point, size[a], children=[one, other])
-            branches.append(current[a])
-        elif one is None and size[a] >= least:
-            current[a] = _Branch(height, a)
-            branches.append(current[a])
-        if a in current:
-            current[a].size = size[a]
-    return branches
+        self.parent[b] = a
+        self.size[a] += self.size[b]
+        found = [self.current.pop(part, None) for part in (a, b)]
+        grown = [branch for branch in found if branch is not None]
+        for branch in grown[::-1]:
+            if len(grown) == 2 and self._is_short(branch, height):
+                self.branches.remove(branch)
+                grown.remove(branch)
+        if len(grown) == 2:
+            for branch in grown:
+                branch.merged = height
+            self.branches.append(_Branch(height, grown[0].point, children=grown))
+            self.current[a] = self.branches[-1]
+        elif grown:
+            self.current[a] = grown[0]
+        elif self.size[a] >= self.least:
+            self.start(a, height)
+        if a in self.current:
+            self.current[a].size = self.size[a]
 
 
 def _lay_out(branches: list[_Branch]) -> None:
@@ -327,7 +388,7 @@ def _draw_branches(branches: list[_Branch], eps: float | None, ax: "Axes") -> in
     n_clusters = 0
     largest = max((branch.size for branch in branches), default=1.0)
     tops = [b.born if np.isinf(b.merged) else b.merged for b in branches]
-    ceiling = 1.05 * max([*tops, eps or 0.0], default=1.0)
+    ceiling = 1.05 * max([*tops, eps or 0.0], default=0.0) or 1.0
     for branch in reversed(branches):
         top = min(branch.merged, ceiling)
         if eps is not None and branch.born <= eps and id(branch) not in colour:
@@ -337,7 +398,7 @@ def _draw_branches(branches: list[_Branch], eps: float | None, ax: "Axes") -> in
         for child in branch.children:
             if id(branch) in colour:
                 colour[id(child)] = shade
-        width = 0.8 + 3.2 * np.sqrt(branch.size / largest)
+        width = 1.2 + 3.5 * np.sqrt(branch.size / largest)
         style: dict[str, Any] = {"color": shade, "solid_capstyle": "butt"}
         below = top if eps is None or id(branch) not in colour else min(top, eps)
         x = branch.place
@@ -351,7 +412,20 @@ def _draw_branches(branches: list[_Branch], eps: float | None, ax: "Axes") -> in
     return n_clusters
 
 
-def _leaf_name(leaf: _Branch, labels: Any, names: Names) -> str:
+def _counted(n: int, thing: str) -> str:
+    return f"{n} {thing}" if n == 1 else f"{n} {thing}s"
+
+
+def _leaf_names(leaves: list[_Branch], labels: Any, names: Names) -> list[str]:
+    """Return a name for the largest leaf of each cluster, and dots for the others."""
     if labels is None:
-        return f"{leaf.size:,.0f}"
-    return shortened(name_of(names, np.asarray(labels)[leaf.point].item()), 28)
+        return [f"{leaf.size:,.0f}" for leaf in leaves]
+    clusters = np.asarray(labels)[[leaf.point for leaf in leaves]].tolist()
+    largest: dict[Any, _Branch] = {}
+    for cluster, leaf in zip(clusters, leaves, strict=True):
+        if cluster not in largest or leaf.size > largest[cluster].size:
+            largest[cluster] = leaf
+    return [
+        shortened(name_of(names, cluster), 28) if largest[cluster] is leaf else "·"
+        for cluster, leaf in zip(clusters, leaves, strict=True)
+    ]

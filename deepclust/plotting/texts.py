@@ -48,6 +48,8 @@ def plot_lengths(texts: Any, *, ax: "Axes | None" = None) -> "Axes":
     >>> ax.get_title()
     '3 texts, median length 2 tokens'
     """
+    from matplotlib.ticker import MaxNLocator
+
     lengths = getattr(texts, "lengths", None)
     if lengths is None:
         texts = check_texts(texts, estimator="plot_lengths")
@@ -57,6 +59,7 @@ def plot_lengths(texts: Any, *, ax: "Axes | None" = None) -> "Axes":
     edges = np.arange(0, longest + step + 1, step) - 0.5
     ax = new_axes(ax, (7.0, 4.0))
     ax.hist(np.minimum(lengths, longest), bins=edges.tolist(), color=BAR_COLOUR)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     median = f"{np.median(lengths):g}" if len(lengths) else "0"
     ax.set(
         xlabel="tokens a text",
@@ -142,15 +145,13 @@ def _mirrored(
     longest = max([n for _, n in (*left, *right)], default=1)
     for words, sign, colour in ((left, -1, LEFT_COLOUR), (right, 1, BAR_COLOUR)):
         ax.barh(range(len(words)), [sign * n for _, n in words], color=colour)
-    ax.set_xlim(-1.02 * longest, 1.02 * longest)
+    ax.set_xlim(-1.02 * longest, 1.15 * longest)
     ax.axvline(0, color="white", linewidth=2)
     ax.xaxis.set_major_formatter(FuncFormatter(lambda n, _: f"{abs(n):,.0f}"))
     ax.set_xlabel("occurrences")
-    n_rows = max(len(left), len(right), 1)
-    other = ax.twinx()
-    for side, words in ((ax, left), (other, right)):
-        names = [shortened(word) for word, _ in words]
-        side.set_yticks(range(len(words)), names, fontsize=8)
-        side.set_ylim(n_rows - 0.5, -0.5)
-        side.tick_params(length=0)
-        side.spines[:].set_visible(False)
+    for row, (word, n) in enumerate(right):
+        ax.text(n + 0.015 * longest, row, shortened(word), va="center", fontsize=8)
+    ax.set_yticks(range(len(left)), [shortened(word) for word, _ in left], fontsize=8)
+    ax.set_ylim(max(len(left), len(right), 1) - 0.5, -0.5)
+    ax.tick_params(axis="y", length=0)
+    ax.spines[["left", "top", "right"]].set_visible(False)

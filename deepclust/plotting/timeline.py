@@ -7,6 +7,7 @@ from sklearn.utils import column_or_1d
 
 from deepclust.plotting.canvas import (
     COLOURS,
+    HEAT,
     NOISE,
     Names,
     name_of,
@@ -181,7 +182,7 @@ def _heat(
 ) -> "Axes":
     ax = new_axes(ax, (9.0, float(np.clip(1.5 + 0.16 * len(called), 3.0, 16.0))))
     scaled = shares / np.maximum(shares.max(axis=1, keepdims=True, initial=0), 1e-12)
-    image = ax.imshow(scaled, cmap="cividis_r", vmin=0, vmax=1, aspect="auto")
+    image = ax.imshow(scaled, cmap=HEAT, vmin=0, vmax=1, aspect="auto")
     ax.set_yticks(range(len(called)), called, fontsize=8 if len(called) <= 40 else 6)
     _write_periods(written, ax)
     ax.tick_params(axis="y", length=0)
