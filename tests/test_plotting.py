@@ -332,16 +332,29 @@ def test_every_cluster_has_a_leaf_however_small():
     crowded = plot_dendrogram(tree, eps=0.15, max_leaves=2).get_title()
 
     assert title == "3 dense regions in 3 clusters at eps 0.15"
-    assert "3 clusters" not in crowded
+    assert crowded.endswith("in 1 of 3 clusters at eps 0.15")
 
 
 def test_dendrogram_keeps_to_its_number_of_leaves():
     X, _ = many_clusters(n_clusters=80)
     tree = ReachabilityTree.build(X, min_samples=5)
 
+    sizes = np.repeat(np.arange(80), np.arange(1, 81))
+    rng = np.random.default_rng(0)
+    unequal = 100.0 * sizes + rng.uniform(size=len(sizes))
+
     ax = plot_dendrogram(tree, max_leaves=10)
+    largest = plot_dendrogram(
+        ReachabilityTree.build(unequal[:, None], min_samples=1),
+        eps=1.0,
+        labels=sizes,
+        max_leaves=10,
+    )
 
     assert 1 <= len(ax.get_xticklabels()) <= 10
+    named = {int(t.get_text()) for t in largest.get_xticklabels()}
+    assert named == set(range(70, 80))
+    assert "in 10 of 80 clusters at" in largest.get_title()
     with pytest.raises(ValueError, match="1 labels and 1650 points"):
         plot_dendrogram(tree, labels=[0])
 

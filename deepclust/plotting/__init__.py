@@ -9,7 +9,8 @@ from deepclust.plotting.clusters import (
     plot_cluster_sizes,
     plot_similarity,
 )
-from deepclust.plotting.density import plot_dendrogram, plot_eps_path, plot_noise
+from deepclust.plotting.dendrogram import plot_dendrogram
+from deepclust.plotting.density import plot_eps_path, plot_noise
 from deepclust.plotting.maps import plot_map, project
 from deepclust.plotting.texts import plot_lengths, plot_word_frequencies
 from deepclust.plotting.timeline import plot_topics_over_time
