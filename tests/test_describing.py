@@ -267,7 +267,7 @@ def test_table_in_polars():
     assert table.frame.equals(same.frame)
     pandas = cluster_table(TEXTS, LABELS)
     assert pandas.frame.to_dict("list") == table.to_dict(as_series=False)
-    assert "<table>" in table._repr_html_()
+    assert "<table " in table._repr_html_()
     assert table.names == pandas.names
     with pytest.raises(ValueError, match="output must be 'pandas' or 'polars'"):
         cluster_table(TEXTS, LABELS, output="numpy")
@@ -290,7 +290,7 @@ def test_a_long_table_and_long_texts_are_cut_in_html():
 
     shown = cluster_table(texts, range(150))._repr_html_()
 
-    assert shown.count("<tr>") == 101
+    assert shown.count("<tr") == 101
     assert "50 more" in shown
     assert "x" * 300 not in shown
 

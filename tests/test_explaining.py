@@ -113,15 +113,15 @@ def test_occlusion_is_the_fall_of_the_score(pipeline, corpus):
 
 
 def test_both_methods_agree_on_what_matters(pipeline, corpus):
-    same = 0
-    for text in corpus.texts[:12]:
-        tops = [
-            int(np.argmax(explain(pipeline, text, method=method).attributions))
+    alike = []
+    for text in corpus.texts[:30]:
+        one, other = (
+            explain(pipeline, text, method=method).attributions
             for method in ("integrated_gradients", "occlusion")
-        ]
-        same += tops[0] == tops[1]
+        )
+        alike.append(np.corrcoef(one, other)[0, 1])
 
-    assert same >= 6
+    assert np.mean(alike) > 0.15  # by chance 0, give or take 0.06
 
 
 def test_noise_is_told_from_the_nearest_core_point(pipeline, corpus):

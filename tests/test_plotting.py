@@ -243,8 +243,19 @@ def test_class_table_shows_a_diagonal_and_the_noise():
     assert [t.get_text() for t in ax.texts] == [
         *("2", "1", "", "", "2", "", "", "", "1")
     ]
+    only_noise = plot_class_table([-1, -1], ["a", "b"])
+    assert [t.get_text() for t in only_noise.get_yticklabels()] == ["noise"]
     with pytest.raises(ValueError, match="2 labels and 1 classes"):
         plot_class_table([0, 1], ["a"])
+
+
+def test_noise_does_not_order_the_classes():
+    labels = [0, 0, 0, 1, 1, -1, -1]
+    classes = ["a", "a", "a", "b", "c", "c", "c"]
+
+    ax = plot_class_table(labels, classes)
+
+    assert [t.get_text() for t in ax.get_xticklabels()] == ["a", "b", "c"]
 
 
 def test_similarity_puts_like_clusters_side_by_side():

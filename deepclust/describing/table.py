@@ -26,6 +26,7 @@ __all__ = ["ClusterTable", "cluster_table"]
 
 _MOST_ROWS = 100
 _MOST_CHARACTERS = 200
+_CELL = "text-align:left;vertical-align:top;padding:.2em .6em"
 
 
 class ClusterTable:
@@ -97,46 +98,41 @@ class ClusterTable:
 
     def _repr_html_(self) -> str:
         rows = nw.from_native(self.frame, eager_only=True).rows(named=True)
-        head = "".join(
-            f"<th style='text-align:left'>{title}</th>"
-            for title in ("", "cluster", "texts", "share", "cohesion", "keywords", "")
-        )
+        titles = ("", "name", "texts", "share", "cohesion", "keywords", "typical text")
+        head = "".join(f"<th style='{_CELL}'>{title}</th>" for title in titles)
         body = "".join(self._html_row(row) for row in rows[:_MOST_ROWS])
         rest = len(rows) - _MOST_ROWS
         more = f"<p>{rest} more in <code>frame</code></p>" if rest > 0 else ""
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>" + (
-            more
+        return (
+            "<table style='border-collapse:collapse'>"
+            f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}"
         )
 
     def _html_row(self, row: dict[str, Any]) -> str:
         cluster = row["cluster"]
         bar = (
-            "<div style='background:#4477aa;height:.7em;"
-            f"width:{max(60 * row['share'], 0.5):.1f}px'></div>"
+            "<div style='background:#4477aa;height:.5em;"
+            f"width:{max(60 * row['share'], 1):.0f}px'></div>"
         )
-        quotes = "".join(
-            f"<li>{_escaped(text)}</li>" for text in self.representatives[cluster]
-        )
-        doubtful = "".join(
-            f"<li>{_escaped(text)}</li>" for text in self.borderline[cluster]
-        )
+        lists = [
+            "<ul>" + "".join(f"<li>{_escaped(text)}</li>" for text in texts) + "</ul>"
+            for texts in (self.representatives[cluster], self.borderline[cluster])
+        ]
         texts = (
-            f"<details><summary>{_escaped(row['example'])}</summary><ul>{quotes}</ul>"
-            f"borderline:<ul>{doubtful}</ul></details>"
+            f"<details><summary>{_escaped(row['example'])}</summary>"
+            f"typical:{lists[0]}on the border:{lists[1]}</details>"
         )
         cells = (
-            f"{_escaped(cluster)}",
+            _escaped(cluster),
             f"<b>{_escaped(row['name'])}</b>",
             f"{row['size']:,}",
-            f"{bar}{row['share']:.1%}",
+            f"{row['share']:.1%}{bar}",
             f"{row['cohesion']:.2f}",
             _escaped(", ".join(self.keywords[cluster])),
             texts,
         )
-        row_cells = "".join(
-            f"<td style='text-align:left'>{cell}</td>" for cell in cells
-        )
-        return f"<tr>{row_cells}</tr>"
+        tags = "".join(f"<td style='{_CELL}'>{cell}</td>" for cell in cells)
+        return f"<tr style='border-top:1px solid #ddd'>{tags}</tr>"
 
 
 def cluster_table(

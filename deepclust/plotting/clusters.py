@@ -138,7 +138,12 @@ def plot_class_table(
     counts = np.array(
         [np.bincount(codes[labels == c], minlength=len(kinds)) for c in clusters]
     ).reshape(len(clusters), len(kinds))
-    order = np.lexsort((-counts.max(axis=0, initial=0), counts.argmax(axis=0)))
+    of_clusters = counts[: len(clusters) - (NOISE in clusters)]
+    most = of_clusters.max(axis=0, initial=0)
+    holder = np.full(len(kinds), len(clusters))  # of classes that are noise alone
+    if len(of_clusters):
+        holder = np.where(most > 0, of_clusters.argmax(axis=0), holder)
+    order = np.lexsort((-most, holder))
     counts = counts[:, order]
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     rows = [_cluster_name(names, c) for c in clusters]
