@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable
 from numbers import Integral, Real
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from deepclust import teaching
 from deepclust.devices import on_device, refuse_forked_tensorflow
 from deepclust.exceptions import EmptyVocabularyError
+from deepclust.guiding import keyword_labels
 from deepclust.inference import ACTIVATIONS, ForwardPass
 from deepclust.sequences import TokenSequences
 from deepclust.token_input import (
@@ -104,6 +106,11 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     sharpening : float, default=0.75
         How far each embedding moves toward the prototypes it resembles: 0 leaves it
         where the network puts it, near 1 groups become points.
+
+    guide : dict of str to list of str, default=None
+        Topics and words that name them, such as
+        `{"billing": ["invoice", "refund"]}`. A text with words of one topic only counts
+        as labelled with it, unless `y` says otherwise.
 
     label_weight : float, default=1.0
         Weight of the labels in the loss, against 1 for everything self-taught.
@@ -234,6 +241,7 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             StrOptions({"auto"}), Interval(Integral, 2, None, closed="left")
         ],
         "sharpening": [Interval(Real, 0, 1, closed="left")],
+        "guide": [dict, None],
         "label_weight": [Interval(Real, 0, None, closed="neither")],
         "loss": [StrOptions({"cross_entropy", "focal", "generalized"})],
         "optimizer": [str],
@@ -272,6 +280,7 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         objective: str = "self_taught",
         granularity: int | str = "auto",
         sharpening: float = 0.75,
+        guide: dict[str, list[str]] | None = None,
         label_weight: float = 1.0,
         loss: str = "cross_entropy",
         optimizer: str = "sgd",
@@ -302,6 +311,7 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         self.objective = objective
         self.granularity = granularity
         self.sharpening = sharpening
+        self.guide = guide
         self.label_weight = label_weight
         self.loss = loss
         self.optimizer = optimizer
@@ -346,7 +356,7 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         self._validate_params()
         refuse_forked_tensorflow()
         sequences = self._check_sequences(X, fitting=True)
-        labels, classes = encode_labels(y, len(sequences))
+        labels, classes = self._labels(sequences, y)
         if self.objective == "labels" and labels is None:
             raise ValueError(
                 'RNNLSTMEncoder(objective="labels") learns from labels only, but y has '
@@ -362,7 +372,7 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         seed = int(check_random_state(self.random_state).randint(2**31 - 100))
         vectors = start_vectors(sequences, self.vector_dim, seed)
         labels = None if labels is None else labels[rows]
-        lesson = self._teach(known[rows], seed)
+        lesson = self._teach(known[rows], labels, seed)
         weights, history = self._learn(known[rows], vectors, lesson, labels, seed)
 
         self.vocabulary_ = sequences.vocabulary
@@ -426,6 +436,50 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         odds = np.exp(logits - logits.max(axis=1, keepdims=True, initial=0))
         return odds / odds.sum(axis=1, keepdims=True)
 
+    def export_onnx(self, path: Any, *, weight_type: str = "float32") -> Path:
+        """Write the encoder as an ONNX file: padded token ids → embeddings.
+
+        Parameters
+        ----------
+        path : path
+            Of the file, which is replaced.
+
+        weight_type : {"float32", "int8"}, default="float32"
+            How weights are stored; "int8" takes about a quarter of the space.
+
+        Returns
+        -------
+        path : Path
+
+        Raises
+        ------
+        MissingExtraError
+            If the package `onnx` is not installed.
+
+        See Also
+        --------
+        deepclust.exporting.export_pipeline : Also writes the tokenizer.
+
+        Notes
+        -----
+        Input `token_ids`, int32 (n_docs, max_len); output `embeddings`, float32
+        (n_docs, embedding_dim), those of `transform` to 1e-5 with float32 weights.
+        """
+        check_is_fitted(self, "weights_")
+        if weight_type not in ("float32", "int8"):
+            raise ValueError(
+                "The 'weight_type' parameter of export_onnx must be 'float32' or "
+                f"'int8'. Received: {weight_type!r}."
+            )
+        from deepclust.onnx_graph import build_model
+
+        model = build_model(
+            self.weights_, **self._pass_options(), weight_type=weight_type
+        )
+        path = Path(path)
+        path.write_bytes(model.SerializeToString())
+        return path
+
     @property
     def history_(self) -> pd.DataFrame:
         check_is_fitted(self, "weights_")
@@ -434,7 +488,7 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     @property
     def agreement_(self) -> pd.DataFrame:
         check_is_fitted(self, "weights_")
-        columns = ["linkage", "n_groups", "agreement"]
+        columns = ["n_groups", "agreement"]
         return pd.DataFrame(self._agreement, columns=columns)
 
     @property
@@ -451,14 +505,25 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             self._network = network
         return self._network
 
-    def _teach(self, sequences: TokenSequences, seed: int) -> teaching.Lesson:
+    def _labels(
+        self, sequences: TokenSequences, y: Any
+    ) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """Return class numbers (-1: unlabelled) and the classes, or (None, None)."""
+        if self.guide is None:
+            return encode_labels(y, len(sequences))
+        return encode_labels(y, len(sequences), keyword_labels(sequences, self.guide))
+
+    def _teach(
+        self, sequences: TokenSequences, labels: np.ndarray | None, seed: int
+    ) -> teaching.Lesson:
         if self.objective == "labels":
-            return teaching.Lesson([], None, None, [])
+            return teaching.Lesson([], None, [])
         vocabulary = sequences.vocabulary
         return teaching.teach(
             sequences,
             None if vocabulary is None else vocabulary.vectors,
             granularity=self.granularity,
+            known=labels,
             seed=seed,
         )
 
@@ -523,13 +588,15 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         return build_network(vectors, dtype=dtype, seed=seed, **options)
 
     def _forward_pass(self, *, sharpened: bool = True) -> ForwardPass:
-        return ForwardPass(
-            self.weights_,
-            **{n: self._fitted_options[n] for n in ("fusion", "pooling", "activation")},
-            sharpening=self.sharpening if sharpened else 0.0,
-            scale=COSINE_SCALE,
-            shares=self._shares(self.weights_),
-        )
+        return ForwardPass(self.weights_, **self._pass_options(sharpened=sharpened))
+
+    def _pass_options(self, *, sharpened: bool = True) -> dict[str, Any]:
+        names = ("fusion", "pooling", "activation")
+        return {name: self._fitted_options[name] for name in names} | {
+            "sharpening": self.sharpening if sharpened else 0.0,
+            "scale": COSINE_SCALE,
+            "shares": self._shares(self.weights_),
+        }
 
     def _transform_keras(self, sequences: TokenSequences, *, device: str) -> np.ndarray:
         from deepclust.training import embed_with_keras

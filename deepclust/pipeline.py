@@ -17,6 +17,7 @@ def make_text_clusterer(
     language: str = "en",
     noise: str = "keep",
     n_clusters: int | None = None,
+    guide: dict[str, list[str]] | None = None,
     random_state: Any = None,
     n_jobs: int | None = None,
     memory: Any = None,
@@ -34,6 +35,10 @@ def make_text_clusterer(
 
     n_clusters : int, default=None
         A wish for the number of clusters; None lets the texts decide.
+
+    guide : dict of str to list of str, default=None
+        Topics and words that name them; texts with these words draw others to them. See
+        `RNNLSTMEncoder`.
 
     random_state : int, RandomState instance or None, default=None
         The same number gives the same labels.
@@ -80,7 +85,10 @@ def make_text_clusterer(
             (
                 "encode",
                 RNNLSTMEncoder(
-                    granularity=granularity, random_state=random_state, verbose=verbose
+                    granularity=granularity,
+                    guide=guide,
+                    random_state=random_state,
+                    verbose=verbose,
                 ),
             ),
             (

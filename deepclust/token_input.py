@@ -91,20 +91,44 @@ def start_vectors(sequences: TokenSequences, vector_dim: int, seed: int) -> np.n
     return vectors
 
 
-def encode_labels(y: Any, n_docs: int) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """Return class numbers (-1: unlabelled) and the classes, or (None, None)."""
-    if y is None:
-        return None, None
-    y = column_or_1d(np.asarray(y))
-    if len(y) != n_docs:
-        raise ValueError(f"X has {n_docs} texts, but y has {len(y)} labels.")
-    missing = [v is None or v != v or v in (-1, "", "-1") for v in y.tolist()]
-    labelled = ~np.array(missing, dtype=bool)
+def encode_labels(
+    y: Any, n_docs: int, otherwise: np.ndarray | None = None
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Return class numbers (-1: unlabelled) and the classes, or (None, None).
+
+    Parameters
+    ----------
+    y : array-like of shape (n_docs,) or None
+        Labels; -1, None, NaN or "" where a text has none.
+    n_docs : int
+    otherwise : ndarray of shape (n_docs,), object, default=None
+        Labels of texts that have none in `y`.
+    """
+    given = np.full(n_docs, None, dtype=object) if y is None else np.asarray(y)
+    given = column_or_1d(given)
+    if len(given) != n_docs:
+        raise ValueError(f"X has {n_docs} texts, but y has {len(given)} labels.")
+    values = given.tolist()
+    labelled = ~np.array([_is_missing(value) for value in values], dtype=bool)
+    if otherwise is not None:
+        pairs = zip(values, otherwise.tolist(), labelled, strict=True)
+        values = [value if has else other for value, other, has in pairs]
+        labelled = ~np.array([_is_missing(value) for value in values], dtype=bool)
     if not labelled.any():
         return None, None
-    known = y[labelled].tolist()
+    known = [value for value, has in zip(values, labelled, strict=True) if has]
+    kinds = {isinstance(value, str) for value in known}
+    if len(kinds) > 1:
+        raise ValueError(
+            "Labels are of two kinds, texts and numbers: the topics of guide are named "
+            "by texts, so let y hold texts as well."
+        )
     check_classification_targets(known)
     classes, codes = np.unique(known, return_inverse=True)
     labels = np.full(n_docs, -1, dtype=np.int32)
     labels[labelled] = codes
     return labels, classes
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or value != value or value in (-1, "", "-1")

@@ -187,6 +187,67 @@ def test_no_label_at_all_is_as_no_labels(fitted, y):
     np.testing.assert_array_equal(again.transform(texts), encoder.transform(texts))
 
 
+def named(texts):
+    """Return the texts with a vocabulary: words w2, w3, ... by token id."""
+    n_tokens = int(texts.ids.max()) + 1
+    words = ("", "[unk]", *(f"w{i}" for i in range(2, n_tokens)))
+    counts = np.bincount(texts.ids, minlength=n_tokens)
+    vocabulary = Vocabulary(words, counts, len(texts))
+    return TokenSequences(texts.ids, texts.offsets, vocabulary)
+
+
+def test_keywords_guide_the_encoder(taught):
+    _, texts, topics = taught
+    guide = {f"topic {t}": [f"w{i + 10 * t}" for i in (3, 5, 7)] for t in range(3)}
+    encoder = make_encoder(epochs=30, batch_size=16, guide=guide).fit(named(texts))
+    assert list(encoder.classes_) == ["topic 0", "topic 1", "topic 2"]
+    found = encoder.predict_proba(texts).argmax(axis=1)
+    assert (found == topics).mean() > 0.8
+
+
+def test_labels_go_before_keywords(taught):
+    _, texts, _ = taught
+    y = np.full(90, None, dtype=object)
+    y[:2] = "other"
+    encoder = make_encoder(guide={"topic": ["W3"]}).fit(named(texts), y)
+    assert list(encoder.classes_) == ["other", "topic"]
+
+
+@pytest.mark.parametrize(
+    ("guide", "error", "message"),
+    [
+        ({"a": ["w3"], "b": ["w3"]}, ValueError, "both 'a' and 'b'"),
+        ({"a": ["nothing"]}, ValueError, "No word of guide"),
+        ({"a": "w3"}, TypeError, "list of words"),
+        ({"a": [3]}, TypeError, "list of words"),
+        ([("a", ["w3"])], ValueError, "'guide' parameter"),
+    ],
+)
+def test_a_bad_guide_is_named(taught, guide, error, message):
+    _, texts, _ = taught
+    with pytest.raises(error, match=message):
+        make_encoder(guide=guide).fit(named(texts))
+
+
+def test_unknown_words_of_a_guide_are_warned_of(taught):
+    _, texts, _ = taught
+    with pytest.warns(UserWarning, match="nothing"):
+        make_encoder(guide={"a": ["w3", "nothing"]}).fit(named(texts))
+
+
+def test_a_guide_needs_words(taught):
+    _, texts, _ = taught
+    with pytest.raises(ValueError, match="without a vocabulary"):
+        make_encoder(guide={"a": ["w3"]}).fit(texts)
+
+
+def test_numbers_and_keywords_are_not_mixed(taught):
+    _, texts, topics = taught
+    y = np.where(np.arange(90) < 20, topics, -1)
+    with pytest.raises(ValueError, match="two kinds"):
+        make_encoder(guide={"a": ["w3"]}).fit(named(texts), y)
+
+
 def test_labels_only(taught):
     _, texts, topics = taught
     encoder = make_encoder(objective="labels", epochs=2).fit(texts, topics)

@@ -29,8 +29,13 @@ FIRST_FLOOR = {
     "encoding": {
         "batching",
         "devices",
+        "granularity",
+        "grouping",
+        "guiding",
         "inference",
+        "lexical",
         "networks",
+        "onnx_graph",
         "recurrence",
         "teaching",
         "token_input",
@@ -53,7 +58,7 @@ FIRST_FLOOR = {
     },
 }
 
-SECOND_FLOOR = {"metrics", "describing", "explaining", "plotting", "reporting"}
+SECOND_FLOOR = {"metrics", "describing", "explaining", "plotting", "comparing"}
 
 ROOF = {
     "__main__",
@@ -61,6 +66,11 @@ ROOF = {
     "persistence",
     "distributed",
     "datasets",
+    "exported_tokenizer",
+    "editing",
+    "exporting",
+    "reporting",
+    "_result_files",
     "_text_files",
 }
 

@@ -5,15 +5,11 @@ import pytest
 from sklearn.metrics import adjusted_rand_score
 from threadpoolctl import threadpool_limits
 
+from deepclust.granularity import choose_granularity
+from deepclust.grouping import Grouping, Mixture, merge_cells, spherical_k_means
+from deepclust.lexical import count_matrix, lexical_features
 from deepclust.sequences import TokenSequences
-from deepclust.teaching import (
-    Grouping,
-    count_matrix,
-    lexical_features,
-    merge_cells,
-    spherical_k_means,
-    teach,
-)
+from deepclust.teaching import teach
 
 
 def topics(n_topics, n_docs, *, words=30, length=8, seed=0):
@@ -49,17 +45,64 @@ def test_targets_agree_with_the_topics_where_they_are_sure(lesson):
 
 def test_the_table_names_every_granularity_once(lesson):
     taught, _, _ = lesson
-    tried = [(row["linkage"], row["n_groups"]) for row in taught.agreement]
-    assert len(tried) == len(set(tried))
-    assert (taught.linkage, taught.n_groups) in tried
+    tried = [row["n_groups"] for row in taught.agreement]
+    assert tried == sorted(set(tried))
+    assert all(-0.1 < row["agreement"] <= 1 for row in taught.agreement)
 
 
-def test_a_given_granularity_is_taken():
+def test_the_granularity_is_the_one_attested_best():
+    counts = count_matrix(topics(5, 600)[0])
+    n_groups, table = choose_granularity(counts)
+    best = max(row["agreement"] for row in table)
+    chosen = next(row for row in table if row["n_groups"] == n_groups)
+    assert chosen["agreement"] > 0.9 * best
+
+
+def test_a_given_granularity_is_taken_unasked():
     sequences, _ = topics(4, 200)
-    taught = teach(sequences, granularity=7, seed=0)
-    assert taught.n_groups == 7
-    assert [row["n_groups"] for row in taught.agreement] == [7, 7]
-    assert max(target.max() for target in taught.targets) == 6
+    taught = teach(sequences, granularity=3, seed=0)
+    assert taught.n_groups == 3
+    assert taught.agreement == []
+    assert max(target.max() for target in taught.targets) == 2
+
+
+def test_a_mixture_mends_the_groups_it_starts_from():
+    """A third of the texts begin in a wrong group; their words take them back."""
+    sequences, truth = topics(4, 400)
+    counts = count_matrix(sequences)
+    features = lexical_features(counts)
+    start = np.where(np.arange(400) % 3 == 0, np.roll(truth, 7), truth)
+    mixture = Mixture.fit(features, counts, start, 4)
+    assert adjusted_rand_score(truth, start) < 0.6
+    assert adjusted_rand_score(truth, mixture.assign(features, counts)) > 0.95
+
+
+def test_the_likelier_tree_is_cut():
+    sequences, _ = topics(6, 500)
+    counts = count_matrix(sequences)
+    grouping = Grouping(lexical_features(counts), counts, seed=0)
+    both = [grouping._cut(linkage, 6, 20).likelihood for linkage in ("ward", "average")]
+    assert grouping.cut(6, 20).likelihood == max(both)
+
+
+def test_likelihood_rises_with_the_truth():
+    sequences, truth = topics(4, 400)
+    counts = count_matrix(sequences)
+    features = lexical_features(counts)
+    found = Mixture.fit(features, counts, truth, 4)
+    halves = Mixture.fit(features, counts, truth // 2, 4)
+    assert found.likelihood > halves.likelihood
+
+
+def test_known_classes_become_groups_and_others_are_still_found():
+    sequences, truth = topics(5, 600)
+    known = np.where((truth < 2) & (np.arange(600) % 8 == 0), truth, -1)
+    taught = teach(sequences, known=known, granularity=5, seed=0)
+    for target in taught.targets:
+        assert set(target[(known >= 0) & (truth == 0)]) == {0}
+        assert set(target[(known >= 0) & (truth == 1)]) == {1}
+        sure = target >= 0
+        assert adjusted_rand_score(truth[sure], target[sure]) > 0.9
 
 
 def test_threads_do_not_change_the_lesson():
@@ -120,6 +163,7 @@ def test_few_texts_still_teach(n_docs):
 
 def test_identical_texts_get_identical_groups():
     sequences = TokenSequences.from_lists([[2, 3, 4]] * 30 + [[5, 6]] * 30)
-    features = lexical_features(count_matrix(sequences))
-    groups = Grouping(features, seed=0).assign(features, "ward", 2)
+    counts = count_matrix(sequences)
+    features = lexical_features(counts)
+    groups = Grouping(features, counts, seed=0).cut(2).assign(features, counts)
     assert len(set(groups[:30])) == len(set(groups[30:])) == 1

@@ -1,32 +1,40 @@
 """What each part of the encoder is worth, on labelled corpora of your own.
 
-    python examples/benchmarks/encoder_ablation.py DIR NAME [NAME ...] [--seed 0]
+    python examples/benchmarks/encoder_ablation.py DIR NAME [NAME ...] [--seeds 0,1,2]
 
 DIR holds NAME.tsv or NAME.tsv.gz, a line per text: label, tab, text. Labels are read
-for scoring alone. Rows:
+for scoring alone, but for the rows on labels and keywords. Rows:
 
-  teacher          k-means / DBSCAN on the lexical features, no network
-  default          the encoder as it comes
-  ...              one parameter changed
-  unseen: ...      fitted on half of the texts, scored on the other half
+  lexical features  k-means / DBSCAN on what the network is taught from, no network
+  mixture           the teacher's likeliest grouping itself, no network
+  default           the encoder as it comes
+  ...               one parameter changed
+  5 % labelled      the encoder told the classes of a twentieth of the texts
+  guide             the encoder told three words of each class, those of the highest
+                    chi-squared statistic in that twentieth
+  unseen: ...       fitted on half of the texts, scored on the other half
 
-Columns: ACC and AMI of k-means with the true number of classes on the embeddings, then
-of the clusters found without it, every text assigned; k is their number.
+Columns: ACC / AMI of k-means with the true number of classes on the embeddings (of the
+mixture with that number), then of the clusters found without it, every text assigned;
+k is their number. Means over the seeds.
 """
 
 import argparse
 import gzip
 import pathlib
 import warnings
+from collections import defaultdict
 
 import numpy as np
 from sklearn.cluster import KMeans
+from sklearn.feature_selection import chi2
 from sklearn.metrics import adjusted_mutual_info_score
 
 from deepclust import DBSCAN, RNNLSTMEncoder, TextCleaner, Vectorizer
+from deepclust.granularity import choose_granularity
+from deepclust.grouping import Grouping
+from deepclust.lexical import count_matrix, lexical_features
 from deepclust.metrics import clustering_accuracy_score
-from deepclust.teaching import Grouping, choose_granularity, count_matrix
-from deepclust.teaching import lexical_features as features_of
 
 VARIANTS = {
     "default": {},
@@ -53,73 +61,112 @@ def read_corpus(directory, name):
     return [text for _, text in rows], labels
 
 
-def pair(truth, labels):
-    accuracy = clustering_accuracy_score(truth, labels)
-    return f"{accuracy:.3f}/{adjusted_mutual_info_score(truth, labels):.3f}"
+def scores(truth, labels):
+    return (
+        clustering_accuracy_score(truth, labels),
+        adjusted_mutual_info_score(truth, labels),
+    )
 
 
-def show(name, truth, embeddings, seed):
+def judged(truth, embeddings, seed):
+    """Return ACC and AMI with the number of classes known, then found, and k."""
     n_classes = truth.max() + 1
     known = KMeans(n_classes, n_init=3, random_state=seed).fit_predict(embeddings)
     clusterer = DBSCAN(metric="cosine", noise="nearest").fit(embeddings)
-    found = pair(truth, clusterer.labels_)
-    print(
-        f"  {name:20s} known k {pair(truth, known)}   found {found}"
-        f"   k {clusterer.n_clusters_}",
-        flush=True,
-    )
+    found = scores(truth, clusterer.labels_)
+    return (*scores(truth, known), *found, clusterer.n_clusters_)
 
 
-def show_unseen(sequences, truth, seed):
+def likeliest(features, counts, n_groups, seed):
+    """Return the likeliest of three groupings."""
+    cuts = [Grouping(features, counts, seed=seed + i).cut(n_groups) for i in range(3)]
+    return max(cuts, key=lambda mixture: mixture.likelihood)
+
+
+def unseen(sequences, truth, seed):
     """Teacher and encoder learn from one half of the texts and sort the other."""
     order = np.random.default_rng(seed).permutation(len(truth))
-    seen, unseen = order[: len(order) // 2], order[len(order) // 2 :]
+    seen, new = order[: len(order) // 2], order[len(order) // 2 :]
     vectors = sequences.vocabulary.vectors
-    counts = count_matrix(sequences[seen])
-    linkage, n_groups, _ = choose_granularity(counts, vectors, seed=seed)
-    # Lexical features of both halves together: the teacher is even shown the unseen.
-    features = features_of(count_matrix(sequences), vectors, seed=seed)
-    groups = Grouping(features[seen], seed=seed)
-    teacher = groups.assign(features[unseen], linkage, n_groups)
+    counts = count_matrix(sequences)
+    n_groups, _ = choose_granularity(counts[seen], vectors, seed=seed)
+    # Features of both halves together: the teacher is even shown the unseen.
+    features = lexical_features(counts, vectors, seed=seed)
+    mixture = likeliest(features[seen], counts[seen], n_groups, seed)
+    taught = mixture.assign(features[new], counts[new])
     encoder = RNNLSTMEncoder(granularity=n_groups, random_state=seed)
     clusterer = DBSCAN(metric="cosine", noise="nearest")
     clusterer.fit(encoder.fit_transform(sequences[seen]))
-    learned = clusterer.predict(encoder.transform(sequences[unseen]))
-    print(f"  unseen: teacher      {pair(truth[unseen], teacher)}   k {n_groups}")
-    print(
-        f"  unseen: encoder      {pair(truth[unseen], learned)}"
-        f"   k {clusterer.n_clusters_}",
-        flush=True,
-    )
+    learned = clusterer.predict(encoder.transform(sequences[new]))
+    nothing = (np.nan, np.nan)
+    yield "unseen: mixture", (*nothing, *scores(truth[new], taught), n_groups)
+    found = scores(truth[new], learned)
+    yield "unseen: encoder", (*nothing, *found, clusterer.n_clusters_)
+
+
+def rows_of_seed(sequences, truth, seed, variants):
+    """Yield name and figures of every row."""
+    vectors = sequences.vocabulary.vectors
+    counts = count_matrix(sequences)
+    features = lexical_features(counts, vectors, seed=seed)
+    yield "lexical features", judged(truth, features, seed)
+    n_groups, _ = choose_granularity(counts, vectors, seed=seed)
+    by_k = [
+        likeliest(features, counts, k, seed).assign(features, counts)
+        for k in (truth.max() + 1, n_groups)
+    ]
+    yield "mixture", (*scores(truth, by_k[0]), *scores(truth, by_k[1]), n_groups)
+    told = np.full(len(truth), -1)
+    some = np.random.default_rng(seed).permutation(len(truth))[: len(truth) // 20]
+    told[some] = truth[some]
+    chi = [chi2(counts[some], truth[some] == c)[0] for c in range(truth.max() + 1)]
+    # a word of several classes guides to the one it speaks for most
+    strength = np.nan_to_num(np.array(chi))
+    strength[strength.argmax(axis=0), np.arange(strength.shape[1])] += 1e6
+    guide = {
+        f"class {c}": [sequences.vocabulary.tokens[t] for t in best if row[t] > 1e6]
+        for c, row in enumerate(strength)
+        for best in [np.argsort(-row)[:3]]
+    }
+    guide = {name: words for name, words in guide.items() if words}
+    runs = [(name, {**change}, None) for name, change in variants.items()]
+    runs += [("5 % labelled", {}, told), ("guide", {"guide": guide}, None)]
+    for name, change, y in runs:
+        options = {"granularity": n_groups, "random_state": seed} | change
+        encoder = RNNLSTMEncoder(**options).fit(sequences, y)
+        yield name, judged(truth, encoder.transform(sequences), seed)
+    yield from unseen(sequences, truth, seed)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("directory", type=pathlib.Path)
     parser.add_argument("names", nargs="+")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seeds", default="0")
+    parser.add_argument("--only", help="names of variants, separated by commas")
     options = parser.parse_args()
     warnings.filterwarnings("ignore")
+    kept = options.only.split(",") if options.only else list(VARIANTS)
+    variants = {name: VARIANTS[name] for name in kept}
     for name in options.names:
         texts, truth = read_corpus(options.directory, name)
         print(f"{name}: {len(texts)} texts, {truth.max() + 1} classes", flush=True)
-        sequences = Vectorizer(random_state=options.seed).fit_transform(
+        sequences = Vectorizer(random_state=0).fit_transform(
             TextCleaner().transform(texts)
         )
-        kept = np.flatnonzero(sequences.lengths > 0)
-        sequences, truth = sequences[kept], truth[kept]
-        show_unseen(sequences, truth, options.seed)
-        vectors = sequences.vocabulary.vectors
-        counts = count_matrix(sequences)
-        show("teacher", truth, features_of(counts, vectors), options.seed)
-        granularity = "auto"
-        for label, changed in VARIANTS.items():
-            encoder = RNNLSTMEncoder(
-                granularity=granularity, random_state=options.seed, **changed
+        rows = np.flatnonzero(sequences.lengths > 0)
+        sequences, truth = sequences[rows], truth[rows]
+        table = defaultdict(list)
+        for seed in map(int, options.seeds.split(",")):
+            for row, figures in rows_of_seed(sequences, truth, seed, variants):
+                table[row].append(figures)
+        for row, figures in table.items():
+            acc, ami, found_acc, found_ami, k = np.mean(figures, axis=0)
+            print(
+                f"  {row:17s} known k {acc:.3f} / {ami:.3f}   "
+                f"found {found_acc:.3f} / {found_ami:.3f}   k {k:.0f}",
+                flush=True,
             )
-            embeddings = encoder.fit_transform(sequences)
-            granularity = encoder.granularity_  # the same for all: found once
-            show(label, truth, embeddings, options.seed)
 
 
 if __name__ == "__main__":
