@@ -46,6 +46,7 @@ API_PAGES = {
     "Describing clusters": "deepclust.describing",
     "Explaining a label": "deepclust.explaining",
     "Plotting": "deepclust.plotting",
+    "Report": "deepclust.reporting",
     "Scores": "deepclust.metrics",
     "Word vectors": "deepclust.wordvectors",
     "Errors and warnings": "deepclust.exceptions",
