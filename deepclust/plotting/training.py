@@ -73,8 +73,7 @@ def plot_agreement(
     Parameters
     ----------
     agreement : RNNLSTMEncoder, DataFrame or mapping
-        A fitted encoder, or its `agreement_`: columns "linkage", "n_groups" and
-        "agreement".
+        A fitted encoder, or its `agreement_`: columns "n_groups" and "agreement".
 
     granularity : int, default=None
         The number that was chosen; that of the encoder when None.
@@ -95,28 +94,22 @@ def plot_agreement(
     Examples
     --------
     >>> from deepclust.plotting import plot_agreement
-    >>> table = {"linkage": ["ward"] * 3, "n_groups": [2, 4, 8],
-    ...          "agreement": [0.3, 0.6, 0.4]}
+    >>> table = {"n_groups": [2, 4, 8], "agreement": [0.3, 0.6, 0.4]}
     >>> plot_agreement(table, granularity=4).get_title()
     'Agreement is highest near 4 groups'
     """
     if hasattr(agreement, "agreement_"):
         granularity = granularity or agreement.granularity_
         agreement = agreement.agreement_
-    columns = read_columns(agreement, ("linkage", "n_groups", "agreement"))
+    columns = read_columns(agreement, ("n_groups", "agreement"))
     if not len(columns["n_groups"]):
         raise ValueError(
             "agreement has no row: the granularity was given, so none was tried."
         )
     ax = new_axes(ax, (7.0, 4.0))
-    linkages = list(dict.fromkeys(columns["linkage"].tolist()))
-    for i, linkage in enumerate(linkages):
-        rows = np.flatnonzero(columns["linkage"] == linkage)
-        rows = rows[np.argsort(columns["n_groups"][rows], kind="stable")]
-        groups, values = (columns[name][rows] for name in ("n_groups", "agreement"))
-        marker = "os^D"[i % 4]
-        label = f"{linkage} linkage"
-        ax.plot(groups, values, marker, ls="-", ms=4, color=COLOURS[i], label=label)
+    order = np.argsort(columns["n_groups"], kind="stable")
+    groups, values = (columns[name][order] for name in ("n_groups", "agreement"))
+    ax.plot(groups, values, "o-", markersize=4, color=COLOURS[0])
     if granularity is not None:
         ax.axvline(granularity, color="black", linewidth=1, linestyle=":")
     ax.set_xscale("log")
@@ -129,6 +122,5 @@ def plot_agreement(
     if granularity is not None:
         title = f"Agreement is highest near {granularity} groups"
     ax.set(xlabel="groups", ylabel="agreement (AMI)", title=title)
-    ax.legend(frameon=False)
     ax.spines[["top", "right"]].set_visible(False)
     return ax
