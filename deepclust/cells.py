@@ -1,6 +1,6 @@
 """Points grouped into cells: which distances need not be computed.
 
-1. A few Lloyd steps on a sample give about 1.5 √n centres; the points are sorted by
+1. A few Lloyd steps on a sample give about 0.8 √n centres; the points are sorted by
    their nearest centre. The points of one centre are a cell.
 2. For a point x of cell a and a point y of cell b, the hyperplane halfway between the
    two centres lies between them, so |x - y| ≥ margin(x→b) + margin(y→a), where
@@ -90,7 +90,7 @@ class CellIndex:
     Notes
     -----
     Building costs O(n^1.5 d) time. Memory beyond `X`: one copy of it in the working
-    type, two square matrices of the cells (about 2.25 n entries each), and a few
+    type, two square matrices of the cells (about 0.64 n entries each), and a few
     blocks. Working units: shifted to the mean and scaled into the unit ball.
 
     Examples
@@ -162,17 +162,21 @@ class CellIndex:
         self._swap(left)
         return left
 
-    def subset(self, kept: np.ndarray) -> "CellIndex":
+    def subset(self, kept: np.ndarray, *, consume: bool = False) -> "CellIndex":
         """Return an index of the kept rows of `X`, in the same cells.
 
         Parameters
         ----------
         kept : ndarray of shape (n_points,), bool
             At least one true entry.
+
+        consume : bool, default=False
+            Take over this index's copy of the rows, and leave it unusable.
         """
         part = copy(self)
         positions = kept[self.order]
-        part.order, part.right = self.order[positions], self.right[positions]
+        part.order = self.order[positions]
+        part.right = self._moved_up(positions) if consume else self.right[positions]
         sizes = np.bincount(self.cell[positions], minlength=self.n_cells)
         filled = np.flatnonzero(sizes)
         part.n_cells = len(filled)
@@ -225,6 +229,17 @@ class CellIndex:
             np.minimum(part._least_margin[cell], margins, out=part._least_margin[cell])
         return part
 
+    def _moved_up(self, positions: np.ndarray) -> np.ndarray:
+        """Move these rows of `right` to its start, a cell at a time."""
+        right, stop = self.right, 0
+        del self.right
+        for cell in range(self.n_cells):
+            members = self.members(cell)
+            rows = right[members][positions[members]]
+            right[stop : stop + len(rows)] = rows
+            stop += len(rows)
+        return right[:stop]
+
     # Building -------------------------------------------------------------------------
 
     def _build(self) -> None:
@@ -257,7 +272,7 @@ class CellIndex:
     def _lloyd(self) -> np.ndarray:
         """Return centres in left form, moved a few times over a strided sample."""
         n_points = len(self.X)
-        n_cells = 1 if n_points <= 256 else int(1.5 * np.sqrt(n_points))
+        n_cells = 1 if n_points <= 256 else int(0.8 * np.sqrt(n_points))
         step = max(1, n_points // (n_cells * _SAMPLE_PER_CELL))
         sample = self.left_form(self.X[::step])
         centres = sample[np.linspace(0, len(sample) - 1, n_cells).astype(np.intp)]

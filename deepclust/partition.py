@@ -176,8 +176,7 @@ def density_clusters(
     counts, hits = count_within(index, radius, points.weights, min_samples)
     core = counts >= min_samples
     if core.any():
-        core_index = index.subset(core)
-        del index  # its copy of the rows
+        core_index = index.subset(core, consume=True)
         labels[core_index.order] = connect(core_index, radius)
         _label_borders(core_index, core, labels, radius, hits)
     return core, labels
