@@ -69,6 +69,7 @@ ROOF = {
     "exported_tokenizer",
     "editing",
     "exporting",
+    "streaming",
     "reporting",
     "_result_files",
     "_text_files",
