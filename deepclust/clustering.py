@@ -16,7 +16,7 @@ from sklearn.utils.validation import (
 from threadpoolctl import threadpool_limits
 
 from deepclust._density_validity import density_validity
-from deepclust.density_model import OF_THE_TREE, DensityModel
+from deepclust.density_model import OF_EDITING, OF_THE_TREE, DensityModel
 from deepclust.metric_space import METRICS
 
 __all__ = ["DBSCAN"]
@@ -101,11 +101,19 @@ class DBSCAN(ClusterMixin, DensityModel, BaseEstimator):
     reachability_rows_ : ndarray of shape (n_points,), intp
         The row that each point of the tree is, the first of its copies.
 
+    cluster_names_ : dict of int to str
+        Names given by `deepclust.editing.rename`; only then.
+
+    edits_ : list of str
+        What `deepclust.editing` changed since `fit`; only then. `at` goes back to the
+        clusters as computed.
+
     n_features_in_ : int
         Number of features seen by `fit`.
 
     See Also
     --------
+    deepclust.editing : Merge, split and rename clusters.
     deepclust.metrics.density_validity_score : What "auto" and `score` go by.
 
     Notes
@@ -222,7 +230,7 @@ class DBSCAN(ClusterMixin, DensityModel, BaseEstimator):
         self._validate_params()
         X = validate_data(self, X, dtype=[np.float64, np.float32], order="C")
         weights = _weights(sample_weight, X)
-        self._forget(*OF_THE_TREE, "eps_path_")
+        self._forget(*OF_THE_TREE, *OF_EDITING, "eps_path_")
         rows = self._collapse(X, weights)
         with threadpool_limits(limits=1, user_api="blas"):
             if self.eps == "auto":
@@ -261,6 +269,8 @@ class DBSCAN(ClusterMixin, DensityModel, BaseEstimator):
         ------
         MemoryError
             If the work needs more than `memory_limit`; nothing has been done then.
+        ValueError
+            If the clusters were edited, which clustering anew would undo.
 
         Notes
         -----
@@ -282,6 +292,7 @@ class DBSCAN(ClusterMixin, DensityModel, BaseEstimator):
         if not hasattr(self, "labels_"):
             return self.fit(X, sample_weight=sample_weight)
         self._validate_params()
+        self._refuse_if_edited()
         before = self._known_rows()
         X = validate_data(self, X, dtype=before.dtype, order="C", reset=False)
         weights = _weights(sample_weight, X)

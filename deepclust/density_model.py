@@ -16,9 +16,10 @@ from deepclust.memory_limit import affordable_block
 from deepclust.metric_space import MetricSpace
 from deepclust.partition import CollapsedRows, Points, renumbered
 
-__all__ = ["OF_THE_TREE", "DensityModel"]
+__all__ = ["OF_EDITING", "OF_THE_TREE", "DensityModel"]
 
 OF_THE_TREE = ("reachability_", "reachability_rows_")
+OF_EDITING = ("cluster_names_", "edits_")
 _PREDICT_BLOCK = 2**22
 
 
@@ -153,13 +154,51 @@ class DensityModel:
         self._X, self._weights, self._checksum = X, weights, _checksum(X)
         self.core_sample_indices_ = np.flatnonzero(rows.spread(core, False))
         self._core_labels = labels[self.core_sample_indices_]
+        self._cache: dict = {}
+        self._settle(labels)
+
+    def _settle(self, labels: np.ndarray) -> None:
+        """Take the numbered labels, and give noise its cluster if it is to have one."""
         self.n_clusters_ = int(labels.max(initial=-1)) + 1
         self.noise_fraction_ = float(np.mean(labels < 0))
-        self._cache: dict = {}
         self.labels_ = labels
         if self.noise == "nearest" and self.n_clusters_:
             noise = np.flatnonzero(labels < 0)
-            labels[noise] = self.predict(X[noise])
+            labels[noise] = self.predict(self._X[noise])
+
+    def _relabel(self, core_labels: np.ndarray) -> dict[int, int]:
+        """Give the core points other clusters; all rows follow their nearest one.
+
+        Parameters
+        ----------
+        core_labels : ndarray of shape (n_core,), intp
+            Not negative; numbered anew by decreasing weight.
+
+        Returns
+        -------
+        became : dict of int to int
+            The new number of each label.
+        """
+        rows, valid = self._space.rows(self._known_rows())
+        radius = self._space.radius(self.eps_)
+        found = np.full(len(valid), -1, dtype=np.intp)
+        found[valid] = self._nearest_core()(rows[valid], radius)
+        # Copies of a core point are one point: they go with the first of them.
+        core_labels = core_labels[found[self.core_sample_indices_]]
+        labels = np.where(found >= 0, core_labels[found], -1)
+        numbered = renumbered(labels, self._weights)
+        old, first = np.unique(labels, return_index=True)
+        became = dict(zip(old.tolist(), numbered[first].tolist(), strict=True))
+        self._core_labels = np.array([became[label] for label in core_labels.tolist()])
+        self._settle(numbered)
+        return {old: new for old, new in became.items() if old >= 0}
+
+    def _refuse_if_edited(self) -> None:
+        if getattr(self, "edits_", []):
+            raise ValueError(
+                "The clusters were edited, and partial_fit computes them anew: fit on "
+                "all rows, then edit again."
+            )
 
     def _diagnose(self, points: Points) -> None:
         """Warn of a result that is no clustering, with an eps that may be one."""

@@ -58,7 +58,14 @@ FIRST_FLOOR = {
     },
 }
 
-SECOND_FLOOR = {"metrics", "describing", "explaining", "plotting", "comparing"}
+SECOND_FLOOR = {
+    "browsing",
+    "comparing",
+    "describing",
+    "explaining",
+    "metrics",
+    "plotting",
+}
 
 ROOF = {
     "__main__",
