@@ -18,7 +18,7 @@ from deepclust.datasets import load_docstrings
 from deepclust.describing import cluster_table
 
 FOLDER = Path(__file__).parent / "images"
-COLOURS = 96  # of the palette: the pictures are mostly white
+COLOURS = 192  # of the palette: the pictures are mostly white
 
 
 def save(name, ax, dpi=80):
@@ -44,7 +44,7 @@ def main():
     names, clusterer = table.names, pipe["cluster"]
     packages = [corpus.target_names[c].split(".")[0] for c in corpus.target]
 
-    few = {"names": names, "max_clusters": 25}
+    few = {"names": names, "max_clusters": 60}
     save(
         "map",
         plotting.plot_map(
