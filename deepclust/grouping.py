@@ -106,8 +106,9 @@ class Grouping:
     def cut(self, n_groups: int, n_steps: int = STEPS) -> "Mixture":
         """Return the likelier of both trees' cuts into `n_groups`, as a mixture.
 
-        Where classes are known, they are the first groups, and a group in which one
-        class is as frequent as labels are at all, or half as frequent, joins it.
+        Where classes are known, they are the first groups. A group joins the class that
+        is most frequent in it; it stays a group of its own if that class has less than
+        a quarter of the labels that are to be expected in a group of this size.
         """
         mixtures = [self._cut(linkage, n_groups, n_steps) for linkage in LINKAGES]
         return max(mixtures, key=lambda mixture: mixture.likelihood)
@@ -262,7 +263,7 @@ def _join_classes(
     table = np.zeros((n_groups, n_classes))
     np.add.at(table, (labels[certain], known[certain]), 1)
     expected = certain.mean() * np.bincount(labels, minlength=n_groups)
-    joins = (table.max(axis=1) > 0) & (table.max(axis=1) >= expected / 2)
+    joins = (table.max(axis=1) > 0) & (table.max(axis=1) >= expected / 4)
     renamed = table.argmax(axis=1)
     renamed[~joins] = n_classes + np.arange(np.sum(~joins))
     joined = renamed[labels]
