@@ -18,7 +18,7 @@ export PYTHONUTF8 := 1
 .PHONY: help demo test lint unit wheel docs notebooks format clean
 
 help:
-	@echo "make demo    cluster the docstrings of the installed packages, draw the map"
+	@echo "make demo    cluster the docstrings of the installed packages; writes a report"
 	@echo "make test    lint, types, wheel, demo and all tests"
 	@echo "make lint    ruff and mypy"
 	@echo "make unit    the tests alone"
@@ -29,7 +29,7 @@ help:
 	@echo "make clean   delete everything that can be made again"
 
 demo: $(VENV)/.dev
-	$(BIN)/python -m deepclust --out deepclust-demo
+	$(BIN)/python -m deepclust demo --out deepclust-demo
 
 # pytest comes last, so that its summary closes the output
 test: lint wheel demo unit
@@ -57,7 +57,7 @@ wheel: $(VENV)/.dev
 	    "import sysconfig; print(sysconfig.get_paths()['purelib'])")/borrowed.pth"
 	cd build/wheel && venv/bin/python -c "import deepclust, sys; \
 	  assert deepclust.__file__.startswith(sys.prefix), deepclust.__file__"
-	cd build/wheel && venv/bin/python -m deepclust --limit 600 --out demo
+	cd build/wheel && venv/bin/python -m deepclust demo --limit 600 --out demo
 
 docs: $(VENV)/.docs
 	rm -rf docs/api

@@ -301,7 +301,7 @@ class DBSCAN(ClusterMixin, DensityModel, BaseEstimator):
             more = np.ones(len(X)) if weights is None else weights
             weights = np.concatenate((ones, more))
         both = np.concatenate((before, X))
-        self._forget(*OF_THE_TREE)
+        self._forget(*OF_THE_TREE, *OF_EDITING)
         with threadpool_limits(limits=1, user_api="blas"):
             self._grow(both, weights)
         return self

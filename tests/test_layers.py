@@ -78,7 +78,10 @@ ROOF = {
     "exporting",
     "streaming",
     "reporting",
+    "_arguments",
+    "_commands",
     "_result_files",
+    "_terminal",
     "_text_files",
 }
 

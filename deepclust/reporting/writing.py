@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sklearn.utils import check_array
 
 from deepclust import __version__
 from deepclust.plotting.maps import distant_colours, even_sample
@@ -26,8 +27,10 @@ _NOTES = {
     "umap": "UMAP: neighbours lie together; distances between clusters mean little.",
     "pca": "PCA: the two directions of most variance; distances keep their order, "
     "clusters overlap.",
+    "given": "",
 }
-_TITLES = {"tsne": "t-SNE", "umap": "UMAP", "pca": "PCA"}
+_PROJECTIONS = ("tsne", "umap", "pca")
+_TITLES = {"tsne": "t-SNE", "umap": "UMAP", "pca": "PCA", "given": "Map"}
 
 
 def report(
@@ -43,6 +46,7 @@ def report(
     embeddings: Any = None,
     title: str | None = None,
     projection: str = "tsne",
+    points: Any = None,
     max_points: int = 50_000,
     max_characters: int = 500,
     random_state: int = 0,
@@ -91,6 +95,9 @@ def report(
         The first map; "pca" can be switched to in any case. "umap" needs the extra
         `maps`.
 
+    points : array-like of shape (n_docs, 2), default=None
+        Where to draw each text, in place of `projection`.
+
     max_points : int, default=50_000
         Of more texts an even share of each cluster is on the map and in the search;
         all are in the table and the scores.
@@ -138,9 +145,9 @@ def report(
     ...     path.name, path.stat().st_size < 100_000
     ('r.html', True)
     """
-    if projection not in _TITLES:
+    if projection not in _PROJECTIONS:
         raise ValueError(
-            f"projection must be one of {tuple(_TITLES)}. Received: {projection!r}."
+            f"projection must be one of {_PROJECTIONS}. Received: {projection!r}."
         )
     given = {"labels": labels, "cleaned": cleaned, "embeddings": embeddings}
     material = gather(pipeline, texts, names=names, **given)
@@ -150,7 +157,13 @@ def report(
         raise ValueError(f"report can show {_MOST_CLUSTERS:,} clusters at most.")
     shown = even_sample(material.labels, max_points)
     kinds = tuple(dict.fromkeys((projection, "pca")))
-    columns = _columns(material, clusters, classes, shown, kinds, random_state)
+    X = material.embeddings[shown]
+    maps = [map_points(X, kind, random_state) for kind in kinds if points is None]
+    if points is not None:
+        kinds = ("given", "pca")
+        maps = [_check_points(points, len(material.texts))[shown]]
+        maps.append(map_points(X, "pca", random_state))
+    columns = _columns(material, clusters, classes, shown, maps)
     content = {
         "summary": _summary(material, clusters, shown),
         "clusters": clusters,
@@ -172,22 +185,29 @@ def report(
     return path
 
 
+def _check_points(points: Any, n_docs: int) -> np.ndarray:
+    points = check_array(points, dtype=np.float64)
+    if points.shape != (n_docs, 2):
+        raise ValueError(
+            f"points need two columns and {n_docs} rows. Received: {points.shape}."
+        )
+    return points
+
+
 def _columns(
     material: Material,
     clusters: list[dict[str, Any]],
     classes: tuple[list[Any], np.ndarray] | None,
     shown: np.ndarray,
-    kinds: tuple[str, ...],
-    random_state: int,
+    maps: list[np.ndarray],
 ) -> list[np.ndarray]:
     """Return clusters, classes and coordinates of the points; colour the clusters."""
     place = {cluster["id"]: k for k, cluster in enumerate(clusters)}
     codes = np.array([place[label] for label in material.labels[shown].tolist()])
-    X = material.embeddings[shown]
-    maps = [on_grid(map_points(X, kind, random_state)) for kind in kinds]
-    _give_colours(clusters, codes, maps[0])
+    grids = [on_grid(points) for points in maps]
+    _give_colours(clusters, codes, grids[0])
     columns = [codes] if classes is None else [codes, classes[1][shown]]
-    return columns + [axis for points in maps for axis in points.T]
+    return columns + [axis for grid in grids for axis in grid.T]
 
 
 def _give_colours(
