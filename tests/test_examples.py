@@ -122,7 +122,8 @@ def with_tiny_network(source):
 
 @pytest.mark.usefixtures("few_docstrings")
 @pytest.mark.parametrize("path", PAGES, ids=[path.stem for path in PAGES])
-def test_code_of_the_pages_runs(path):
+def test_code_of_the_pages_runs(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     blocks = code_blocks(path)
     shown = "\n".join(block for block in blocks if ">>>" in block)
     namespace: dict = {}
@@ -140,5 +141,5 @@ def test_code_of_the_pages_runs(path):
 def test_the_guide_has_code_to_run():
     guide = [path for path in PAGES if path.parent.name == "guide"]
 
-    assert len(guide) == 5
+    assert len(guide) == 8
     assert all(code_blocks(path) for path in guide)

@@ -116,7 +116,7 @@
 
   function paint() {
     pen.clearRect(0, 0, width, height);
-    const base = Math.min(4, Math.max(1.1, 110 / Math.sqrt(n)));
+    const base = Math.min(4, Math.max(1.2, 170 / Math.sqrt(n)));
     const radius = Math.min(base * Math.sqrt(zoom), 5);
     const noise = clusters.findIndex((cluster) => cluster.id === -1);
     const order = clusters.map((_, c) => c).sort((a, b) => (b === noise) - (a === noise));

@@ -27,10 +27,8 @@ _NOTES = {
     "umap": "UMAP: neighbours lie together; distances between clusters mean little.",
     "pca": "PCA: the two directions of most variance; distances keep their order, "
     "clusters overlap.",
-    "given": "",
 }
-_PROJECTIONS = ("tsne", "umap", "pca")
-_TITLES = {"tsne": "t-SNE", "umap": "UMAP", "pca": "PCA", "given": "Map"}
+_TITLES = {"tsne": "t-SNE", "umap": "UMAP", "pca": "PCA"}
 
 
 def report(
@@ -96,7 +94,7 @@ def report(
         `maps`.
 
     points : array-like of shape (n_docs, 2), default=None
-        Where to draw each text, in place of `projection`.
+        What `projection` gives, where that is known already.
 
     max_points : int, default=50_000
         Of more texts an even share of each cluster is on the map and in the search;
@@ -145,9 +143,9 @@ def report(
     ...     path.name, path.stat().st_size < 100_000
     ('r.html', True)
     """
-    if projection not in _PROJECTIONS:
+    if projection not in _TITLES:
         raise ValueError(
-            f"projection must be one of {_PROJECTIONS}. Received: {projection!r}."
+            f"projection must be one of {tuple(_TITLES)}. Received: {projection!r}."
         )
     given = {"labels": labels, "cleaned": cleaned, "embeddings": embeddings}
     material = gather(pipeline, texts, names=names, **given)
@@ -158,11 +156,10 @@ def report(
     shown = even_sample(material.labels, max_points)
     kinds = tuple(dict.fromkeys((projection, "pca")))
     X = material.embeddings[shown]
-    maps = [map_points(X, kind, random_state) for kind in kinds if points is None]
-    if points is not None:
-        kinds = ("given", "pca")
-        maps = [_check_points(points, len(material.texts))[shown]]
-        maps.append(map_points(X, "pca", random_state))
+    first = map_points(X, projection, random_state) if points is None else None
+    if first is None:
+        first = _check_points(points, len(material.texts))[shown]
+    maps = [first, *(map_points(X, kind, random_state) for kind in kinds[1:])]
     columns = _columns(material, clusters, classes, shown, maps)
     content = {
         "summary": _summary(material, clusters, shown),
