@@ -24,6 +24,7 @@ JUDGED = 6_000  # texts that the granularity is chosen on
 N_WITNESSES = 8  # pairs of half vocabularies
 WITNESS_STEPS = 6  # of each witness's mixture
 FIRST_ASKED = 3  # pairs that judge every granularity
+TIE = 0.01  # share of the best agreement by which a broader number may miss it
 HOPE = 0.85  # share of the best agreement below which the other pairs are not asked
 
 Asked = dict[int, list[float]]
@@ -56,7 +57,8 @@ def choose_granularity(
     -----
     Agreement is the mean adjusted mutual information over `N_WITNESSES` pairs of half
     vocabularies, on at most `JUDGED` texts; numbers far from the best are asked of the
-    first pairs only.
+    first pairs only. Of equally well attested numbers the broadest is taken, unless the
+    next finer one does better.
     Time does not grow with the corpus beyond `JUDGED` texts.
 
     References
@@ -89,12 +91,13 @@ def choose_granularity(
     best = max(np.mean(given) for given in asked.values())
     hopeful = {k: given for k, given in asked.items() if np.mean(given) >= HOPE * best}
     _ask(pairs[FIRST_ASKED:], hopeful)
-    chosen = _best_attested(asked, grid)
-    near = [round((chosen * k) ** 0.5) for k in _neighbours(chosen, grid)]
-    finer: Asked = {k: [] for k in near if k not in grid}
-    _ask(pairs, finer)
-    asked |= finer
-    chosen = max([chosen, *finer], key=lambda k: np.mean(asked[k]))
+    broadest = _broadest_attested(asked, grid)
+    finer = grid[min(grid.index(broadest) + 1, len(grid) - 1)]
+    between = round((broadest * finer) ** 0.5)
+    if between not in asked:
+        asked[between] = []
+        _ask(pairs, {between: asked[between]})
+    chosen = max([broadest, between, finer], key=lambda k: np.mean(asked[k]))
     table = [
         {"n_groups": k, "agreement": float(np.mean(given))}
         for k, given in sorted(asked.items())
@@ -111,23 +114,17 @@ def _ask(pairs: list[tuple["_Witness", "_Witness"]], asked: Asked) -> None:
         asked[k].append(answer)
 
 
-def _best_attested(asked: Asked, grid: list[int]) -> int:
-    """Return the number of groups of the best agreement.
+def _broadest_attested(asked: Asked, grid: list[int]) -> int:
+    """Return the broadest granularity within `TIE` of the best agreement.
 
     Each is judged by the median of its own agreement and that of its two neighbours on
     the grid, so that a lucky number does not win; a single group, the neighbour of two,
-    agrees on nothing. A median is often shared: then the finer one is taken, because a
-    mixture empties groups that it does not need.
+    agrees on nothing.
     """
     raw = [float(np.mean(asked[k])) for k in grid]
     padded = [0.0, *raw, raw[-1]]
     smooth = np.median([padded[:-2], padded[1:-1], padded[2:]], axis=0)
-    return max(zip(smooth, grid, strict=True))[1]
-
-
-def _neighbours(k: int, grid: list[int]) -> list[int]:
-    place = grid.index(k)
-    return grid[max(place - 1, 0) : place] + grid[place + 1 : place + 2]
+    return grid[int(np.argmax(smooth >= (1.0 - TIE) * smooth.max()))]
 
 
 @dataclass
