@@ -117,9 +117,9 @@ def compare(
     Notes
     -----
     The change is "same" if more than half of the cluster and of its counterpart are
-    shared, "split" if no counterpart holds more than half of the cluster, "merged" if
-    the cluster makes no more than half of its counterpart, and "noise" if most of it is
-    noise now. Noise itself is "same" or "clustered". Equal counts fall to the lower
+    shared, "split" if nothing holds more than half of the cluster, "merged" if
+    the cluster makes no more than half of its counterpart, and "noise" if more than
+    half of it is noise now. Noise itself is "same" or "clustered". Equal counts fall to the lower
     label.
 
     References
@@ -185,10 +185,10 @@ def _places(labels: np.ndarray) -> tuple[list[Any], np.ndarray]:
 def _change(old: Any, new: Any, of_old: float, of_new: float) -> str:
     if old == NOISE:
         return "same" if new == NOISE else "clustered"
-    if new == NOISE:
-        return "noise"
     if of_old <= _SAME:
         return "split"
+    if new == NOISE:
+        return "noise"
     return "merged" if of_new <= _SAME else "same"
 
 

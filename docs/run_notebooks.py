@@ -1,5 +1,9 @@
-"""Run the notebooks of examples/ and keep their results, without log lines."""
+"""Run the notebooks of examples/ and keep their results, without log lines.
 
+python docs/run_notebooks.py [NAME ...]     # all of them without a name
+"""
+
+import sys
 from pathlib import Path
 
 import nbformat
@@ -8,6 +12,8 @@ from nbclient import NotebookClient
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
 for path in sorted(EXAMPLES.glob("*.ipynb")):
+    if sys.argv[1:] and path.stem not in sys.argv[1:]:
+        continue
     notebook = nbformat.read(path, as_version=4)
     resources = {"metadata": {"path": str(EXAMPLES)}}
     NotebookClient(notebook, timeout=900, resources=resources).execute()

@@ -19,6 +19,13 @@ def test_each_change_is_told_apart():
     assert comparison.moved == pytest.approx(5 / 22)
 
 
+def test_less_than_half_in_the_noise_is_a_split():
+    comparison = compare([0] * 10, [-1] * 4 + [0] * 3 + [1] * 3)
+
+    assert comparison["counterpart"].tolist() == [-1]
+    assert comparison["change"].tolist() == ["split"]
+
+
 def test_equal_clusterings_and_other_numbers():
     rng = np.random.default_rng(0)
     labels = rng.integers(-1, 5, 300)

@@ -82,10 +82,22 @@ def test_grids_of_the_example_touch_every_step():
     assert steps == {"clean", "vectorize", "encode", "cluster"}
 
 
+NOTEBOOKS = {
+    "first_clusters": {"image/png": 3, "text/html": 2},
+    "choosing_granularity": {"image/png": 3, "text/html": 2},
+    "notebook_to_production": {"text/html": 2},
+}
+
+
+def outputs_of(notebook):
+    return [out for cell in notebook.cells for out in cell.get("outputs", [])]
+
+
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_notebook_first_clusters(tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_notebook_runs(name, tmp_path, monkeypatch):
     monkeypatch.delenv("MPLBACKEND")  # the kernel draws into the notebook
-    notebook = nbformat.read(EXAMPLES / "first_clusters.ipynb", as_version=4)
+    notebook = nbformat.read(EXAMPLES / f"{name}.ipynb", as_version=4)
     parameters = next(c for c in notebook.cells if c.cell_type == "code")
     assert parameters.source.startswith("N_TEXTS = ")
     parameters.source = f"N_TEXTS = 300\nPARAMETERS = {TINY!r}"
@@ -94,20 +106,32 @@ def test_notebook_first_clusters(tmp_path, monkeypatch):
         notebook, timeout=240, resources={"metadata": {"path": str(tmp_path)}}
     ).execute()
 
-    outputs = [out for cell in notebook.cells for out in cell.get("outputs", [])]
+    outputs = outputs_of(notebook)
     kinds = [kind for out in outputs for kind in out.get("data", {})]
-    assert kinds.count("image/png") == 3
-    assert "text/html" in kinds
+    for kind, count in NOTEBOOKS[name].items():
+        assert kinds.count(kind) >= count
+    if name == "notebook_to_production":
+        printed = "".join(out.get("text", "") for out in outputs)
+        assert "same labels: True" in printed
+        assert "TensorFlow was loaded: False" in printed
+        assert "single equals batch: True" in printed
+        assert "exit status 0" in printed
 
 
-def test_the_notebook_is_kept_with_its_results():
-    notebook = nbformat.read(EXAMPLES / "first_clusters.ipynb", as_version=4)
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_the_notebook_is_kept_with_its_results(name):
+    notebook = nbformat.read(EXAMPLES / f"{name}.ipynb", as_version=4)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
 
     assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
-    outputs = [output for cell in code for output in cell.outputs]
-    assert len(outputs) >= len(code) - 2
-    assert not [output.text for output in outputs if output.get("name") == "stderr"]
+    outputs = outputs_of(notebook)
+    assert len(outputs) >= len(code) - 3
+    assert not [out.text for out in outputs if out.get("name") == "stderr"]
+    assert not [out for out in outputs if out.output_type == "error"]
+
+
+def test_every_notebook_is_run_here():
+    assert {path.stem for path in EXAMPLES.glob("*.ipynb")} == set(NOTEBOOKS)
 
 
 def with_tiny_network(source):
