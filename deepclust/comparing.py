@@ -117,10 +117,10 @@ def compare(
     Notes
     -----
     The change is "same" if more than half of the cluster and of its counterpart are
-    shared, "split" if nothing holds more than half of the cluster, "merged" if
-    the cluster makes no more than half of its counterpart, and "noise" if more than
-    half of it is noise now. Noise itself is "same" or "clustered". Equal counts fall to the lower
-    label.
+    shared, "split" if nothing holds more than half of the cluster, "merged" if the
+    cluster makes no more than half of its counterpart, and "noise" if more than half of
+    it is noise now. Noise itself is "same" or "clustered". Equal counts fall to the
+    lower label.
 
     References
     ----------
