@@ -32,7 +32,7 @@ class MaskedPooling(keras.layers.Layer):
     Notes
     -----
     Input float (batch, time, features) and bool mask (batch, time) or None; output
-    float (batch, features).
+    float (batch, features). With `axis=0`, time comes first.
 
     Examples
     --------
@@ -57,11 +57,11 @@ class MaskedPooling(keras.layers.Layer):
                 shape=(shape[-1], 1), initializer=self.initializer, name="kernel"
             )
 
-    def call(self, features: Any, real: Any = None) -> Any:
+    def call(self, features: Any, real: Any = None, axis: int = 1) -> Any:
         if self.mode == "max":
             if real is not None:
                 features = ops.where(real[..., None], features, self._lowest())
-            return ops.max(features, axis=1)
+            return ops.max(features, axis=axis)
         if self.mode == "attention":
             # Not a product of matrices: the gradient of one with a single column is
             # summed in an order that depends on the number of threads.
@@ -70,9 +70,9 @@ class MaskedPooling(keras.layers.Layer):
             scores = ops.zeros_like(features[..., :1])
         if real is not None:
             scores = ops.where(real[..., None], scores, self._lowest())
-        scores = ops.exp(scores - ops.max(scores, axis=1, keepdims=True))
-        shares = scores / ops.sum(scores, axis=1, keepdims=True)
-        return ops.sum(features * shares, axis=1)
+        scores = ops.exp(scores - ops.max(scores, axis=axis, keepdims=True))
+        shares = scores / ops.sum(scores, axis=axis, keepdims=True)
+        return ops.sum(features * shares, axis=axis)
 
     def _lowest(self) -> float:
         return -6e4 if self.compute_dtype == "float16" else -1e9
@@ -177,7 +177,9 @@ class Network(keras.Model):
             second = self.lstm(first if stacked else words, mask=real)
         return self.join(words, None if self.rnn is None else first, second, real)
 
-    def join(self, words: Any, rnn: Any, lstm: Any, real: Any = None) -> Any:
+    def join(
+        self, words: Any, rnn: Any, lstm: Any, real: Any = None, axis: int = 1
+    ) -> Any:
         """Return the unit vectors, given what each branch made of the words.
 
         Parameters
@@ -187,6 +189,8 @@ class Network(keras.Model):
         lstm : float (batch, time, lstm_units or twice that) or None
         real : bool (batch, time) or None
             False where a position is padding; None when there is none.
+        axis : {0, 1}, default=1
+            Where time is; 0 for (time, batch, ...) throughout.
 
         Returns
         -------
@@ -194,7 +198,7 @@ class Network(keras.Model):
         """
         mixed = self._fuse(rnn, lstm)
         features = ops.concatenate([*mixed, words], axis=-1) if mixed else words
-        embeddings = self.dense(self.pooling(features, real))
+        embeddings = self.dense(self.pooling(features, real, axis=axis))
         return ops.normalize(ops.cast(embeddings, "float32"), axis=-1)
 
     def _fuse(self, rnn: Any, lstm: Any) -> list[Any]:

@@ -8,11 +8,13 @@ import sys
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
 from deepclust import TokenSequences
 from deepclust.batching import length_batches, shorten
+from deepclust.inference import ACTIVATIONS
 from deepclust.networks import build_network, read_weights
 from deepclust.training import (
     Training,
@@ -90,10 +92,62 @@ def test_the_fast_forward_pass_is_the_network(fusion):
     batch = np.arange(len(texts))
     from deepclust.recurrence import forward
 
-    positions, tokens, _ = stepper._inputs(texts, batch, batch)
-    fast = forward(network, positions, tokens)
+    ids, _ = stepper._inputs(texts, batch, batch)
+    fast = forward(network, ids)
     np.testing.assert_allclose(fast, network(np.asarray(texts)), atol=1e-6)
     np.testing.assert_allclose(embed_with_keras(network, texts), fast, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        *({"fusion": fusion} for fusion in ("concat", "stack", "sum", "gate")),
+        *({"pooling": pooling} for pooling in ("mean", "max")),
+        *({"activation": name} for name in ACTIVATIONS),
+        {"bidirectional": False},
+        {"rnn_units": 0},
+        {"lstm_units": 0},
+    ],
+)
+def test_the_written_out_gradient_is_the_networks(options):
+    texts, topics = make_problem(24)
+    network = make_network(**options)
+    rng = np.random.default_rng(1)
+    for weight in network.weights[1:]:
+        noise = rng.normal(size=weight.shape, scale=0.3).astype(np.float32)
+        weight.assign_add(noise)
+    some = np.where(np.arange(24) % 3, topics, -1)
+    more = np.arange(24, dtype=np.int32) % 5
+    targets = [topics, some.astype(np.int32), more]
+    stepper = _Stepper(network, targets, Training(), None, None)
+    batch = np.arange(len(texts))  # of all lengths, so that there is padding
+
+    def gradients(by_hand):
+        stepper.by_hand = by_hand
+        with tf.GradientTape() as tape:
+            loss, _ = stepper._loss(*stepper._inputs(texts, batch, batch))
+        found = tape.gradient(loss, [v.value for v in stepper.variables])
+        return [np.asarray(tf.convert_to_tensor(gradient)) for gradient in found]
+
+    for ours, reference in zip(gradients(True), gradients(False), strict=True):
+        np.testing.assert_allclose(ours, reference, atol=1e-5)
+        assert np.abs(reference).max() > 0
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_descent_in_one_pass_is_that_of_keras(momentum):
+    texts, topics = make_problem()
+    found = []
+    for one_pass in (True, False):
+        network, options = make_network(), Training(momentum=momentum)
+        stepper = _Stepper(network, [topics], options, None, None)
+        assert bool(stepper.momenta) == (momentum > 0)
+        stepper.momenta = stepper.momenta if one_pass else []
+        for epoch in (1, 2, 3):
+            stepper.run_epoch(texts, np.arange(96), epoch)
+        found.append(read_weights(network))
+    for name, ours in found[0].items():
+        np.testing.assert_allclose(ours, found[1][name], atol=1e-6)
 
 
 def test_it_learns_and_is_compiled_once():
