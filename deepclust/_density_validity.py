@@ -4,7 +4,7 @@ import numpy as np
 
 __all__ = ["density_validity"]
 
-_BLOCK_ENTRIES = 2**20
+_BLOCK_ENTRIES = 2**18
 _NOISE_WEIGHT = 0.5
 
 

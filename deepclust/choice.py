@@ -9,10 +9,8 @@ on average and 0.08 at worst: many small clusters want 5, few broad ones 25, so 
 chosen as well.
 
 On ten embeddings of another encoder (five corpora, three of them new) the chosen cut
-was on average 0.025, at most 0.08, below the best of some 170. On 2,500 rows of six of
-them the mean rank correlation was 0.74; that of the density-based index DBCV, in O(n²),
-was 0.74 too, of the silhouette of the clustered rows 0.29, and of the silhouette with
-noise as one more cluster 0.58.
+was on average 0.025, at most 0.08, below the best of some 170. How it ranks cuts beside
+DBCV and the silhouette: docs/clustering_benchmarks.md.
 """
 
 from collections.abc import Sequence
@@ -26,10 +24,10 @@ from deepclust.eps_path import best_cut, cuts_near, eps_path, joined, path_of_no
 from deepclust.hierarchy import ReachabilityTree
 from deepclust.partition import Points, density_clusters
 
-__all__ = ["Choice", "choose", "choose_again", "usual_min_samples"]
+__all__ = ["TREE_ROWS", "Choice", "choose", "choose_again", "usual_min_samples"]
 
 _MIN_SAMPLES_TRIED = (5, 12, 25)
-_TREE_ROWS = 20_000
+TREE_ROWS = 20_000
 _MOST_SAMPLES_SCALED = 125
 _SHARES_TRIED = (1.0, 0.95, 0.9, 0.85, 0.8)
 _QUANTILE_ROWS = 1000
@@ -104,7 +102,7 @@ def choose(points: Points, min_samples: int | None, n_clusters: int | None) -> C
     >>> round(choice.radius, 3), choice.tree.n_clusters(choice.radius)
     (0.1, np.int64(2))
     """
-    places = points.sample(_TREE_ROWS)
+    places = points.sample(TREE_ROWS)
     sample = points.only(places)
     tries = _MIN_SAMPLES_TRIED if min_samples is None else (min_samples,)
     if not len(places):
@@ -147,7 +145,7 @@ def choose_again(
     -------
     radius : float
     """
-    places = points.sample(_TREE_ROWS)
+    places = points.sample(TREE_ROWS)
     _, radius, _ = _best_among([tree], points.only(places).rows, n_clusters)
     if _thinning(points, places) > 1:
         return _settled(points, min_samples, tree, radius, n_clusters)

@@ -46,8 +46,10 @@ class DensityModel:
     def _space(self) -> MetricSpace:
         return MetricSpace(self.metric, self.metric_params)
 
-    def _collapse(self, X: np.ndarray, weights: np.ndarray | None) -> CollapsedRows:
-        block = self._block_entries(X)
+    def _collapse(
+        self, X: np.ndarray, weights: np.ndarray | None, tree_rows: int = 0
+    ) -> CollapsedRows:
+        block = self._block_entries(X, tree_rows)
         rows, valid = self._space.rows(X)
         return CollapsedRows.collapse(rows, valid, weights, block, self.n_jobs)
 
@@ -230,9 +232,11 @@ class DensityModel:
         state: dict = super().__getstate__()  # type: ignore[assignment]
         return {**state, "_cache": {}} if "_cache" in state else state
 
-    def _block_entries(self, X: np.ndarray) -> int:
+    def _block_entries(self, X: np.ndarray, tree_rows: int = 0) -> int:
         threads = effective_n_jobs(self.n_jobs)
-        return affordable_block(X.shape, X.itemsize, self.memory_limit, threads)
+        return affordable_block(
+            X.shape, X.itemsize, self.memory_limit, threads, tree_rows
+        )
 
 
 def _checksum(X: np.ndarray) -> int:

@@ -29,9 +29,10 @@ from deepclust.neighbors import k_nearest
 __all__ = ["ReachabilityTree"]
 
 _LEAST_NEIGHBORS = 16
-_JOINING_POINTS = 2048
+_JOINING_POINTS = 1024
 _ROWS_AT_A_TIME = 512
-_MOST_CANDIDATES = 2_000_000
+_NEIGHBORS_AT_A_TIME = 8
+_CANDIDATES_A_POINT = 8
 
 
 @dataclass(frozen=True)
@@ -271,11 +272,19 @@ def _together(parts: list[_Edges]) -> _Edges:
 def _neighbor_forest(
     neighbors: np.ndarray, squared: np.ndarray, core: np.ndarray
 ) -> _Edges:
+    """Return the spanning forest of the neighbour graph, a few neighbours at a time."""
     n_points, k = neighbors.shape
-    rows, cols = np.repeat(np.arange(n_points), k), neighbors.ravel()
-    values = np.maximum(squared.ravel(), np.maximum(core[rows], core[cols]))
-    other = rows != cols
-    return _spanning((rows[other], cols[other], values[other]), n_points)
+    everyone = np.arange(n_points)
+    forest: _Edges = (everyone[:0], everyone[:0], core[:0])
+    for start in range(0, k, _NEIGHBORS_AT_A_TIME):
+        some = slice(start, start + _NEIGHBORS_AT_A_TIME)
+        cols, values = neighbors[:, some].ravel(), squared[:, some].ravel()
+        rows = np.repeat(everyone, len(cols) // n_points)
+        other = rows != cols
+        rows, cols, values = rows[other], cols[other], values[other]
+        values = np.maximum(values, np.maximum(core[rows], core[cols]))
+        forest = _spanning(_together([forest, (rows, cols, values)]), n_points)
+    return forest
 
 
 def _joined(index: CellIndex, forest: _Edges, core: np.ndarray) -> _Edges:
@@ -312,7 +321,7 @@ def _reach(index: CellIndex, points: np.ndarray, core: np.ndarray) -> np.ndarray
     places = positions[points]
     product = index.left_of(places) @ index.right[places].T
     reach = np.maximum(-2 * product, 1e-12)
-    own = np.minimum(core[points] / index.scale**2, 16)
+    own = np.minimum(core[points] / index.scale**2, 16).astype(index.dtype)
     return np.maximum(np.maximum(reach, own[:, None]), own)
 
 
@@ -342,10 +351,10 @@ def _improved(index: CellIndex, tree: _Edges, core: np.ndarray) -> _Edges:
             less = edges[2] < height[hopeful]
             found.append((edges[0][less], edges[1][less], edges[2][less]))
             n_found += int(less.sum())
-        if n_found > _MOST_CANDIDATES or stop == n_points:
-            tree = _spanning(_together([tree, *found]), n_points)
-            found, n_found = [], 0
-    return tree
+            if n_found > _CANDIDATES_A_POINT * n_points:
+                tree = _spanning(_together([tree, *found]), n_points)
+                found, n_found = [], 0
+    return _spanning(_together([tree, *found]), n_points)
 
 
 def _line_up(tree: _Edges, n_points: int) -> tuple[np.ndarray, np.ndarray]:

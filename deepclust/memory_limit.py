@@ -9,6 +9,8 @@ _UNITS |= {"ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
 _LEAST_BLOCK = 2**14
 _BYTES_AN_ENTRY = 24
 _BYTES_A_ROW = 40
+_BYTES_A_TREE_ROW = 3000
+_BYTES_A_TREE = 2**24
 
 
 def bytes_of(limit: int | str) -> int:
@@ -45,7 +47,11 @@ def bytes_of(limit: int | str) -> int:
 
 
 def affordable_block(
-    shape: tuple[int, int], itemsize: int, limit: int | str, n_threads: int
+    shape: tuple[int, int],
+    itemsize: int,
+    limit: int | str,
+    n_threads: int,
+    tree_rows: int = 0,
 ) -> int:
     """Return the entries of a block of distances that keep to the limit.
 
@@ -62,6 +68,9 @@ def affordable_block(
 
     n_threads : int
         Each has a block of its own.
+
+    tree_rows : int, default=0
+        Points that a hierarchy is to be built of.
 
     Returns
     -------
@@ -81,6 +90,8 @@ def affordable_block(
     n_rows, n_features = shape
     copies = 2 * n_rows * (n_features + 2) * itemsize
     tables = _BYTES_A_ROW * n_rows
+    if tree_rows:
+        tables += _BYTES_A_TREE + _BYTES_A_TREE_ROW * tree_rows
     left = (bytes_of(limit) - copies - tables) / (_BYTES_AN_ENTRY * n_threads)
     if left < _LEAST_BLOCK:
         needed = copies + tables + 4 * _BYTES_AN_ENTRY * n_threads * _LEAST_BLOCK

@@ -2,6 +2,7 @@
 
 import pickle
 import re
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -144,7 +145,7 @@ def test_one_by_one_equals_batch():
 def test_threads_and_block_size_change_nothing():
     X = blobs(3000, 8, seed=10, dtype=np.float32)
     one = DBSCAN().fit(X)
-    two = DBSCAN(n_jobs=2, memory_limit="3MiB").fit(X)
+    two = DBSCAN(n_jobs=2, memory_limit="26MiB").fit(X)
     assert one.eps_ == two.eps_
     np.testing.assert_array_equal(one.labels_, two.labels_)
 
@@ -169,8 +170,22 @@ def test_predict_before_fit():
 def test_memory_limit_names_the_estimate():
     with pytest.raises(MemoryError, match=r"needs about .* MiB"):
         DBSCAN(1.0, memory_limit="10kB").fit(np.zeros((1000, 50)))
+    with pytest.raises(MemoryError, match=r"needs about 7\d MiB"):
+        DBSCAN(memory_limit="40MiB").fit(np.zeros((19_000, 2)))
     with pytest.raises(ValueError, match="memory_limit must be"):
         DBSCAN(1.0, memory_limit="plenty").fit([[0.0], [1.0]])
+
+
+@pytest.mark.parametrize("arguments", [{"eps": 2.6}, {}, {"metric": "cosine"}])
+def test_memory_stays_below_the_limit(arguments):
+    X = blobs(6000, 16, seed=14, dtype=np.float32)
+    DBSCAN(**arguments).fit(X[:500])  # what is imported on the way
+    model = DBSCAN(**arguments, min_samples=8, memory_limit="36MiB")
+    tracemalloc.start()
+    model.fit(X)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 36 * 2**20
 
 
 # Properties ---------------------------------------------------------------------------

@@ -42,7 +42,7 @@ def test_tree_is_the_least_one(n_rows, n_features, min_samples):
 def test_many_candidates_are_folded_in(monkeypatch):
     X = blobs(800, 3)
     expected = ReachabilityTree.build(X, 5).heights
-    monkeypatch.setattr("deepclust.hierarchy._MOST_CANDIDATES", 10)
+    monkeypatch.setattr("deepclust.hierarchy._CANDIDATES_A_POINT", 0)
     monkeypatch.setattr("deepclust.hierarchy._JOINING_POINTS", 1)
     monkeypatch.setattr("deepclust.hierarchy._ROWS_AT_A_TIME", 64)
     np.testing.assert_array_equal(ReachabilityTree.build(X, 5).heights, expected)
@@ -130,7 +130,7 @@ def test_nothing_to_choose_from():
 def test_sample_of_many_rows_gives_an_eps_for_all(monkeypatch):
     X = blobs(3000, 8, seed=6)
     whole = DBSCAN().fit(X)
-    monkeypatch.setattr("deepclust.choice._TREE_ROWS", 1000)
+    monkeypatch.setattr("deepclust.choice.TREE_ROWS", 1000)
     sampled = DBSCAN().fit(X)
     assert sampled.n_clusters_ == whole.n_clusters_
     assert adjusted_rand_score(sampled.labels_, whole.labels_) > 0.9
@@ -188,7 +188,7 @@ def test_at_takes_the_tree_and_asks_for_no_distance(monkeypatch):
 @pytest.mark.parametrize("k", [2, 5])
 @pytest.mark.parametrize("rows", [5000, 500])
 def test_at_a_number_of_clusters_is_what_fit_chooses(k, rows, monkeypatch):
-    monkeypatch.setattr("deepclust.choice._TREE_ROWS", rows)
+    monkeypatch.setattr("deepclust.choice.TREE_ROWS", rows)
     X = blobs(1000, 4, seed=8)
     model = DBSCAN(min_samples=12).fit(X)
     asked = DBSCAN(min_samples=12, n_clusters=k).fit(X)
@@ -200,7 +200,7 @@ def test_at_where_the_tree_is_of_a_sample_or_weights_are_small(monkeypatch):
     X = blobs(1000, 4, seed=9)
     weights = np.full(1000, 0.5)
     for limit, given_weights in ((400, None), (5000, weights)):
-        monkeypatch.setattr("deepclust.choice._TREE_ROWS", limit)
+        monkeypatch.setattr("deepclust.choice.TREE_ROWS", limit)
         model = DBSCAN(min_samples=10).fit(X, sample_weight=given_weights)
         eps = 1.2 * model.eps_
         fitted = DBSCAN(eps, min_samples=10).fit(X, sample_weight=given_weights)
