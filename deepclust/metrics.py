@@ -269,7 +269,7 @@ def dbcv_score(X: Any, labels: Any) -> float:
     Where the spanning tree of a cluster has no internal
     edge, all its edges and nodes count, as in the authors' code. Equal rows have core
     distance 0. O(n² d) time, O(n) memory and a few blocks. On text embeddings it ranks
-    results about as well as `density_validity_score`, which takes O(n k d).
+    results less well than `density_validity_score`, which takes O(n k d).
 
     References
     ----------

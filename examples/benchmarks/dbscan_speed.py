@@ -1,12 +1,13 @@
 """Time and memory of DBSCAN beside scikit-learn's and, where installed, HDBSCAN's.
 
-    python examples/benchmarks/dbscan_speed.py --sizes 10000 20000 50000
+    python examples/benchmarks/dbscan_speed.py --sizes 10000 20000 --most hdbscan=10000
 
-Each run is a process of its own with one thread. Reported: CPU seconds (of two runs the
-faster), peak memory beyond the process that holds the input, and the ratio to
-deepclust's. scikit-learn and deepclust get the same eps, and must find the same core
-points and noise. The others compute something else and stand here as what one might use
-instead.
+Each run is a process of its own, with one thread unless --threads says otherwise. It
+prints a Markdown table: CPU and wall seconds (of two runs the faster), peak memory
+beyond the process that holds the input, the ratio of each to deepclust's, and the power
+of the number of rows by which CPU time grows. scikit-learn and deepclust get the same
+eps, and must find the same core points and noise. The others compute something else and
+stand here as what one might use instead.
 
 The rows are float32 unit vectors in 64 dimensions: groups of different size and spread
 and, between them, 20 % of rows that belong to none. `--embeddings FILE.npz` takes the
@@ -155,26 +156,44 @@ def available(method):
     return importlib.util.find_spec(package) is not None
 
 
-def print_row(size, method, found, reference):
-    print(f"{size:>9,} {method:<18}", end="")
+COLUMNS = ["rows", "method", "CPU s", "wall s", "MiB"]
+COLUMNS += ["× CPU", "× wall", "× MiB", "noise", "clusters"]
+
+
+def print_row(size, method, found, ours):
+    cells = [f"{size:,}", method]
     if "error" in found:
-        print(f" {found['error']}", flush=True)
-        return
-    same = found["core"] == reference["core"] or "hdbscan" in method
-    print(
-        f" {found['cpu']:8.2f} {found['wall']:8.2f} {found['mib']:7.0f}"
-        f" {found['cpu'] / reference['cpu']:7.1f}"
-        f" {found['mib'] / max(reference['mib'], 1):7.1f}"
-        f"  {found['noise']:5.2f}  {found['clusters']}"
-        f"{'' if same else '  DIFFERENT CORE POINTS'}",
-        flush=True,
-    )
+        cells += [found["error"], *[""] * 7]
+    else:
+        for name, form in (("cpu", ".2f"), ("wall", ".2f"), ("mib", ".0f")):
+            cells.append(format(found[name], form))
+        least = {"cpu": 1e-3, "wall": 1e-3, "mib": 1}
+        for name in least if ours else ():
+            cells.append(f"{found[name] / max(ours[name], least[name]):.1f}")
+        cells += [] if ours else ["", "", ""]
+        cells += [f"{found['noise']:.2f}", str(found["clusters"])]
+        same = not ours or found["core"] == ours["core"] or "hdbscan" in method
+        cells[1] += "" if same else " (DIFFERENT CORE POINTS)"
+    print("| " + " | ".join(cells) + " |", flush=True)
+
+
+def print_growth(found):
+    """Print by which power of the number of rows each method's CPU time grows."""
+    for method in dict.fromkeys(method for method, _ in found):
+        sizes = sorted(size for name, size in found if name == method)
+        if len(sizes) > 1:
+            low, high = (found[method, size]["cpu"] for size in (sizes[0], sizes[-1]))
+            growth = np.log(high / low) / np.log(sizes[-1] / sizes[0])
+            print(f"- {method}: n^{growth:.2f} from {sizes[0]:,} to {sizes[-1]:,} rows")
 
 
 def compare(options):
-    print(f"{'rows':>9} {'method':<18} {'CPU s':>8} {'wall s':>8} {'MiB':>7}", end="")
-    print(f" {'x CPU':>7} {'x MiB':>7}  noise  clusters")
-    ours = {}
+    most = {
+        name: int(rows) for name, _, rows in (m.partition("=") for m in options.most)
+    }
+    print("| " + " | ".join(COLUMNS) + " |")
+    print("|" + "---:|---|" + "---:|" * (len(COLUMNS) - 2))
+    found = {}
     with tempfile.TemporaryDirectory() as folder:
         for size in options.sizes:
             X = rows_of(options, size)
@@ -183,15 +202,14 @@ def compare(options):
             eps = usual_eps(X)
             del X
             for method in filter(available, options.methods):
-                found = measure(options, method, rows, eps, size)
-                if method == "deepclust":
-                    ours[size] = found
-                print_row(size, method, found, ours.get(size, found))
-    sizes = sorted(ours)
-    if len(sizes) > 1:
-        low, high = ours[sizes[0]]["cpu"], ours[sizes[-1]]["cpu"]
-        growth = np.log(high / low) / np.log(sizes[-1] / sizes[0])
-        print(f"growth exponent of deepclust: {growth:.2f}")
+                if size > most.get(method, size):
+                    continue
+                answer = measure(options, method, rows, eps, size)
+                print_row(size, method, answer, found.get(("deepclust", size), answer))
+                if "error" not in answer:
+                    found[method, size] = answer
+    print()
+    print_growth(found)
 
 
 def main():
@@ -200,6 +218,9 @@ def main():
     )
     parser.add_argument("--sizes", type=int, nargs="+", default=[5000, 10_000, 20_000])
     parser.add_argument("--methods", nargs="+", default=METHODS, choices=METHODS)
+    parser.add_argument(
+        "--most", nargs="*", default=[], help="METHOD=ROWS: no larger size for it"
+    )
     parser.add_argument("--overlap", type=float, default=0.0, help="0.25 is hard")
     parser.add_argument("--embeddings", help="npz file with an array emb")
     parser.add_argument("--threads", type=int, default=1)
