@@ -302,3 +302,10 @@ def test_a_table_can_be_copied_and_pickled():
     assert table.head(1).shape == (1, 8)
     with pytest.raises(AttributeError, match="no_such"):
         table.no_such
+
+
+def test_a_lone_surrogate_is_described_as_a_question_mark():
+    texts = ["a lone \ud800 surrogate", "a word about cats"] * 5
+    table = cluster_table(texts, np.array([0, 1] * 5))
+    assert "?" in table.representatives[0][0]
+    assert "\ud800" not in table._repr_html_() + repr(table)

@@ -24,8 +24,14 @@ _ROWS_AT_A_TIME = 4096
 
 
 def check_labelled(texts: Any, labels: Any, name: str) -> tuple[list[str], np.ndarray]:
-    """Return the texts and as many labels, or raise on behalf of `name`."""
-    texts = check_texts(texts, estimator=name)
+    """Return the texts and as many labels, or raise on behalf of `name`.
+
+    A lone surrogate, which no table can hold, becomes "?".
+    """
+    texts = [
+        text.encode("utf-8", "replace").decode("utf-8")
+        for text in check_texts(texts, estimator=name)
+    ]
     labels = column_or_1d(labels)
     if len(texts) != len(labels):
         raise ValueError(
