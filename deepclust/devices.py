@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-__all__ = ["on_device", "refuse_forked_tensorflow"]
+__all__ = ["on_device", "refuse_forked_tensorflow", "refuse_other_backends"]
 
 _fork: dict[str, bool] = {"after_tensorflow": False}
 
@@ -37,13 +37,40 @@ def refuse_forked_tensorflow() -> None:
         )
 
 
+def refuse_other_backends() -> None:
+    """Raise RuntimeError if Keras is set to run on anything but TensorFlow.
+
+    Notes
+    -----
+    Does not import Keras: where nobody has and KERAS_BACKEND is not set, the module
+    that trains asks again.
+    """
+    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    if "keras" in sys.modules:
+        backend = sys.modules["keras"].config.backend()
+    if backend != "tensorflow":
+        raise RuntimeError(
+            f"Training needs Keras on TensorFlow, but it is set to run on {backend!r}. "
+            "Unset KERAS_BACKEND before Python starts. (A fitted encoder transforms "
+            "and exports with any backend.)"
+        )
+
+
 @contextmanager
-def on_device(device: str) -> Iterator[str]:
+def on_device(device: str, *, together: bool = False) -> Iterator[str]:
     """Place what is built inside on "cpu" or "gpu"; "auto" takes a GPU if there is one.
+
+    Parameters
+    ----------
+    device : {"auto", "cpu", "gpu"}
+
+    together : bool, default=False
+        Whether "gpu" means all GPUs, with `tf.distribute.MirroredStrategy`. A strategy
+        that the caller has put in force is left alone in any case.
 
     Yields
     ------
-    device : {"cpu", "gpu"}
+    device : {"cpu", "gpu", "strategy"}
 
     Raises
     ------
@@ -52,6 +79,9 @@ def on_device(device: str) -> Iterator[str]:
     """
     import tensorflow as tf
 
+    if tf.distribute.has_strategy():
+        yield "strategy"
+        return
     gpus = tf.config.list_physical_devices("GPU")
     if device == "gpu" and not gpus:
         raise RuntimeError(
@@ -61,8 +91,10 @@ def on_device(device: str) -> Iterator[str]:
     chosen = "gpu" if gpus and device != "cpu" else "cpu"
     if chosen == "gpu":
         _grow_memory(gpus)
-    with tf.device(f"/{chosen.upper()}:0"):
-        yield chosen
+    several = together and device == "gpu" and len(gpus) > 1
+    place = tf.distribute.MirroredStrategy().scope() if several else None
+    with place or tf.device(f"/{chosen.upper()}:0"):
+        yield "strategy" if several else chosen
 
 
 def _grow_memory(gpus: list[Any]) -> None:

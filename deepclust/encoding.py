@@ -19,7 +19,11 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from deepclust import teaching
-from deepclust.devices import on_device, refuse_forked_tensorflow
+from deepclust.devices import (
+    on_device,
+    refuse_forked_tensorflow,
+    refuse_other_backends,
+)
 from deepclust.exceptions import EmptyVocabularyError
 from deepclust.guiding import keyword_labels
 from deepclust.inference import ACTIVATIONS, ForwardPass
@@ -149,8 +153,8 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         Epochs without improvement that early stopping waits for.
 
     device : {"auto", "cpu", "gpu"}, default="auto"
-        Where to train; "auto" takes a GPU if there is one. `transform` runs in numpy
-        unless `device="gpu"`.
+        Where to train; "auto" takes a GPU if there is one, "gpu" all there are.
+        `transform` runs in numpy unless `device="gpu"`.
 
     precision : {"auto", "float32", "mixed_float16", "mixed_bfloat16"}, default="auto"
         Of the training arithmetic; "auto" is float32. Weights are always float32.
@@ -352,10 +356,11 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             (a `ValueError`) If no text has a known token.
         RuntimeError
             In a forked child of a process that uses TensorFlow, where training would
-            hang; with `device="gpu"` and no GPU.
+            hang; with `device="gpu"` and no GPU; where Keras runs on another backend.
         """
         self._validate_params()
         refuse_forked_tensorflow()
+        refuse_other_backends()
         sequences = self._check_sequences(X, fitting=True)
         labels, classes = self._labels(sequences, y)
         if self.objective == "labels" and labels is None:
@@ -549,7 +554,7 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         if labels is not None:
             targets["labels/prototypes"] = labels
         shares = self._shares(targets)
-        with on_device(self.device):
+        with on_device(self.device, together=True):
             options = {name: getattr(self, name) for name in _NETWORK_OPTIONS}
             network = self._build_network(vectors, seed, options)
             run = self._training(len(sequences), seed)

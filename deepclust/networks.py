@@ -370,7 +370,7 @@ def read_weights(network: Network) -> dict[str, np.ndarray]:
     """
     named = variables(network)
     return {
-        name: variable.value.numpy().astype(np.float32)
+        name: ops.convert_to_numpy(variable.value).astype(np.float32)
         for name, variable in named.items()
     }
 

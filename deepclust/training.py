@@ -12,6 +12,9 @@ Dropped words are taken out of the text altogether [1]_, which also shortens it.
 random choice is made in numpy from (seed, epoch), so that a run can be repeated, and
 continued at any epoch, bit for bit.
 
+Where a `tf.distribute` strategy is in force, each batch is shared out among its
+devices; loss and gradients are those of the whole batch.
+
 Imports TensorFlow: import this module only where training starts.
 
 .. [1] Iyyer, Manjunatha, Boyd-Graber, Daumé III, "Deep unordered composition rivals
@@ -29,11 +32,14 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from deepclust.batching import length_batches, shorten
+from deepclust.devices import refuse_other_backends
 from deepclust.networks import SCALE, CosineHeads, Network
 from deepclust.recurrence import forward
 from deepclust.sequences import TokenSequences
 
 __all__ = ["Training", "embed_with_keras", "train_heads"]
+
+refuse_other_backends()
 
 
 @dataclass
@@ -203,6 +209,10 @@ def learning_rate_at(
     return peak * (1.0 - done) if schedule == "linear" else peak
 
 
+def _compiled(function: Any, signature: list[Any]) -> Any:
+    return tf.function(function, input_signature=signature, autograph=False)
+
+
 class _Stepper:
     """The compiled training step, with the heads and the optimizer it works on."""
 
@@ -229,7 +239,11 @@ class _Stepper:
         self.variables = network.trainable_variables + self.heads.trainable_variables
         self.optimizer = _build_optimizer(training)
         self.optimizer.build(self.variables)
+        self.strategy = tf.distribute.get_strategy()
+        self.n_replicas = self.strategy.num_replicas_in_sync
         self.momenta = getattr(self.optimizer, "momentums", [])
+        if self.n_replicas > 1:
+            self.momenta = []  # the optimizer keeps its copies alike
         on_gpu = "GPU" in network.dense.kernel.value.device
         half = network.dtype_policy.name == "mixed_float16"
         self.loss_scale = 1024.0 if half else 1.0
@@ -238,9 +252,11 @@ class _Stepper:
             tf.TensorSpec((None, None), tf.int32),
             tf.TensorSpec((None, len(targets)), tf.int32),
         ]
-        compiled = {"input_signature": signature, "autograph": False}
-        self.step = tf.function(self._step, **compiled)
-        self.loss_only = tf.function(self._loss, **compiled)
+        self.loss_only = _compiled(self._loss, signature)
+        self.step = _compiled(self._step, signature)
+        if self.n_replicas > 1:
+            for_each = [[spec] * self.n_replicas for spec in signature]
+            self.step = _compiled(self._step_together, for_each)
 
     def run_epoch(
         self, sequences: TokenSequences, rows: np.ndarray, epoch: int
@@ -258,7 +274,7 @@ class _Stepper:
                 peak=self.training.learning_rate, schedule=self.training.schedule,
             )  # fmt: skip
             self.optimizer.learning_rate = rate
-            result = self.step(*self._inputs(chosen, batch, rows[batch]))
+            result = self.step(*self._shared_out(chosen, batch, rows[batch]))
             sums += np.array([float(value) for value in result]) * len(batch)
         loss, accuracy = sums / len(rows)
         return {
@@ -298,11 +314,43 @@ class _Stepper:
         part.max_len = int(part.lengths.max())
         return np.asarray(part), self.targets[rows]
 
+    def _shared_out(
+        self, sequences: TokenSequences, batch: np.ndarray, rows: np.ndarray
+    ) -> Any:
+        """Return the inputs of a step; where devices work together, a list for each."""
+        inputs = self._inputs(sequences, batch, rows)
+        if self.n_replicas == 1:
+            return inputs
+        return [np.array_split(array, self.n_replicas) for array in inputs]
+
+    def _step_together(self, ids: list[Any], targets: list[Any]) -> Any:
+        """One step of all devices, each with its part of the batch."""
+        parts = [
+            self.strategy.experimental_distribute_values_from_function(
+                lambda context, given=given: given[context.replica_id_in_sync_group]
+            )
+            for given in (ids, targets)
+        ]
+        results = self.strategy.run(self._step, args=parts)
+        return [self.strategy.reduce("SUM", value, axis=None) for value in results]
+
+    def _all(self, value: Any) -> Any:
+        """Return the sum over all devices."""
+        context = tf.distribute.get_replica_context()
+        if self.n_replicas == 1 or context is None:
+            return value
+        return context.all_reduce("SUM", tf.convert_to_tensor(value))
+
     def _step(self, ids: Any, targets: Any) -> Any:
         with tf.GradientTape() as tape:
             loss, accuracy = self._loss(ids, targets)
             scaled = loss * self.loss_scale
         gradients = tape.gradient(scaled, [v.value for v in self.variables])
+        if self.n_replicas > 1:  # the optimizer adds up what the devices bring
+            gradients = [self._all(gradient) for gradient in gradients]
+            clipped = [_clip(g, self.loss_scale) / self.n_replicas for g in gradients]
+            self.optimizer.apply(clipped, self.variables)
+            return loss, accuracy
         clipped = [_clip(gradient, self.loss_scale) for gradient in gradients]
         if self.momenta:
             self._descend(clipped)
@@ -329,7 +377,7 @@ class _Stepper:
         embeddings = forward(self.network, ids) if self.by_hand else self.network(ids)
         logits = self._logits(embeddings)
         known = tf.cast(targets >= 0, tf.float32)
-        n_known = tf.maximum(tf.reduce_sum(known, axis=0), 1.0)
+        n_known = tf.maximum(self._all(tf.reduce_sum(known, axis=0)), 1.0)
         each = _LOSSES[self.training.loss](tf.maximum(targets, 0), logits)
         hits = tf.cast(tf.argmax(logits, 2, tf.int32) == targets, tf.float32)
         losses = tf.reduce_sum(each * known, axis=0) / n_known
