@@ -132,8 +132,8 @@ class DBSCAN(ClusterMixin, DensityModel, BaseEstimator):
     Points meet only the cells of others that a bound does not exclude, so that the
     time depends on how well the rows are grouped: at worst O(n² d), on embeddings of
     grouped texts about n^1.3 up to 100,000 rows. Memory beyond the input: two copies of
-    it in float32 at most, blocks, and with "auto" 3 kB a point of the tree; `MemoryError` is raised before the work if
-    `memory_limit` is too small.
+    it in float32 at most, blocks, and with "auto" 3 kB a point of the tree;
+    `MemoryError` is raised before the work if `memory_limit` is too small.
 
     With "auto", the exact minimum spanning tree of mutual reachability gives the
     clusters for every eps; the cut of the highest validity is taken, over eps and, if

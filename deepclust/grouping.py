@@ -205,7 +205,8 @@ class Mixture:
         """
         one_hot = np.eye(n_groups, dtype=np.float32)
         member = one_hot[labels]
-        certain = np.empty(0, np.intp) if known is None else np.flatnonzero(known >= 0)
+        known = np.full(len(labels), -1) if known is None else known
+        certain = np.flatnonzero(known >= 0)
         seen = np.asarray(counts.sum(axis=0), dtype=np.float64).ravel() + 1e-9
         background = (seen / seen.sum()).astype(np.float32)[:, None]
         prior = np.float32(PSEUDO_COUNT * len(seen)) * background
@@ -223,8 +224,7 @@ class Mixture:
             member = np.exp(np.subtract(evidence, most, out=evidence), out=evidence)
             total = member.sum(axis=1, keepdims=True)
             member /= total
-            if len(certain):
-                member[certain] = one_hot[known[certain]]
+            member[certain] = one_hot[known[certain]]
         mixture.likelihood = float(np.mean(most + np.log(total), dtype=np.float64))
         return mixture
 
