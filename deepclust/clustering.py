@@ -413,7 +413,8 @@ class DBSCAN(ClusterMixin, DensityModel, BaseEstimator):
             return labels
         rows, valid = self._space.rows(X)
         limit = np.inf if self.noise == "nearest" else self._space.radius(self.eps_)
-        found = self._nearest_core()(rows[valid], limit)
+        with threadpool_limits(limits=1, user_api="blas"):
+            found = self._nearest_core()(rows[valid], limit)
         labels[valid] = np.where(found >= 0, self._core_labels[found], -1)
         return labels
 
