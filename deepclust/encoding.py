@@ -117,8 +117,9 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         `{"billing": ["invoice", "refund"]}`. A text with words of one topic only counts
         as labelled with it, unless `y` says otherwise.
 
-    label_weight : float, default=1.0
-        Weight of the labels in the loss, against 1 for everything self-taught.
+    label_weight : float, default=0.3
+        Weight of the labels in the loss, against 1 for everything self-taught, of which
+        the labelled classes are part: too much of it, and few labels draw all texts.
 
     loss : {"cross_entropy", "focal", "generalized"}, default="cross_entropy"
         "focal" [2]_ turns to uncertain texts, "generalized" [3]_ away from texts whose
@@ -286,7 +287,7 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         granularity: int | str = "auto",
         sharpening: float = 0.75,
         guide: dict[str, list[str]] | None = None,
-        label_weight: float = 1.0,
+        label_weight: float = 0.3,
         loss: str = "cross_entropy",
         optimizer: str = "sgd",
         learning_rate: float | str = "auto",
@@ -570,11 +571,15 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         return weights, run.history
 
     def _shares(self, names: Iterable[str]) -> dict[str, float]:
-        """Return the weight of each head: 1 for all self-taught ones together."""
+        """Return the weight of each head: 1 for all self-taught ones together.
+
+        Labels without a self-taught head beside them weigh 1.
+        """
         heads = [name for name in names if name.endswith("/prototypes")]
         taught = [name for name in heads if name != "labels/prototypes"]
         shares = {name: 1.0 / len(taught) for name in taught}
-        return shares | {h: self.label_weight for h in heads if h not in shares}
+        weight = self.label_weight if taught else 1.0
+        return shares | {h: weight for h in heads if h not in shares}
 
     def _training(self, n_texts: int, seed: int) -> Any:
         """Return the training options as `deepclust.training.Training`."""
