@@ -408,15 +408,7 @@ class DBSCAN(ClusterMixin, DensityModel, BaseEstimator):
         X = validate_data(
             self, X, dtype=self._X.dtype, reset=False, ensure_min_samples=0
         )
-        labels = np.full(len(X), -1, dtype=np.intp)
-        if not len(self.core_sample_indices_):
-            return labels
-        rows, valid = self._space.rows(X)
-        limit = np.inf if self.noise == "nearest" else self._space.radius(self.eps_)
-        with threadpool_limits(limits=1, user_api="blas"):
-            found = self._nearest_core()(rows[valid], limit)
-        labels[valid] = np.where(found >= 0, self._core_labels[found], -1)
-        return labels
+        return self._assign(X)
 
     def score(self, X: Any, y: Any = None) -> float:
         """Return the validity of the predicted clusters, or their agreement with `y`.

@@ -2,10 +2,10 @@
 
 import warnings
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from joblib import effective_n_jobs
+from threadpoolctl import threadpool_limits
 
 from deepclust.choice import Choice, choose, choose_again, usual_min_samples
 from deepclust.diagnosis import problem_with, suggested_radius
@@ -37,10 +37,6 @@ class DensityModel:
     noise: str
     memory_limit: int | str
     n_jobs: int | None
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Assign rows to the fitted clusters."""
-        raise NotImplementedError
 
     @property
     def _space(self) -> MetricSpace:
@@ -166,7 +162,7 @@ class DensityModel:
         self.labels_ = labels
         if self.noise == "nearest" and self.n_clusters_:
             noise = np.flatnonzero(labels < 0)
-            labels[noise] = self.predict(self._X[noise])
+            labels[noise] = self._assign(self._X[noise])
 
     def _relabel(self, core_labels: np.ndarray) -> dict[int, int]:
         """Give the core points other clusters; all rows follow their nearest one.
@@ -217,6 +213,18 @@ class DensityModel:
             ClusteringWarning,
             stacklevel=3,
         )
+
+    def _assign(self, X: np.ndarray) -> np.ndarray:
+        """Return the cluster of the nearest core point of each row, or -1."""
+        labels = np.full(len(X), -1, dtype=np.intp)
+        if not len(self.core_sample_indices_):
+            return labels
+        rows, valid = self._space.rows(X)
+        limit = np.inf if self.noise == "nearest" else self._space.radius(self.eps_)
+        with threadpool_limits(limits=1, user_api="blas"):
+            found = self._nearest_core()(rows[valid], limit)
+        labels[valid] = np.where(found >= 0, self._core_labels[found], -1)
+        return labels
 
     def _nearest_core(self) -> Callable[[np.ndarray, float], np.ndarray]:
         """Return the search among the core points, built at first use."""
