@@ -171,6 +171,7 @@ def _add_noise(add: Callable, default: str | None) -> None:
 
 def _folder(default: str) -> _Adder:
     def add_to(parser: argparse.ArgumentParser) -> None:
+        """Add the options that say where results go."""
         add = parser.add_argument_group("output").add_argument
         add(
             "--out",

@@ -292,6 +292,7 @@ class CellIndex:
         return centres
 
     def nearest_centre(self, left: np.ndarray, centres: np.ndarray) -> np.ndarray:
+        """Return the nearest centre of each row of `left`, int32 (n_rows,)."""
         right = centres.copy()
         self._swap(right)
         nearest = np.empty(len(left), dtype=np.int32)

@@ -294,6 +294,7 @@ class _Place:
 
     @classmethod
     def of(cls, clusterer: Any, embedding: np.ndarray, cluster: int | None) -> "_Place":
+        """Find the place of an embedding, beside `cluster` or the nearest one."""
         core = clusterer.components_
         if not len(core):
             raise ValueError(

@@ -86,6 +86,7 @@ def _count_cells(
     columns: list = [np.empty(0, dtype=np.intp)]
 
     def meet(positions: np.ndarray, left: np.ndarray, cell: int) -> None:
+        """Count the members of a cell that these queries reach."""
         within = index.within(left, index.order[positions], cell, radius)
         members = index.members(cell)
         counts[positions] += _row_weights(within, weights[members])
@@ -204,6 +205,7 @@ class _Search:
         self.points, self.squared = points, squared
 
     def run(self) -> None:
+        """Look for the nearest point of every query."""
         index = self.index
         with np.errstate(over="ignore"):
             norm = np.sqrt(np.square((self.Q - index.shift) / index.scale).sum(axis=1))
@@ -306,6 +308,7 @@ def _candidates(
     who = np.zeros((len(own), width), dtype=np.intp)
 
     def meet(some: np.ndarray, cell: int) -> None:
+        """Keep the nearest of what was found and the members of a cell."""
         product = index.products(left[some], cell)
         rising = np.flatnonzero(product.max(axis=1) > best[some, 0])
         some, product = some[rising], product[rising]

@@ -58,6 +58,7 @@ class MaskedPooling(keras.layers.Layer):
             )
 
     def call(self, features: Any, real: Any = None, axis: int = 1) -> Any:
+        """Pool over the positions of `axis` that are real; None: all are."""
         if self.mode == "max":
             if real is not None:
                 features = ops.where(real[..., None], features, self._lowest())
@@ -146,6 +147,7 @@ class Network(keras.Model):
         self.dense = layers["dense"]
 
     def build(self, shape: tuple[int | None, ...]) -> None:
+        """Create all weights, for texts of any number and length."""
         steps = (None, None)
         words = rnn = (*steps, self.words.output_dim)
         self.words.build(steps)

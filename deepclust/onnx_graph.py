@@ -119,6 +119,7 @@ class _Graph:
         )
 
     def model(self, embedding_dim: int) -> Any:
+        """Return the ONNX model of the nodes added so far."""
         helper, types = self.onnx.helper, self.onnx.TensorProto
         ids = helper.make_tensor_value_info(
             "token_ids", types.INT32, ["n_docs", "max_len"]
@@ -182,6 +183,7 @@ class _NetworkInGraph:
         self.activation = activation
 
     def embed(self, fusion: str, pooling: str) -> str:
+        """Add the network; return the name of its unsharpened embeddings."""
         add = self.graph.add
         words = self._words()
         rnn = lstm = None

@@ -261,6 +261,7 @@ class _Stepper:
     def run_epoch(
         self, sequences: TokenSequences, rows: np.ndarray, epoch: int
     ) -> dict[str, float]:
+        """Train on these rows once; return the line of the training curve."""
         start, rng = time.perf_counter(), np.random.default_rng(
             [self.training.seed, epoch]
         )  # fmt: skip

@@ -130,6 +130,7 @@ class _Tree:
 
     @classmethod
     def of(cls, tree: Any) -> "_Tree":
+        """Read the tree of a clusterer, or its `reachability_`."""
         is_cosine = False
         if hasattr(tree, "labels_"):
             if getattr(tree, "reachability_", None) is None:
@@ -216,6 +217,7 @@ class _Parts:
         return not (branch.children or at_eps or height > _LEAST_LENGTH * branch.born)
 
     def join(self, height: float, row: int, col: int) -> None:
+        """Join the parts of two rows at a height."""
         a, b = self.root(row), self.root(col)
         if self.size[a] < self.size[b]:
             a, b = b, a
