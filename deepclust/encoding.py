@@ -1,7 +1,6 @@
 """RNNLSTMEncoder: token sequences → one unit vector per text, without labels."""
 
-import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
@@ -13,47 +12,21 @@ from sklearn.base import (
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
 )
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from deepclust import teaching
-from deepclust.devices import (
-    on_device,
-    refuse_forked_tensorflow,
-    refuse_other_backends,
-)
-from deepclust.exceptions import EmptyVocabularyError
-from deepclust.guiding import keyword_labels
-from deepclust.inference import ACTIVATIONS, ForwardPass
-from deepclust.sequences import TokenSequences
-from deepclust.token_input import (
-    check_ids,
-    encode_labels,
-    known_tokens,
-    parts_of_rows,
-    sequences_of_matrix,
-    start_vectors,
-)
+from deepclust.devices import refuse_forked_tensorflow, refuse_other_backends
+from deepclust.embedding_model import EmbeddingModel
+from deepclust.inference import ACTIVATIONS
+from deepclust.token_input import known_tokens, parts_of_rows
 
 __all__ = ["RNNLSTMEncoder"]
 
-UPDATES = 600  # of the weights, that epochs="auto" aims at
-COSINE_SCALE = 16.0
 
-# Parameters of the encoder that the network and the training take as they are.
-_NETWORK_OPTIONS = (
-    "rnn_units", "lstm_units", "bidirectional", "fusion", "pooling", "activation",
-    "embedding_dim", "train_word_vectors", "initializer",
-)  # fmt: skip
-_TRAINING_OPTIONS = (
-    "optimizer", "momentum", "schedule", "loss", "batch_size", "word_dropout",
-    "validation_fraction", "early_stopping", "patience", "verbose",
-)  # fmt: skip
-
-
-class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class RNNLSTMEncoder(
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, EmbeddingModel, BaseEstimator
+):
     """Encode texts with a recurrent network trained on these texts alone.
 
     Each token's word vector goes through a simple recurrent layer and a bidirectional
@@ -369,29 +342,7 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
                 'RNNLSTMEncoder(objective="labels") learns from labels only, but y has '
                 'none. Pass y, or use objective="self_taught".'
             )
-        known = known_tokens(sequences)
-        rows = np.flatnonzero(known.lengths)
-        if len(rows) == 0:
-            raise EmptyVocabularyError(
-                f"None of the {len(known)} texts has a known token, so there is "
-                "nothing to learn from. Lower min_df, or check the cleaning."
-            )
-        seed = int(check_random_state(self.random_state).randint(2**31 - 100))
-        vectors = start_vectors(sequences, self.vector_dim, seed)
-        labels = None if labels is None else labels[rows]
-        lesson = self._teach(known[rows], labels, seed)
-        weights, history = self._learn(known[rows], vectors, lesson, labels, seed)
-
-        self.vocabulary_ = sequences.vocabulary
-        self.embedding_dim_ = self.embedding_dim
-        self.n_unknown_texts_ = len(known) - len(rows)
-        self.n_parameters_ = sum(array.size for array in weights.values())
-        self.weights_ = weights
-        self._fitted_options = {n: getattr(self, n) for n in _NETWORK_OPTIONS}
-        self._history = history
-        self.granularity_ = lesson.n_groups
-        self._agreement = lesson.agreement
-        self.__dict__.pop("_network", None)
+        self._train(sequences, labels)
         self.__dict__.pop("classes_", None)
         if classes is not None:
             self.classes_ = classes
@@ -441,12 +392,7 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         """
         check_is_fitted(self, "weights_")
         sequences = known_tokens(self._check_sequences(X, fitting=False))
-        prototypes = self.weights_["labels/prototypes"]
-        directions = prototypes / np.linalg.norm(prototypes, axis=1, keepdims=True)
-        embeddings = self._forward_pass(sharpened=False)(sequences)
-        logits = COSINE_SCALE * np.einsum("nd,kd->nk", embeddings, directions)
-        odds = np.exp(logits - logits.max(axis=1, keepdims=True, initial=0))
-        return odds / odds.sum(axis=1, keepdims=True)
+        return self._class_shares(sequences)
 
     def export_onnx(self, path: Any, *, weight_type: str = "float32") -> Path:
         """Write the encoder as an ONNX file: padded token ids → embeddings.
@@ -507,135 +453,7 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     def network_(self) -> Any:
         """The Keras network with the fitted weights, built once per process."""
         check_is_fitted(self, "weights_")
-        if "_network" not in self.__dict__:
-            from deepclust.networks import write_weights
-
-            network = self._build_network(
-                self.weights_["words"], 0, self._fitted_options
-            )
-            write_weights(network, self.weights_)
-            self._network = network
-        return self._network
-
-    def _labels(
-        self, sequences: TokenSequences, y: Any
-    ) -> tuple[np.ndarray | None, np.ndarray | None]:
-        """Return class numbers (-1: unlabelled) and the classes, or (None, None)."""
-        if self.guide is None:
-            return encode_labels(y, len(sequences))
-        return encode_labels(y, len(sequences), keyword_labels(sequences, self.guide))
-
-    def _teach(
-        self, sequences: TokenSequences, labels: np.ndarray | None, seed: int
-    ) -> teaching.Lesson:
-        if self.objective == "labels":
-            return teaching.Lesson([], None, [])
-        vocabulary = sequences.vocabulary
-        return teaching.teach(
-            sequences,
-            None if vocabulary is None else vocabulary.vectors,
-            granularity=self.granularity,
-            known=labels,
-            seed=seed,
-        )
-
-    def _learn(
-        self,
-        sequences: TokenSequences,
-        vectors: np.ndarray,
-        lesson: teaching.Lesson,
-        labels: np.ndarray | None,
-        seed: int,
-    ) -> tuple[dict[str, np.ndarray], list[dict[str, float]]]:
-        """Return weights and training curve; every text has a token."""
-        from deepclust import training
-        from deepclust.networks import read_weights
-
-        targets = {f"head_{i}/prototypes": t for i, t in enumerate(lesson.targets)}
-        if labels is not None:
-            targets["labels/prototypes"] = labels
-        shares = self._shares(targets)
-        with on_device(self.device, together=True):
-            options = {name: getattr(self, name) for name in _NETWORK_OPTIONS}
-            network = self._build_network(vectors, seed, options)
-            run = self._training(len(sequences), seed)
-            training.train_heads(
-                network,
-                sequences,
-                list(targets.values()),
-                run,
-                head_weights=list(shares.values()),
-            )
-        weights = read_weights(network)
-        weights |= dict(zip(targets, run.prototypes, strict=True))
-        return weights, run.history
-
-    def _shares(self, names: Iterable[str]) -> dict[str, float]:
-        """Return the weight of each head: 1 for all self-taught ones together.
-
-        Labels without a self-taught head beside them weigh 1.
-        """
-        heads = [name for name in names if name.endswith("/prototypes")]
-        taught = [name for name in heads if name != "labels/prototypes"]
-        shares = {name: 1.0 / len(taught) for name in taught}
-        weight = self.label_weight if taught else 1.0
-        return shares | {h: weight for h in heads if h not in shares}
-
-    def _training(self, n_texts: int, seed: int) -> Any:
-        """Return the training options as `deepclust.training.Training`."""
-        from deepclust.training import Training
-
-        rate: Any = self.learning_rate
-        epochs: Any = self.epochs
-        if rate == "auto":
-            rate = 0.3 if self.optimizer == "sgd" else 0.003
-        if epochs == "auto":
-            per_epoch = math.ceil(n_texts / self.batch_size)
-            epochs = int(np.clip(round(UPDATES / per_epoch), 4, 20))
-        same = {name: getattr(self, name) for name in _TRAINING_OPTIONS}
-        return Training(epochs=epochs, learning_rate=rate, seed=seed, **same)
-
-    def _build_network(
-        self, vectors: np.ndarray, seed: int, options: dict[str, Any]
-    ) -> Any:
-        from deepclust.networks import build_network
-
-        dtype = "float32" if self.precision == "auto" else self.precision
-        return build_network(vectors, dtype=dtype, seed=seed, **options)
-
-    def _forward_pass(self, *, sharpened: bool = True) -> ForwardPass:
-        return ForwardPass(self.weights_, **self._pass_options(sharpened=sharpened))
-
-    def _pass_options(self, *, sharpened: bool = True) -> dict[str, Any]:
-        names = ("fusion", "pooling", "activation")
-        return {name: self._fitted_options[name] for name in names} | {
-            "sharpening": self.sharpening if sharpened else 0.0,
-            "scale": COSINE_SCALE,
-            "shares": self._shares(self.weights_),
-        }
-
-    def _transform_keras(self, sequences: TokenSequences, *, device: str) -> np.ndarray:
-        from deepclust.training import embed_with_keras
-
-        refuse_forked_tensorflow()
-        with on_device(device):
-            plain = embed_with_keras(self.network_, sequences)
-        return self._forward_pass().sharpen_all(plain)
-
-    def _check_sequences(self, X: Any, *, fitting: bool) -> TokenSequences:
-        if isinstance(X, TokenSequences):
-            if fitting:
-                self.n_features_in_ = X.max_len
-                self.__dict__.pop("feature_names_in_", None)
-            sequences = X
-        else:
-            X = validate_data(
-                self, X, reset=fitting, dtype="numeric", ensure_min_samples=int(fitting)
-            )
-            sequences = sequences_of_matrix(X)
-        if not fitting:
-            check_ids(sequences, len(self.weights_["words"]))
-        return sequences
+        return self._fitted_network()
 
     @property
     def _n_features_out(self) -> int:

@@ -18,21 +18,18 @@ step is larger than the products themselves. Here:
 Nothing here imports TensorFlow. `deepclust.networks` is the reference.
 """
 
-import os
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from threadpoolctl import ThreadpoolController
 
+from deepclust.blas import one_blas_thread, rows_per_product
 from deepclust.sequences import TokenSequences
 
 __all__ = ["ACTIVATIONS", "ForwardPass"]
 
+SCALE = 16.0  # of the cosines in the softmax over prototypes
 EXACT_LENGTH = 16  # tokens; longer texts share groups of 16 lengths
 BLOCK_TOKENS = 16_384  # rows × length of a block stays below this
 MAX_ROWS, MIN_ROWS = 128, 8
@@ -118,7 +115,7 @@ class ForwardPass:
         pooling: str,
         activation: str,
         sharpening: float = 0.0,
-        scale: float = 16.0,
+        scale: float = SCALE,
         shares: dict[str, float] | None = None,
     ) -> None:
         self.weights = weights
@@ -141,7 +138,7 @@ class ForwardPass:
         }
         shapes = [array.shape for name, array in weights.items() if "kernel" in name]
         shapes += [part.shape for head in self.heads for part in head]
-        self.stack = min(_rows_per_product(*shape) for shape in shapes)
+        self.stack = min(rows_per_product(*shape) for shape in shapes)
         stacked = fusion == "stack" and "rnn" in self.cells
         self.over_words = [n for n in self.cells if n == "rnn" or not stacked]
 
@@ -159,7 +156,7 @@ class ForwardPass:
         """
         width = self.weights["dense/kernel"].shape[1]
         result = np.zeros((len(sequences), width), dtype=np.float32)
-        with _one_blas_thread() as n_threads, ThreadPoolExecutor(n_threads) as pool:
+        with one_blas_thread() as n_threads, ThreadPoolExecutor(n_threads) as pool:
             for start in range(0, len(sequences), CHUNK):
                 chunk = sequences[start : start + CHUNK]
                 tables, positions = self._project(chunk.ids)
@@ -171,6 +168,7 @@ class ForwardPass:
                     positions: np.ndarray = positions,
                     start: int = start,
                 ) -> None:
+                    """Embed one block and put its rows into their places."""
                     rows, length, n_rows = block
                     ids = np.zeros((length, n_rows), dtype=np.intp)
                     lengths = np.zeros(n_rows, dtype=np.intp)
@@ -190,7 +188,7 @@ class ForwardPass:
             (_round_up(len(embeddings)), embeddings.shape[1]), dtype=np.float32
         )
         padded[: len(embeddings)] = embeddings
-        with _one_blas_thread():
+        with one_blas_thread():
             sharpened = self.sharpen(padded)[: len(embeddings)]
         sharpened[~embeddings.any(axis=1)] = 0.0
         return sharpened
@@ -290,6 +288,7 @@ class ForwardPass:
     def _run_rnn(
         self, inputs: Any, recurrent: np.ndarray, ended: np.ndarray | None, _: bool
     ) -> np.ndarray:
+        """Return h_t = activation(inputs_t + h_{t-1} · recurrent), for every step t."""
         n_steps, n_rows = len(inputs), inputs.shape[1]
         outputs = np.empty((n_steps, n_rows, recurrent.shape[0]), dtype=np.float32)
         state = np.zeros((n_rows, recurrent.shape[0]), dtype=np.float32)
@@ -312,6 +311,7 @@ class ForwardPass:
         ended: np.ndarray | None,
         backwards: bool,
     ) -> np.ndarray:
+        """Return the outputs of an LSTM, for every step."""
         n_steps, n_rows, units = len(inputs), inputs.shape[1], recurrent.shape[0]
         outputs = np.empty((n_steps, n_rows, units), dtype=np.float32)
         state = np.zeros((n_rows, units), dtype=np.float32)
@@ -345,6 +345,7 @@ class ForwardPass:
         return outputs
 
     def _fuse(self, outputs: dict[str, np.ndarray]) -> list[np.ndarray]:
+        """Return what stands beside the words; see `deepclust.networks.Network`."""
         lstm = [outputs[name] for name in ("lstm", "lstm_back") if name in outputs]
         rnn = [outputs["rnn"]] if "rnn" in outputs else []
         if not rnn or not lstm or self.fusion == "concat":
@@ -364,6 +365,7 @@ class ForwardPass:
     def _pool(
         self, features: list[np.ndarray], lengths: np.ndarray, ended: np.ndarray | None
     ) -> list[np.ndarray]:
+        """Return each part (time, rows, width) as one (rows, width)."""
         n_steps, n_rows, _ = features[0].shape
         if self.pooling == "max":
             if ended is not None:
@@ -394,6 +396,7 @@ class ForwardPass:
 
 
 def _unit(rows: np.ndarray) -> np.ndarray:
+    """Return the rows at length 1; zeros stay zeros."""
     norms = np.sqrt((rows * rows).sum(axis=1, keepdims=True))
     return rows / np.maximum(norms, 1e-12)
 
@@ -424,21 +427,6 @@ class _Lookup:
 
 def _round_up(n: Any, multiple: int = MIN_ROWS) -> Any:
     return -(-n // multiple) * multiple
-
-
-@lru_cache(maxsize=256)
-def _rows_per_product(n_in: int, n_out: int) -> int:
-    """Return how many rows can be multiplied together without changing one another."""
-    rng = np.random.default_rng(0)
-    kernel = rng.standard_normal((n_in, n_out), dtype=np.float32)
-    row = rng.standard_normal(n_in, dtype=np.float32)
-    for n_rows in (8, 4, 2):
-        others = rng.standard_normal((n_rows, n_rows, n_in), dtype=np.float32)
-        others[np.arange(n_rows), np.arange(n_rows)] = row
-        places = np.matmul(others, kernel)[np.arange(n_rows), np.arange(n_rows)]
-        if (places == places[0]).all():
-            return n_rows
-    return 1
 
 
 def _cell_weights(
@@ -474,34 +462,3 @@ def _blocks(lengths: np.ndarray) -> Iterator[tuple[np.ndarray, int, int]]:
         for start in range(0, len(rows), n_rows):
             some = rows[start : start + n_rows]
             yield some, int(length), _round_up(len(some))
-
-
-@lru_cache(maxsize=1)
-def _controller() -> ThreadpoolController:
-    return ThreadpoolController().select(user_api="blas")
-
-
-_turn = threading.Lock()
-
-
-def _fresh_lock() -> None:
-    """Forget, in a forked child, that a thread of the parent may hold the lock."""
-    global _turn
-    _turn = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_fresh_lock)
-
-
-@contextmanager
-def _one_blas_thread() -> Iterator[int]:
-    """Hold BLAS to one thread; yield how many threads it would have used.
-
-    The setting belongs to the process, so callers take turns: each spreads its texts
-    over all threads anyway.
-    """
-    with _turn:
-        counts = [library["num_threads"] for library in _controller().info()]
-        with _controller().limit(limits=1):
-            yield max(counts, default=1)

@@ -16,9 +16,9 @@ import keras
 import numpy as np
 from keras import ops
 
-__all__ = ["CosineHeads", "MaskedPooling", "Network", "build_network", "read_weights"]
+from deepclust.inference import SCALE
 
-SCALE = 16.0  # of the cosines in a head's softmax
+__all__ = ["CosineHeads", "MaskedPooling", "Network", "build_network", "read_weights"]
 
 
 class MaskedPooling(keras.layers.Layer):
@@ -76,6 +76,7 @@ class MaskedPooling(keras.layers.Layer):
         return ops.sum(features * shares, axis=axis)
 
     def _lowest(self) -> float:
+        """Return a score that stands for minus infinity in the layer's arithmetic."""
         return -6e4 if self.compute_dtype == "float16" else -1e9
 
 
@@ -204,6 +205,7 @@ class Network(keras.Model):
         return ops.normalize(ops.cast(embeddings, "float32"), axis=-1)
 
     def _fuse(self, rnn: Any, lstm: Any) -> list[Any]:
+        """Return what stands beside the words, to be concatenated."""
         if rnn is None or lstm is None or self.fusion == "concat":
             return [branch for branch in (rnn, lstm) if branch is not None]
         if self.fusion == "stack":
@@ -284,14 +286,17 @@ def build_network(
     seeds = iter(range(seed, seed + 10))
 
     def fresh(name: str = initializer) -> Any:
+        """Return an initializer with a seed of its own."""
         return _seeded_initializer(name, next(seeds))
 
     def dense(width: int, name: str, activation: str | None = None) -> Any:
+        """Return a dense layer."""
         return keras.layers.Dense(
             width, activation, kernel_initializer=fresh(), dtype=dtype, name=name
         )
 
     def recurrent(layer: Any, units: int, name: str, **more: Any) -> Any:
+        """Return a recurrent layer that gives its output at every step."""
         return layer(
             units,
             activation=activation,
@@ -330,6 +335,7 @@ def build_network(
 
 
 def _seeded_initializer(name: str, seed: int) -> Any:
+    """Return the initializer of that name; one that draws numbers gets the seed."""
     initializer = keras.initializers.get(name)
     config = initializer.get_config()
     if "seed" in config:

@@ -105,6 +105,7 @@ def _loop(
     kept = [tf.TensorArray(tf.float32, n_steps) for _ in range(n_kept)]
 
     def body(i: Any, kept: Any, states: Any) -> Any:
+        """Make one step and keep its values at their time."""
         t = n_steps - 1 - i if backwards else i
         states, values = step(t, *states)
         kept = [array.write(t, v) for array, v in zip(kept, values, strict=True)]
@@ -122,6 +123,7 @@ def _found(values: Any, backwards: bool) -> Any:
 
 
 def _kernel_gradient(found: Any, d_sums: Any) -> Any:
+    """Return Σ_t found_tᵀ · d_sums_t."""
     flat = (tf.reshape(x, (-1, x.shape[-1])) for x in (found, d_sums))
     return tf.matmul(*flat, transpose_a=True)
 
@@ -142,6 +144,7 @@ def _rnn(activation: Any, inputs: Any, kernel: Any) -> Any:
 
     @tf.custom_gradient
     def run(inputs: Any, kernel: Any) -> Any:
+        """Return the outputs, and how to take the gradient of them."""
         n_steps, zeros = tf.shape(inputs)[0], tf.zeros_like(inputs[0])
 
         def step(t: Any, state: Any) -> Any:
@@ -151,6 +154,7 @@ def _rnn(activation: Any, inputs: Any, kernel: Any) -> Any:
         (outputs,) = _loop(step, n_steps, [zeros], 1, False)
 
         def gradient(upstream: Any) -> Any:
+            """Return the gradients of inputs and kernel, given that of the outputs."""
             slopes = slope(outputs)
 
             def back(t: Any, d_state: Any) -> Any:
@@ -196,6 +200,7 @@ def _lstm(activation: Any, inputs: Any, kernel: Any, backwards: bool) -> Any:
 
     @tf.custom_gradient
     def run(inputs: Any, kernel: Any) -> Any:
+        """Return the outputs, and how to take the gradient of them."""
         n_steps, units = tf.shape(inputs)[0], kernel.shape[0]
         zeros = tf.zeros_like(inputs[0, :, :units])
 
@@ -211,6 +216,7 @@ def _lstm(activation: Any, inputs: Any, kernel: Any, backwards: bool) -> Any:
         outputs, *rest = _loop(step, n_steps, [zeros, zeros], 4, backwards)
 
         def gradient(upstream: Any) -> Any:
+            """Return the gradients of inputs and kernel, given that of the outputs."""
             carries, gates, new = rest
             enter, forget, leave = tf.split(gates, 3, axis=2)
             ends = activation(carries)

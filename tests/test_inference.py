@@ -8,7 +8,8 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from deepclust import TokenSequences
-from deepclust.inference import ACTIVATIONS, ForwardPass, _rows_per_product
+from deepclust.blas import rows_per_product
+from deepclust.inference import ACTIVATIONS, ForwardPass
 from deepclust.networks import build_network, read_weights
 from deepclust.training import embed_with_keras
 
@@ -144,7 +145,7 @@ def test_empty_texts_and_no_texts(full_size):
 def test_rows_multiplied_together_do_not_change_one_another():
     rng = np.random.default_rng(0)
     for n_in, n_out in ((96, 384), (100, 64), (7, 13), (356, 1)):
-        n_rows = _rows_per_product(n_in, n_out)
+        n_rows = rows_per_product(n_in, n_out)
         assert n_rows in (1, 2, 4, 8)
         rows = rng.normal(size=(n_rows, n_in)).astype(np.float32)
         kernel = rng.normal(size=(n_in, n_out)).astype(np.float32)

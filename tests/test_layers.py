@@ -28,7 +28,9 @@ FIRST_FLOOR = {
     "vectorizing": {"wordvectors"},
     "encoding": {
         "batching",
+        "blas",
         "devices",
+        "embedding_model",
         "granularity",
         "grouping",
         "guiding",
@@ -50,6 +52,7 @@ FIRST_FLOOR = {
         "eps_path",
         "hierarchy",
         "incremental",
+        "leading",
         "memory_limit",
         "metric_space",
         "neighbors",
