@@ -443,6 +443,34 @@ class CellIndex:
             within[row, column] = near
         return within
 
+    def pairs_within(
+        self, left: np.ndarray, rows: np.ndarray, cell: int, radius: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the true entries of `within`: faster where they are few.
+
+        Parameters
+        ----------
+        left, rows, cell, radius
+            See `within`.
+
+        Returns
+        -------
+        row, column : ndarray of shape (n_pairs,), intp
+            By row, then by column.
+        """
+        product = self.products(left, cell)
+        limit = -((radius / self.scale) ** 2) / 2
+        possible = product >= self.dtype.type(limit - self.tolerance)
+        row, column = true_entries(possible)
+        certain = product[row, column] >= self.dtype.type(limit + self.tolerance)
+        if not certain.all():
+            open_pairs = np.flatnonzero(~certain)
+            points = self.order[self.members(cell)][column[open_pairs]]
+            squared = self.exact(self.X, rows[row[open_pairs]], points)
+            certain[open_pairs] = squared <= radius * radius
+            row, column = row[certain], column[certain]
+        return row, column
+
     def exact(
         self, source: np.ndarray, rows: np.ndarray, points: np.ndarray
     ) -> np.ndarray:

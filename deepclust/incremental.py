@@ -82,13 +82,13 @@ class GrowingClusters:
         self._hashes = content_hashes(points.rows)
         self._build_index()
         n_points = len(points.rows)
-        counts, _ = count_within(self.index, radius, points.weights, min_samples)
-        self._counts, self.core = counts, counts >= min_samples
+        found = count_within(self.index, radius, points.weights, min_samples)
+        self._counts, self.core = found.counts, found.counts >= min_samples
         self._forest = Forest(n_points)
         self._nearest = np.full(n_points, -1, dtype=np.intp)
         self._squared = np.full(n_points, np.inf)
         if self.core.any():
-            self._connect_core_points()
+            self._connect_core_points(found.links)
 
     def is_for(self, radius: float, min_samples: int) -> bool:
         """Tell whether these are the clusters for this radius and weight."""
@@ -134,9 +134,9 @@ class GrowingClusters:
         )
         self._built_for = len(points.rows)
 
-    def _connect_core_points(self) -> None:
+    def _connect_core_points(self, links: tuple[np.ndarray, np.ndarray]) -> None:
         core_index = self.index.subset(self.core)
-        labels = connect(core_index, self.radius)
+        labels = connect(core_index, self.radius, links)
         first = np.unique(labels, return_index=True)[1]
         leader = core_index.order[first][np.unique(labels, return_inverse=True)[1]]
         self._forest.unite(core_index.order, leader)

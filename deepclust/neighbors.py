@@ -6,26 +6,52 @@ met enough neighbours, or whose radius has shrunk, meets no further cell.
 """
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 
 from deepclust.cells import CellIndex, true_entries
+from deepclust.leading import LeadingDirections
 
-__all__ = ["count_within", "k_nearest", "nearest", "rings"]
+__all__ = ["Neighborhoods", "count_within", "k_nearest", "nearest", "rings"]
 
 _RINGS = (0.5, 1.0)
 _FAR = 16.0
 _MOST_HITS = 64
 
 
+class Neighborhoods(NamedTuple):
+    """What `count_within` finds.
+
+    Parameters
+    ----------
+    counts : ndarray of shape (n_points,), float64
+        The full weight where it is below `enough`, else some weight ≥ `enough`.
+
+    hits : tuple of two ndarrays of shape (n_hits,), intp, or None
+        Row and neighbour: all neighbour pairs of the rows whose weight is below
+        `enough`. None where the pairs could be too many: if some weight is below 1 or
+        `enough` is above 64.
+
+    links : tuple of two ndarrays of shape (n_links,), intp
+        Row and neighbour: one neighbour each of the rows that reached `enough` outside
+        their own cell.
+    """
+
+    counts: np.ndarray
+    hits: tuple[np.ndarray, np.ndarray] | None
+    links: tuple[np.ndarray, np.ndarray]
+
+
 def count_within(
     index: CellIndex, radius: float, weights: np.ndarray, enough: float
-) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray] | None]:
+) -> Neighborhoods:
     """Weigh the neighbours of every point, up to `enough`.
 
     Parameters
     ----------
     index : CellIndex
+        Of all rows of its `X`.
 
     radius : float
         Neighbours lie at this distance or nearer; a point is its own neighbour.
@@ -38,91 +64,109 @@ def count_within(
 
     Returns
     -------
-    counts : ndarray of shape (n_points,), float64
-        The full weight where it is below `enough`, else some weight ≥ `enough`.
-
-    hits : tuple of two ndarrays of shape (n_hits,), intp, or None
-        Row and neighbour: all neighbour pairs of the rows whose weight is below
-        `enough`. None where the pairs could be too many: if some weight is below 1 or
-        `enough` is above 64.
+    found : Neighborhoods
     """
-    position_weights = weights[index.order]
-    counts = np.zeros(len(index.X))
-    found: list = []
+    counting = _Counting(index, radius, weights, enough)
+    index.run(counting.meet_own_cells, index.chunks())
+    open_points = counting.open_points()
+    leading = LeadingDirections.if_worth_it(index, open_points, radius)
 
-    def work(cells: range) -> None:
-        found.append(
-            _count_cells(index, cells, radius, position_weights, enough, counts)
-        )
+    def meet(part: slice) -> None:
+        counting.meet_other_cells(open_points[part], leading)
 
-    index.run(work, index.chunks())
-    rows, points = (np.concatenate(part) for part in zip(*found, strict=True))
-    by_row = np.empty_like(counts)
-    by_row[index.order] = counts
-    hits = (
-        (index.order[rows], index.order[points])
-        if _may_keep_hits(weights, enough)
-        else None
-    )
-    return by_row, hits
+    index.run(meet, list(index.slices(len(open_points), index.n_cells)))
+    return counting.found()
 
 
-def _may_keep_hits(weights: np.ndarray, enough: float) -> bool:
-    return bool(weights.min() >= 1) and enough <= _MOST_HITS
+class _Counting:
+    """Weights of the neighbourhoods so far, by sorted position."""
 
+    def __init__(
+        self, index: CellIndex, radius: float, weights: np.ndarray, enough: float
+    ) -> None:
+        self.index, self.radius, self.enough = index, radius, enough
+        self.weights = weights[index.order]
+        self.all_one = bool((weights == 1).all())
+        self.may_stop = bool(weights.min() >= 0)
+        self.keep_hits = bool(weights.min() >= 1) and enough <= _MOST_HITS
+        self.counts = np.zeros(len(index.order))
+        nothing = np.empty(0, dtype=np.intp)
+        self.hits, self.links = [(nothing, nothing)], [(nothing, nothing)]
 
-def _count_cells(
-    index: CellIndex,
-    cells: range,
-    radius: float,
-    weights: np.ndarray,
-    enough: float,
-    counts: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Fill `counts` for the points of `cells`; return the hits of those below."""
-    may_stop = bool(weights.min() >= 0)
-    keep_hits = _may_keep_hits(weights, enough)
-    rows: list = [np.empty(0, dtype=np.intp)]
-    columns: list = [np.empty(0, dtype=np.intp)]
+    def open_points(self) -> np.ndarray:
+        """Return the positions that have to meet other cells."""
+        if self.may_stop:
+            return np.flatnonzero(self.counts < self.enough)
+        return np.arange(len(self.counts))
 
-    def meet(positions: np.ndarray, left: np.ndarray, cell: int) -> None:
-        """Count the members of a cell that these queries reach."""
-        within = index.within(left, index.order[positions], cell, radius)
-        members = index.members(cell)
-        counts[positions] += _row_weights(within, weights[members])
-        if not keep_hits:
+    def meet_own_cells(self, cells: range) -> None:
+        index, counts = self.index, self.counts
+        for cell in cells:
+            members = index.members(cell)
+            own = np.arange(members.start, members.stop)
+            within = index.within(
+                index.left_of(own), index.order[own], cell, self.radius
+            )
+            if self.all_one:
+                counts[own] = within.view(np.uint8).sum(axis=1, dtype=np.int32)
+            else:
+                counts[own] = within @ self.weights[members]
+            if self.keep_hits:
+                poor = np.flatnonzero(counts[own] < self.enough)
+                row, column = true_entries(within[poor])
+                self.hits.append((own[poor[row]], own[column]))
+
+    def meet_other_cells(
+        self, positions: np.ndarray, leading: LeadingDirections | None
+    ) -> None:
+        index, radius = self.index, self.radius
+        left = index.left_of(positions)
+        leading_left = None if leading is None else leading.left_of(positions)
+        for cell, places in rings(index, positions, radius):
+            members = index.members(cell)
+            for part in index.slices(len(places), members.stop - members.start):
+                some = places[part]
+                if self.may_stop:
+                    some = some[self.counts[positions[some]] < self.enough]
+                if leading is not None and leading_left is not None:
+                    some = some[leading.may_reach(leading_left[some], cell, radius)]
+                if len(some):
+                    rows = positions[some]
+                    row, column = index.pairs_within(
+                        left[some], index.order[rows], cell, radius
+                    )
+                    self._add(rows, row, column + members.start)
+
+    def _add(self, rows: np.ndarray, row: np.ndarray, points: np.ndarray) -> None:
+        """Count the pairs of rows[row] and points; `row` ascends."""
+        if not len(row):
             return
-        poor = np.flatnonzero(counts[positions] < enough)
-        row, column = true_entries(within[poor] if len(poor) < len(within) else within)
-        rows.append(positions[poor[row]])
-        columns.append(column + members.start)
+        gain = np.bincount(row, self.weights[points], minlength=len(rows))
+        self.counts[rows] += gain
+        full = (self.counts[rows] >= self.enough)[row]
+        first = full & (np.diff(row, prepend=-1) > 0)
+        self.links.append((rows[row[first]], points[first]))
+        if self.keep_hits:
+            self.hits.append((rows[row[~full]], points[~full]))
 
-    for cell in cells:
-        own = np.arange(index.starts[cell], index.starts[cell + 1])
-        meet(own, index.left_of(own), cell)
-    first, last = index.starts[cells.start], index.starts[cells.stop]
-    left_over = np.arange(first, last)
-    if may_stop:
-        left_over = left_over[counts[first:last] < enough]
-    left = index.left_of(left_over)
-    for cell, some in rings(index, left_over, radius):
-        if may_stop:
-            some = some[counts[left_over[some]] < enough]
-        if len(some):
-            meet(left_over[some], left[some], cell)
-    row, column = np.concatenate(rows), np.concatenate(columns)
-    below = counts[row] < enough
-    return row[below], column[below]
-
-
-def _row_weights(within: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    if (weights == 1).all():
-        return within.view(np.uint8).sum(axis=1, dtype=np.int32)
-    return within @ weights
+    def found(self) -> Neighborhoods:
+        order = self.index.order
+        counts = np.empty_like(self.counts)
+        counts[order] = self.counts
+        hits = None
+        if self.keep_hits:
+            rows, points = (np.concatenate(p) for p in zip(*self.hits, strict=True))
+            below = self.counts[rows] < self.enough
+            hits = order[rows[below]], order[points[below]]
+        rows, points = (np.concatenate(p) for p in zip(*self.links, strict=True))
+        return Neighborhoods(counts, hits, (order[rows], order[points]))
 
 
 def rings(
-    index: CellIndex, positions: np.ndarray, radius: float
+    index: CellIndex,
+    positions: np.ndarray,
+    radius: float,
+    left_out: np.ndarray | None = None,
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Yield each foreign cell with the queries that reach it, nearest ring first.
 
@@ -134,6 +178,9 @@ def rings(
         Sorted positions of indexed points.
 
     radius : float
+
+    left_out : ndarray of shape (n_cells, n_queries), bool, default=None
+        Pairs of cells and queries that need not meet.
 
     Yields
     ------
@@ -147,6 +194,8 @@ def rings(
     cells = index.cell[positions]
     to_centres = index.centres @ index.right[positions].T
     met = np.zeros(to_centres.shape, dtype=bool)
+    if left_out is not None:
+        met |= left_out
     met[cells, np.arange(len(cells))] = True
     for part in _RINGS:
         ring = index.reachable(to_centres, cells, part * radius)

@@ -173,12 +173,12 @@ def density_clusters(
         block_entries=points.block_entries,
         n_jobs=points.n_jobs,
     )
-    counts, hits = count_within(index, radius, points.weights, min_samples)
-    core = counts >= min_samples
+    found = count_within(index, radius, points.weights, min_samples)
+    core = found.counts >= min_samples
     if core.any():
         core_index = index.subset(core, consume=True)
-        labels[core_index.order] = connect(core_index, radius)
-        _label_borders(core_index, core, labels, radius, hits)
+        labels[core_index.order] = connect(core_index, radius, found.links)
+        _label_borders(core_index, core, labels, radius, found.hits)
     return core, labels
 
 
@@ -203,7 +203,11 @@ def _label_borders(
     labels[rows] = labels[points]
 
 
-def connect(index: CellIndex, radius: float) -> np.ndarray:
+def connect(
+    index: CellIndex,
+    radius: float,
+    links: tuple[np.ndarray, np.ndarray] | None = None,
+) -> np.ndarray:
     """Label the connected components of the points within `radius` of one another.
 
     Parameters
@@ -211,6 +215,10 @@ def connect(index: CellIndex, radius: float) -> np.ndarray:
     index : CellIndex
 
     radius : float
+
+    links : tuple of two ndarrays of shape (n_links,), intp, default=None
+        Rows of `index.X` that are known to be neighbours; those of which one is not in
+        the index do not count.
 
     Returns
     -------
@@ -220,30 +228,61 @@ def connect(index: CellIndex, radius: float) -> np.ndarray:
 
     Notes
     -----
-    Components are found inside every cell first. Products between two cells are
-    computed only while their points still lie in different components.
+    Components are found inside every cell first, and joined by the links. Then the
+    points of smaller components meet the cells that hold points of larger ones, so that
+    those of the largest ask nothing; products are computed only while the two sides
+    still lie in different components.
     """
     component = np.empty(len(index.order), dtype=np.intp)
     own_counts = np.empty(index.n_cells, dtype=np.intp)
 
-    def inside(cell: int) -> None:
-        own = np.arange(index.starts[cell], index.starts[cell + 1])
-        within = index.within(index.left_of(own), index.order[own], cell, radius)
-        component[own] = _mask_components(within)
-        own_counts[cell] = component[own].max() + 1
+    def inside(cells: range) -> None:
+        for cell in cells:
+            own = np.arange(index.starts[cell], index.starts[cell + 1])
+            within = index.within(index.left_of(own), index.order[own], cell, radius)
+            component[own] = _mask_components(within)
+            own_counts[cell] = component[own].max() + 1
 
-    index.run(inside, range(index.n_cells))
+    index.run(inside, index.chunks())
     starts = np.concatenate(([0], np.cumsum(own_counts)))
     component += starts[index.cell]
     forest = Forest(starts[-1])
+    if links is not None:
+        _unite_linked(index, links, component, forest)
+    rank = _ranks(forest.roots(component))
+    highest = np.maximum.reduceat(rank, index.starts[:-1])
+    asking = np.flatnonzero(rank < highest.max())
 
-    def between(cells: range) -> None:
-        own = np.arange(index.starts[cells.start], index.starts[cells.stop])
-        for cell, some in rings(index, own, radius):
+    def between(part: slice) -> None:
+        own = asking[part]
+        left_out = highest[:, None] <= rank[own]
+        for cell, some in rings(index, own, radius, left_out):
             _join(index, own[some], cell, radius, component, forest)
 
-    index.run(between, index.chunks())
+    index.run(between, list(index.slices(len(asking), index.n_cells)))
     return forest.roots(component)
+
+
+def _unite_linked(
+    index: CellIndex,
+    links: tuple[np.ndarray, np.ndarray],
+    component: np.ndarray,
+    forest: "Forest",
+) -> None:
+    component_of = np.full(len(index.X), -1, dtype=np.intp)
+    component_of[index.order] = component
+    left, right = component_of[links[0]], component_of[links[1]]
+    known = (left >= 0) & (right >= 0)
+    forest.unite(left[known], right[known])
+
+
+def _ranks(components: np.ndarray) -> np.ndarray:
+    """Return the rank of each point's component, by size; the largest comes last."""
+    sizes = np.bincount(components)
+    order = np.argsort(sizes, kind="stable")
+    ranks = np.empty(len(sizes), dtype=np.intp)
+    ranks[order] = np.arange(len(sizes))
+    return ranks[components]
 
 
 def _join(

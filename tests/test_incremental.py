@@ -214,7 +214,7 @@ def test_extended_index_counts_every_pair():
     index = CellIndex(X[:900], radius=1.0)
     inside = np.linalg.norm(X[900:] - index.shift, axis=1) <= index.scale
     both = np.concatenate((X[:900], X[900:][inside]))
-    counts, _ = count_within(index.extended(both), 1.0, np.ones(len(both)), 1e9)
+    counts = count_within(index.extended(both), 1.0, np.ones(len(both)), 1e9).counts
     within = [(squared_distances(row[None], both) <= 1).sum() for row in both]
     np.testing.assert_array_equal(counts, within)
     assert index.extended(np.concatenate((both[:900], [[1e3] * 5]))) is None

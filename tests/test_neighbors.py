@@ -4,10 +4,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.sparse.csgraph import connected_components
 
 from deepclust.cells import CellIndex, squared_distances
 from deepclust.distinct import content_hashes, distinct_rows
+from deepclust.leading import LeadingDirections
 from deepclust.neighbors import count_within, k_nearest, nearest
+from deepclust.partition import connect
 
 
 def points(n_rows, n_features, seed=0, dtype=np.float64):
@@ -37,7 +40,7 @@ def test_queries_equal_a_loop(dtype, n_features, jobs):
     index = CellIndex(X, radius=radius, block_entries=2**16, n_jobs=jobs)
     assert index.n_cells > 20
 
-    counts, hits = count_within(index, radius, np.ones(len(X)), 8)
+    counts, hits, _ = count_within(index, radius, np.ones(len(X)), 8)
     within = squared <= radius**2
     np.testing.assert_array_equal(np.minimum(counts, 8), within.sum(axis=1).clip(0, 8))
     few = within.sum(axis=1) < 8
@@ -58,6 +61,93 @@ def test_queries_equal_a_loop(dtype, n_features, jobs):
         np.testing.assert_array_equal(found, best)
 
 
+@pytest.fixture
+def always_leading(monkeypatch):
+    """Let few points use leading directions, whether or not they save anything."""
+    monkeypatch.setattr("deepclust.leading._LEAST_PAIRS", 0)
+    monkeypatch.setattr("deepclust.leading._WORTH_IT", 1e9)
+
+
+def lattice(n_rows, n_features):
+    X = np.random.default_rng(7).integers(0, 2, (n_rows, n_features)) + 64.0
+    X[:, 10:] = 64
+    return np.unique(X, axis=0)
+
+
+@pytest.mark.parametrize("jobs", [None, 2])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("kind", ["groups", "ties"])
+def test_leading_directions_change_no_answer(kind, dtype, jobs, always_leading):
+    X = points(1500, 40) if kind == "groups" else lattice(1500, 40)
+    X = X.astype(dtype)
+    squared = all_pairs(X, X)
+    radius = float(np.sqrt(np.quantile(squared, 0.02))) if kind == "groups" else 1.0
+    index = CellIndex(X, radius=radius, block_entries=2**16, n_jobs=jobs)
+    if kind == "groups":
+        assert LeadingDirections.if_worth_it(index, np.arange(len(X)), radius)
+    within = squared <= radius**2
+    found = count_within(index, radius, np.ones(len(X)), 8)
+    expected = within.sum(axis=1)
+    np.testing.assert_array_equal(found.counts.clip(0, 8), expected.clip(0, 8))
+    pairs = set(zip(*np.nonzero(within & (expected < 8)[:, None]), strict=True))
+    assert set(zip(*found.hits, strict=True)) == pairs
+    assert within[found.links].all()
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.integers(24, 70),
+    st.floats(0.05, 1.0),
+    st.sampled_from([1e-12, 1.0, 1e9]),
+    st.integers(0, 99),
+    st.sampled_from("fd"),
+)
+def test_leading_directions_are_a_lower_bound(n_features, share, scale, seed, kind):
+    X = (points(400, n_features, seed) * scale).astype(kind)
+    squared = all_pairs(X[:60], X)
+    rng = np.random.default_rng(seed)
+    # Exactly the distance of some pair: what rounding could exclude first.
+    radius = float(np.sqrt(rng.choice(squared[squared > 0])))
+    index = CellIndex(X, radius=radius)
+    basis = np.linalg.qr(rng.standard_normal((n_features, n_features)))[0]
+    leading = LeadingDirections(index, basis[:, : max(1, int(share * n_features))])
+    asking = np.flatnonzero(index.order < 60)
+    left = leading.left_of(asking)
+    for cell in range(index.n_cells):
+        members = index.order[index.members(cell)]
+        near = squared[np.ix_(index.order[asking], members)] <= radius**2
+        assert leading.may_reach(left, cell, radius)[near.any(axis=1)].all()
+
+
+def test_leading_directions_are_taken_only_where_they_save_work():
+    rng = np.random.default_rng(0)
+    wide = rng.standard_normal((6000, 64)) * np.linspace(3, 0.3, 64)
+    index = CellIndex(wide.astype(np.float32), radius=8.0)
+    everyone = np.arange(6000)
+    leading = LeadingDirections.if_worth_it(index, everyone, 8.0)
+    assert leading.right.shape[1] < 40
+    assert LeadingDirections.if_worth_it(index, everyone[:100], 8.0) is None
+    flat = CellIndex(wide[:, :8].astype(np.float32), radius=3.0)
+    assert LeadingDirections.if_worth_it(flat, everyone, 3.0) is None
+    round_ = CellIndex(rng.standard_normal((6000, 64)), radius=11.0)
+    assert LeadingDirections.if_worth_it(round_, everyone, 11.0) is None
+
+
+@pytest.mark.parametrize("with_links", [False, True])
+@pytest.mark.parametrize("share", [0.002, 0.01, 0.1])
+def test_components_equal_scipy(share, with_links):
+    X = points(1500, 6)
+    squared = all_pairs(X, X)
+    radius = float(np.sqrt(np.quantile(squared, share)))
+    index = CellIndex(X, radius=radius)
+    links = count_within(index, radius, np.ones(len(X)), 12).links
+    component = np.empty(len(X), dtype=int)
+    component[index.order] = connect(index, radius, links if with_links else None)
+    n_parts, expected = connected_components(squared <= radius**2, directed=False)
+    pairs = set(zip(component, expected, strict=True))
+    assert len(pairs) == n_parts == len(set(component))
+
+
 def test_bound_excludes_no_pair_within_reach():
     X = points(2000, 8, dtype=np.float32)
     index = CellIndex(X, radius=1.0)
@@ -74,7 +164,7 @@ def test_any_scale_and_offset(scale):
     X = points(400, 5) * scale
     squared = all_pairs(X, X)
     radius = float(np.sqrt(np.quantile(squared, 0.1)))
-    counts, _ = count_within(CellIndex(X, radius=radius), radius, np.ones(400), 1e9)
+    counts = count_within(CellIndex(X, radius=radius), radius, np.ones(400), 1e9).counts
     np.testing.assert_array_equal(counts, (squared <= radius**2).sum(axis=1))
 
 
@@ -82,7 +172,7 @@ def test_far_outlier_beside_a_tiny_group():
     X = np.concatenate([1e-6 * points(300, 3), [[1e6, 0, 0]]])
     squared = all_pairs(X, X)
     radius = float(np.sqrt(np.quantile(squared[:300, :300], 0.1)))
-    counts, _ = count_within(CellIndex(X, radius=radius), radius, np.ones(301), 1e9)
+    counts = count_within(CellIndex(X, radius=radius), radius, np.ones(301), 1e9).counts
     np.testing.assert_array_equal(counts, (squared <= radius**2).sum(axis=1))
 
 
@@ -99,7 +189,7 @@ def test_weights_count_and_may_be_negative():
     X = points(500, 3)
     weights = np.random.default_rng(4).integers(-2, 4, 500).astype(np.float64)
     within = all_pairs(X, X) <= 0.25
-    counts, hits = count_within(CellIndex(X, radius=0.5), 0.5, weights, 3)
+    counts, hits, _ = count_within(CellIndex(X, radius=0.5), 0.5, weights, 3)
     np.testing.assert_array_equal(counts, within @ weights)
     assert hits is None
 
