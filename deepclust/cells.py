@@ -18,7 +18,8 @@ from copy import copy
 from itertools import pairwise
 
 import numpy as np
-from joblib import Parallel, delayed
+
+from deepclust.threads import in_threads, least_parts
 
 __all__ = ["CellIndex", "squared_distances", "true_entries"]
 
@@ -156,6 +157,11 @@ class CellIndex:
         """Turn left form into right form (x, -|x|²/2, 1), or back, in place."""
         rows[:, -2:] = rows[:, :-3:-1].copy()
 
+    def _swapped(self, rows: np.ndarray) -> np.ndarray:
+        swapped = rows.copy()
+        self._swap(swapped)
+        return swapped
+
     def left_of(self, positions: np.ndarray) -> np.ndarray:
         """Return the left form of the points at these sorted positions."""
         left = self.right[positions]
@@ -246,16 +252,23 @@ class CellIndex:
         n_points, n_features = self.X.shape
         centres = self._lloyd()
         nearest = np.empty(n_points, dtype=np.int32)
-        for part in self.slices(n_points, 4 * n_features):
-            left = self.left_form(self.X[part])
-            nearest[part] = self.nearest_centre(left, centres)
+        columns = self._swapped(centres)
+
+        def assign(part: slice) -> None:
+            product = self.left_form(self.X[part]) @ columns.T
+            nearest[part] = product.argmax(axis=1)
+
+        self.run(assign, self.shares(n_points, max(4 * n_features, len(centres))))
         order = np.argsort(nearest, kind="stable")
         sizes = np.bincount(nearest, minlength=len(centres))
         centre_of, starts = self._split(sizes)
         self.order = order
         self.right = np.empty((n_points, n_features + 2), dtype=self.dtype)
-        for part in self.slices(n_points, 4 * n_features):
+
+        def copy_rows(part: slice) -> None:
             self.right[part] = self.left_form(self.X[order[part]])
+
+        self.run(copy_rows, self.shares(n_points, 4 * n_features))
         self._swap(self.right)
         self.centres = centres[centre_of]
         self.starts = starts
@@ -293,15 +306,13 @@ class CellIndex:
 
     def nearest_centre(self, left: np.ndarray, centres: np.ndarray) -> np.ndarray:
         """Return the nearest centre of each row of `left`, int32 (n_rows,)."""
-        right = centres.copy()
-        self._swap(right)
+        columns = self._swapped(centres)
         nearest = np.empty(len(left), dtype=np.int32)
-        parts = list(self.slices(len(left), len(centres)))
 
         def work(part: slice) -> None:
-            nearest[part] = (left[part] @ right.T).argmax(axis=1)
+            nearest[part] = (left[part] @ columns.T).argmax(axis=1)
 
-        self.run(work, parts)
+        self.run(work, self.shares(len(left), len(centres)))
         return nearest
 
     @staticmethod
@@ -322,10 +333,11 @@ class CellIndex:
         """Return (n_cells, n_cells): least margin of the points of a towards b."""
         least = np.zeros((self.n_cells, self.n_cells), dtype=self.dtype)
 
-        def work(cell: int) -> None:
-            least[cell] = self._margins(self.right[self.members(cell)], cell)
+        def work(cells: range) -> None:
+            for cell in cells:
+                least[cell] = self._margins(self.right[self.members(cell)], cell)
 
-        self.run(work, range(self.n_cells))
+        self.run(work, self.chunks())
         return least
 
     def _margins(self, points: np.ndarray, cell: int) -> np.ndarray:
@@ -339,20 +351,20 @@ class CellIndex:
         return slice(self.starts[cell], self.starts[cell + 1])
 
     def run(self, work: Callable, parts: Iterable) -> None:
-        """Call `work` on every part, in threads that each keep to one BLAS thread."""
-        if self.n_jobs in (None, 1):
-            for part in parts:
-                work(part)
-        else:
-            Parallel(n_jobs=self.n_jobs, prefer="threads", require="sharedmem")(
-                delayed(work)(part) for part in parts
-            )
+        """Call `work` on every part, in `n_jobs` threads."""
+        in_threads(work, parts, self.n_jobs)
+
+    def shares(self, n_rows: int, width: int) -> Iterator[slice]:
+        """Yield slices of rows: bounded blocks, and enough of them for all threads."""
+        most = -(-n_rows // least_parts(self.n_jobs))
+        return self.slices(n_rows, max(width, self.block_entries // max(most, 1)))
 
     # Which queries have to meet which cell --------------------------------------------
 
     def chunks(self) -> list[range]:
         """Return consecutive cells in groups whose blocks stay bounded."""
         most = self.block_entries // self.n_cells
+        most = min(most, len(self.order) // least_parts(self.n_jobs))
         groups, first = [], 0
         for cell in range(1, self.n_cells + 1):
             full = self.starts[min(cell + 1, self.n_cells)] - self.starts[first] > most
@@ -433,9 +445,8 @@ class CellIndex:
         within : ndarray of shape (n_queries, size of the cell), bool
         """
         product = self.products(left, cell)
-        limit = -((radius / self.scale) ** 2) / 2
-        within = product >= self.dtype.type(limit + self.tolerance)
-        possible = product >= self.dtype.type(limit - self.tolerance)
+        low, high = self._limits(radius)
+        within, possible = product >= high, product >= low
         if np.count_nonzero(possible) != np.count_nonzero(within):
             row, column = true_entries(possible ^ within)
             points = self.order[self.members(cell)][column]
@@ -450,19 +461,16 @@ class CellIndex:
 
         Parameters
         ----------
-        left, rows, cell, radius
-            See `within`.
+        left, rows, cell, radius : see `within`
 
         Returns
         -------
         row, column : ndarray of shape (n_pairs,), intp
-            By row, then by column.
         """
         product = self.products(left, cell)
-        limit = -((radius / self.scale) ** 2) / 2
-        possible = product >= self.dtype.type(limit - self.tolerance)
-        row, column = true_entries(possible)
-        certain = product[row, column] >= self.dtype.type(limit + self.tolerance)
+        low, high = self._limits(radius)
+        row, column = true_entries(product >= low)
+        certain = product[row, column] >= high
         if not certain.all():
             open_pairs = np.flatnonzero(~certain)
             points = self.order[self.members(cell)][column[open_pairs]]
@@ -470,6 +478,12 @@ class CellIndex:
             certain[open_pairs] = squared <= radius * radius
             row, column = row[certain], column[certain]
         return row, column
+
+    def _limits(self, radius: float) -> tuple[np.floating, np.floating]:
+        """Return the products from which pairs may be, and surely are, within."""
+        limit = -((radius / self.scale) ** 2) / 2
+        low, high = limit - self.tolerance, limit + self.tolerance
+        return self.dtype.type(low), self.dtype.type(high)
 
     def exact(
         self, source: np.ndarray, rows: np.ndarray, points: np.ndarray

@@ -1,5 +1,7 @@
 """Is a result a clustering at all? If not, which radius may give one."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from deepclust.choice import choose
@@ -10,6 +12,8 @@ __all__ = ["problem_with", "suggested_radius"]
 _GIANT = 0.9
 _GIANT_AMONG_SEVERAL = 0.97
 _ROWS = 5000
+# The sample is small: so that advice takes no more memory than clustering did.
+_BLOCK_ENTRIES = 2**16
 
 
 def problem_with(labels: np.ndarray, n_clusters: int) -> str | None:
@@ -58,4 +62,6 @@ def suggested_radius(points: Points, min_samples: int) -> float:
     places = points.sample(_ROWS)
     thinned = max(2, round(min_samples * len(places) / max(len(points.rows), 1)))
     enough = min_samples if len(places) == len(points.rows) else thinned
-    return choose(points.only(places), enough, None).radius
+    sample = points.only(places)
+    sample = replace(sample, block_entries=min(sample.block_entries, _BLOCK_ENTRIES))
+    return choose(sample, enough, None).radius

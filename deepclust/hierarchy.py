@@ -18,6 +18,7 @@ The tree is exact and is found in five steps:
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import isqrt
 
 import numpy as np
 from scipy.sparse import coo_array
@@ -30,8 +31,8 @@ __all__ = ["ReachabilityTree"]
 
 _LEAST_NEIGHBORS = 16
 _JOINING_POINTS = 1024
-_ROWS_AT_A_TIME = 512
-_NEIGHBORS_AT_A_TIME = 8
+_MOST_ROWS_AT_A_TIME = 512
+_NEIGHBORS_AT_A_TIME = 4
 _CANDIDATES_A_POINT = 8
 
 
@@ -341,8 +342,9 @@ def _improved(index: CellIndex, tree: _Edges, core: np.ndarray) -> _Edges:
     right = np.concatenate((left[:, :-2], left[:, :-3:-1]), axis=1)
     found: list[_Edges] = []
     n_found = 0
-    for start in range(0, n_points, _ROWS_AT_A_TIME):
-        stop = min(start + _ROWS_AT_A_TIME, n_points)
+    step = min(_MOST_ROWS_AT_A_TIME, isqrt(index.block_entries))
+    for start in range(0, n_points, step):
+        stop = min(start + step, n_points)
         for candidates in _nearer_pairs(index, left, right, gaps, start, stop):
             rows, cols, height = candidates
             rows, cols = order[rows], order[cols]

@@ -16,9 +16,9 @@ __all__ = ["LeadingDirections"]
 
 _LEAST_FEATURES = 24
 _LEAST_PAIRS = 2**24
-_SAMPLE_ROWS = 4096
+_SAMPLE_ROWS = 2048
 _QUERIES_TRIED = 96
-_CELLS_TRIED = 24
+_CELLS_TRIED = 8
 _SHARES_TRIED = (0.2, 0.3, 0.4, 0.5, 0.65)
 _WORTH_IT = 0.85
 # What it costs to compare one product, in multiply-adds.
@@ -79,7 +79,7 @@ class LeadingDirections:
 
         Notes
         -----
-        Decided by trying a hundred of the queries on 24 of the cells.
+        Decided by trying a hundred of the queries on eight of the cells.
         """
         n_features = index.X.shape[1]
         pairs = len(positions) * len(index.order)

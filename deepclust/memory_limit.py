@@ -85,7 +85,7 @@ def affordable_block(
     --------
     >>> from deepclust.memory_limit import affordable_block
     >>> affordable_block((1000, 64), 4, "1GiB", 1)
-    266144
+    135072
     """
     n_rows, n_features = shape
     copies = 2 * n_rows * (n_features + 2) * itemsize
@@ -100,4 +100,4 @@ def affordable_block(
             f"{needed / 2**20:,.0f} MiB beyond the input, but memory_limit={limit!r}. "
             "Raise memory_limit, or fit on a sample and predict the rest."
         )
-    return int(min(left, 2**18 + 4 * n_rows))
+    return int(min(left, 2**17 + 4 * n_rows))

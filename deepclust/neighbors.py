@@ -74,7 +74,7 @@ def count_within(
     def meet(part: slice) -> None:
         counting.meet_other_cells(open_points[part], leading)
 
-    index.run(meet, list(index.slices(len(open_points), index.n_cells)))
+    index.run(meet, index.shares(len(open_points), index.n_cells))
     return counting.found()
 
 
@@ -238,7 +238,7 @@ def nearest(
     def work(part: slice) -> None:
         _Search(index, Q[part], points[part], squared[part]).run()
 
-    index.run(work, list(index.slices(len(Q), max(index.n_cells, Q.shape[1]))))
+    index.run(work, index.shares(len(Q), max(index.n_cells, Q.shape[1])))
     missing = points == len(index.X)
     points[missing], squared[missing] = -1, np.inf
     return points, squared

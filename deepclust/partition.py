@@ -259,7 +259,7 @@ def connect(
         for cell, some in rings(index, own, radius, left_out):
             _join(index, own[some], cell, radius, component, forest)
 
-    index.run(between, list(index.slices(len(asking), index.n_cells)))
+    index.run(between, index.shares(len(asking), index.n_cells))
     return forest.roots(component)
 
 

@@ -44,7 +44,7 @@ def test_many_candidates_are_folded_in(monkeypatch):
     expected = ReachabilityTree.build(X, 5).heights
     monkeypatch.setattr("deepclust.hierarchy._CANDIDATES_A_POINT", 0)
     monkeypatch.setattr("deepclust.hierarchy._JOINING_POINTS", 1)
-    monkeypatch.setattr("deepclust.hierarchy._ROWS_AT_A_TIME", 64)
+    monkeypatch.setattr("deepclust.hierarchy._MOST_ROWS_AT_A_TIME", 64)
     np.testing.assert_array_equal(ReachabilityTree.build(X, 5).heights, expected)
 
 
