@@ -58,6 +58,7 @@ FIRST_FLOOR = {
         "neighbors",
         "other_metrics",
         "partition",
+        "threads",
     },
 }
 
