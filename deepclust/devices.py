@@ -1,6 +1,6 @@
-"""Where TensorFlow runs: CPU or GPU, and never in a forked child.
+"""Where training runs: the back end of Keras, CPU or GPU, never in a forked child.
 
-Importing this module does not import TensorFlow.
+Importing this module imports neither Keras nor a back end.
 """
 
 import os
@@ -9,50 +9,57 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-__all__ = ["on_device", "refuse_forked_tensorflow", "refuse_other_backends"]
+__all__ = ["on_device", "refuse_forked_backend", "refuse_other_backends"]
 
-_fork: dict[str, bool] = {"after_tensorflow": False}
+_NAMES = {"tensorflow": "TensorFlow", "torch": "PyTorch", "jax": "JAX"}
+_loaded_before_fork: set[str] = set()
 
 
 def _note_fork() -> None:
-    _fork["after_tensorflow"] |= "tensorflow" in sys.modules
+    _loaded_before_fork.update(_NAMES.keys() & sys.modules.keys())
 
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_note_fork)
 
 
-def refuse_forked_tensorflow() -> None:
-    """Raise RuntimeError in a forked child of a process that had loaded TensorFlow.
+def _backend() -> str:
+    """Return the name of the backend that Keras runs on, without importing it."""
+    if "keras" in sys.modules:
+        return sys.modules["keras"].config.backend()
+    return os.environ.get("KERAS_BACKEND", "tensorflow")
+
+
+def refuse_forked_backend() -> None:
+    """Raise RuntimeError in a forked child of a process that had loaded the backend.
 
     Notes
     -----
     A fork is noticed if this module was imported before it.
     """
-    if _fork["after_tensorflow"]:
+    backend = _backend()
+    if backend in _loaded_before_fork:
         raise RuntimeError(
-            "This process was forked from one that had loaded TensorFlow, whose "
-            "threads do not survive a fork: training would hang. Start workers with "
-            'joblib\'s "loky" backend or multiprocessing\'s "spawn" method.'
+            f"This process was forked from one that had loaded {_NAMES[backend]}, "
+            "whose threads do not survive a fork: training would hang. Start workers "
+            'with joblib\'s "loky" backend or multiprocessing\'s "spawn" method.'
         )
 
 
 def refuse_other_backends() -> None:
-    """Raise RuntimeError if Keras is set to run on anything but TensorFlow.
+    """Raise RuntimeError if Keras runs on none of TensorFlow, PyTorch and JAX.
 
     Notes
     -----
     Does not import Keras: where nobody has and KERAS_BACKEND is not set, the module
     that trains asks again.
     """
-    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
-    if "keras" in sys.modules:
-        backend = sys.modules["keras"].config.backend()
-    if backend != "tensorflow":
+    backend = _backend()
+    if backend not in _NAMES:
         raise RuntimeError(
-            f"Training needs Keras on TensorFlow, but it is set to run on {backend!r}. "
-            "Unset KERAS_BACKEND before Python starts. (A fitted encoder transforms "
-            "and exports with any backend.)"
+            "Training needs Keras on TensorFlow, PyTorch or JAX, but it is set to run "
+            f"on {backend!r}. Set KERAS_BACKEND to tensorflow, torch or jax before "
+            "Python starts. (A fitted encoder transforms and exports with any backend.)"
         )
 
 
@@ -65,8 +72,9 @@ def on_device(device: str, *, together: bool = False) -> Iterator[str]:
     device : {"auto", "cpu", "gpu"}
 
     together : bool, default=False
-        Whether "gpu" means all GPUs, with `tf.distribute.MirroredStrategy`. A strategy
-        that the caller has put in force is left alone in any case.
+        Whether "gpu" means all GPUs, with `tf.distribute.MirroredStrategy`; on PyTorch
+        and JAX it is one. A strategy that the caller has put in force is left alone in
+        any case.
 
     Yields
     ------
@@ -75,26 +83,52 @@ def on_device(device: str, *, together: bool = False) -> Iterator[str]:
     Raises
     ------
     RuntimeError
-        If `device="gpu"` and TensorFlow sees no GPU.
+        If `device="gpu"` and the backend sees no GPU.
     """
-    import tensorflow as tf
+    backend = _backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
 
-    if tf.distribute.has_strategy():
-        yield "strategy"
-        return
-    gpus = tf.config.list_physical_devices("GPU")
+        if tf.distribute.has_strategy():
+            yield "strategy"
+            return
+    gpus = _gpus(backend)
     if device == "gpu" and not gpus:
         raise RuntimeError(
-            'device="gpu", but TensorFlow sees no GPU. Use device="auto", or install '
-            'the GPU build: pip install "deepclust[gpu]".'
+            f'device="gpu", but {_NAMES[backend]} sees no GPU. Use device="auto", or '
+            "install a GPU build of it; for TensorFlow: pip install "
+            '"deepclust[gpu]".'
         )
     chosen = "gpu" if gpus and device != "cpu" else "cpu"
+    if backend != "tensorflow":
+        import keras
+
+        with keras.device(chosen):
+            yield chosen
+        return
     if chosen == "gpu":
         _grow_memory(gpus)
     several = together and device == "gpu" and len(gpus) > 1
     place = tf.distribute.MirroredStrategy().scope() if several else None
     with place or tf.device(f"/{chosen.upper()}:0"):
         yield "strategy" if several else chosen
+
+
+def _gpus(backend: str) -> list[Any]:
+    """Return what the backend calls its GPUs."""
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        return tf.config.list_physical_devices("GPU")
+    if backend == "torch":
+        import torch
+
+        return list(range(torch.cuda.device_count()))
+    import jax
+
+    with suppress(RuntimeError):  # raised where there is none
+        return jax.devices("gpu")
+    return []
 
 
 def _grow_memory(gpus: list[Any]) -> None:

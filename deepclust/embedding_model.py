@@ -9,7 +9,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
 
 from deepclust import teaching
-from deepclust.devices import on_device, refuse_forked_tensorflow
+from deepclust.devices import on_device, refuse_forked_backend
 from deepclust.exceptions import EmptyVocabularyError
 from deepclust.guiding import keyword_labels
 from deepclust.inference import SCALE, ForwardPass
@@ -205,7 +205,7 @@ class EmbeddingModel:
     def _transform_keras(self, sequences: TokenSequences, *, device: str) -> np.ndarray:
         from deepclust.training import embed_with_keras
 
-        refuse_forked_tensorflow()
+        refuse_forked_backend()
         with on_device(device):
             plain = embed_with_keras(self._fitted_network(), sequences)
         return self._forward_pass().sharpen_all(plain)

@@ -16,7 +16,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from deepclust.devices import refuse_forked_tensorflow, refuse_other_backends
+from deepclust.devices import refuse_forked_backend, refuse_other_backends
 from deepclust.embedding_model import EmbeddingModel
 from deepclust.inference import ACTIVATIONS
 from deepclust.token_input import known_tokens, parts_of_rows
@@ -329,11 +329,12 @@ class RNNLSTMEncoder(
         EmptyVocabularyError
             (a `ValueError`) If no text has a known token.
         RuntimeError
-            In a forked child of a process that uses TensorFlow, where training would
-            hang; with `device="gpu"` and no GPU; where Keras runs on another backend.
+            In a forked child of a process that uses TensorFlow (or PyTorch or JAX, if
+            Keras runs on that), where training would hang; with `device="gpu"` and no
+            GPU; where Keras runs on any other backend.
         """
         self._validate_params()
-        refuse_forked_tensorflow()
+        refuse_forked_backend()
         refuse_other_backends()
         sequences = self._check_sequences(X, fitting=True)
         labels, classes = self._labels(sequences, y)

@@ -4,23 +4,26 @@ What makes it several times faster than `keras.Model.fit` on padded texts, on a 
 
 1. Texts are sorted by length before they are cut into batches, so that nearly every
    batch holds one length and no padding; batches are then visited in random order.
-2. The input projection of all recurrent branches is one product outside the time
-   loop, and so are most parts of the gradient (`deepclust.recurrence`).
-3. One function, compiled once for any (batch, time).
+2. On TensorFlow, the input projection of all recurrent branches is one product outside
+   the time loop, and so are most parts of the gradient (`deepclust.recurrence`).
+3. On TensorFlow, one function, compiled once for any (batch, time).
+
+The loss is `deepclust.objective`, the same on every backend of Keras. How it becomes a
+step is up to the backend: `deepclust.tensorflow_step`, `torch_step` and `jax_step` each
+have a `Step` (`__call__` changes the weights, `measure` does not, `fed` hands out the
+batches) and `compiled`, the network as a function.
 
 Dropped words are taken out of the text altogether [1]_, which also shortens it. Every
 random choice is made in numpy from (seed, epoch), so that a run can be repeated, and
 continued at any epoch, bit for bit.
 
-Where a `tf.distribute` strategy is in force, each batch is shared out among its
-devices; loss and gradients are those of the whole batch.
-
-Imports TensorFlow: import this module only where training starts.
+Imports Keras and its backend: import this module only where training starts.
 
 .. [1] Iyyer, Manjunatha, Boyd-Graber, Daumé III, "Deep unordered composition rivals
    syntactic methods for text classification", ACL 2015, doi:10.3115/v1/P15-1162.
 """
 
+import importlib
 import math
 import time
 from dataclasses import dataclass, field
@@ -28,13 +31,13 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
+from keras import ops
 from tqdm import tqdm
 
 from deepclust.batching import length_batches, shorten
 from deepclust.devices import refuse_other_backends
-from deepclust.networks import SCALE, CosineHeads, Network
-from deepclust.recurrence import forward
+from deepclust.networks import CosineHeads, Network
+from deepclust.objective import Objective
 from deepclust.sequences import TokenSequences
 
 __all__ = ["Training", "embed_with_keras", "train_heads"]
@@ -102,8 +105,7 @@ def embed_with_keras(
     -------
     embeddings : ndarray of shape (n_docs, embedding_dim), float32
     """
-    signature = [tf.TensorSpec((None, None), tf.int32)]
-    call = tf.function(network, input_signature=signature, autograph=False)
+    call = _backend().compiled(network)
     result = np.zeros((len(sequences), network.dense.units), dtype=np.float32)
     order = np.argsort(sequences.lengths, kind="stable")
     order = order[sequences.lengths[order] > 0]
@@ -111,7 +113,7 @@ def embed_with_keras(
         rows = order[start : start + batch_size]
         part = sequences[rows]
         part.max_len = int(part.lengths.max())
-        result[rows] = call(np.asarray(part)).numpy()
+        result[rows] = ops.convert_to_numpy(call(np.asarray(part)))
     return result
 
 
@@ -209,12 +211,13 @@ def learning_rate_at(
     return peak * (1.0 - done) if schedule == "linear" else peak
 
 
-def _compiled(function: Any, signature: list[Any]) -> Any:
-    return tf.function(function, input_signature=signature, autograph=False)
+def _backend() -> Any:
+    """Return the module that makes the steps on the backend that Keras runs on."""
+    return importlib.import_module(f"deepclust.{keras.config.backend()}_step")
 
 
 class _Stepper:
-    """The compiled training step, with the heads and the optimizer it works on."""
+    """Heads, optimizer and compiled step, and what an epoch does with them."""
 
     def __init__(
         self,
@@ -224,39 +227,23 @@ class _Stepper:
         head_weights: list[float] | None,
         prototypes: list[np.ndarray] | None,
     ) -> None:
-        self.network = network
         self.training = training
         self.targets = np.stack(targets, axis=1).astype(np.int32)
         shares = np.asarray(head_weights or [1.0] * len(targets), dtype=np.float32)
-        self.shares = shares / shares.sum()
         n_classes = np.maximum(self.targets.max(axis=0) + 1, 1)
         self.heads = CosineHeads(n_classes, seed=training.seed, dtype="float32")
-        self.heads(np.zeros((1, network.dense.units), dtype=np.float32))
+        self.heads.build((None, network.dense.units))
         for variable, start in zip(
             self.heads.prototypes, prototypes or (), strict=False
         ):
             variable.assign(start)
-        self.variables = network.trainable_variables + self.heads.trainable_variables
+        self.objective = Objective(
+            network, self.heads, shares / shares.sum(), training.loss
+        )
+        self.variables = self.objective.variables
         self.optimizer = _build_optimizer(training)
         self.optimizer.build(self.variables)
-        self.strategy = tf.distribute.get_strategy()
-        self.n_replicas = self.strategy.num_replicas_in_sync
-        self.momenta = getattr(self.optimizer, "momentums", [])
-        if self.n_replicas > 1:
-            self.momenta = []  # the optimizer keeps its copies alike
-        on_gpu = "GPU" in network.dense.kernel.value.device
-        half = network.dtype_policy.name == "mixed_float16"
-        self.loss_scale = 1024.0 if half else 1.0
-        self.by_hand = not on_gpu and network.dtype_policy.name == "float32"
-        signature = [
-            tf.TensorSpec((None, None), tf.int32),
-            tf.TensorSpec((None, len(targets)), tf.int32),
-        ]
-        self.loss_only = _compiled(self._loss, signature)
-        self.step = _compiled(self._step, signature)
-        if self.n_replicas > 1:
-            for_each = [[spec] * self.n_replicas for spec in signature]
-            self.step = _compiled(self._step_together, for_each)
+        self.step = _backend().Step(self.objective, self.optimizer, training.batch_size)
 
     def run_epoch(
         self, sequences: TokenSequences, rows: np.ndarray, epoch: int
@@ -268,21 +255,21 @@ class _Stepper:
         chosen = shorten(sequences[rows], self.training.word_dropout, rng)
         batches = length_batches(chosen.lengths, self.training.batch_size, rng)
         n_steps = self.training.epochs * len(batches)
-        sums = np.zeros(2)
-        for i, batch in enumerate(batches):
+        inputs = (self.inputs(chosen, batch, rows[batch]) for batch in batches)
+        results = []
+        for i, batch in enumerate(self.step.fed(inputs)):
             rate = learning_rate_at(
                 (epoch - 1) * len(batches) + i, n_steps,
                 peak=self.training.learning_rate, schedule=self.training.schedule,
             )  # fmt: skip
             self.optimizer.learning_rate = rate
-            result = self.step(*self._shared_out(chosen, batch, rows[batch]))
-            sums += np.array([float(value) for value in result]) * len(batch)
-        loss, accuracy = sums / len(rows)
+            results.append(self.step(*batch))
+        loss, accuracy = _mean(results, batches)
         return {
             "epoch": epoch,
-            "loss": float(loss),
+            "loss": loss,
             "val_loss": np.nan,
-            "accuracy": float(accuracy),
+            "accuracy": accuracy,
             "learning_rate": rate,
             "seconds": time.perf_counter() - start,
         }
@@ -291,153 +278,41 @@ class _Stepper:
         """Return the mean loss of the rows, no word dropped."""
         chosen = sequences[rows]
         rng = np.random.default_rng(self.training.seed)
-        total = 0.0
-        for batch in length_batches(chosen.lengths, self.training.batch_size, rng):
-            loss, _ = self.loss_only(*self._inputs(chosen, batch, rows[batch]))
-            total += float(loss) * len(batch)
-        return total / len(rows)
+        batches = length_batches(chosen.lengths, self.training.batch_size, rng)
+        inputs = (self.inputs(chosen, batch, rows[batch]) for batch in batches)
+        return _mean([self.step.measure(*batch) for batch in inputs], batches)[0]
 
     def state(self) -> list[np.ndarray]:
+        """Return a copy of all that training changes."""
         return self.read(self.variables)
 
     @staticmethod
     def read(variables: list[Any]) -> list[np.ndarray]:
-        return [variable.value.numpy() for variable in variables]
+        """Return a copy of each variable."""
+        return [np.array(ops.convert_to_numpy(v.value)) for v in variables]
 
     def restore(self, state: list[np.ndarray]) -> None:
+        """Go back to what `state` returned."""
         for variable, value in zip(self.variables, state, strict=True):
             variable.assign(value)
 
-    def _inputs(
+    def inputs(
         self, sequences: TokenSequences, batch: np.ndarray, rows: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the padded token ids of a batch, and its targets."""
         part = sequences[batch]
         part.max_len = int(part.lengths.max())
         return np.asarray(part), self.targets[rows]
 
-    def _shared_out(
-        self, sequences: TokenSequences, batch: np.ndarray, rows: np.ndarray
-    ) -> Any:
-        """Return the inputs of a step; where devices work together, a list for each."""
-        inputs = self._inputs(sequences, batch, rows)
-        if self.n_replicas == 1:
-            return inputs
-        return [np.array_split(array, self.n_replicas) for array in inputs]
 
-    def _step_together(self, ids: list[Any], targets: list[Any]) -> Any:
-        """One step of all devices, each with its part of the batch."""
-        parts = [
-            self.strategy.experimental_distribute_values_from_function(
-                lambda context, given=given: given[context.replica_id_in_sync_group]
-            )
-            for given in (ids, targets)
-        ]
-        results = self.strategy.run(self._step, args=parts)
-        return [self.strategy.reduce("SUM", value, axis=None) for value in results]
+def _mean(results: list[Any], batches: list[np.ndarray]) -> list[float]:
+    """Return the means over the texts, given those over each batch.
 
-    def _all(self, value: Any) -> Any:
-        """Return the sum over all devices."""
-        context = tf.distribute.get_replica_context()
-        if self.n_replicas == 1 or context is None:
-            return value
-        return context.all_reduce("SUM", tf.convert_to_tensor(value))
-
-    def _step(self, ids: Any, targets: Any) -> Any:
-        with tf.GradientTape() as tape:
-            loss, accuracy = self._loss(ids, targets)
-            scaled = loss * self.loss_scale
-        gradients = tape.gradient(scaled, [v.value for v in self.variables])
-        if self.n_replicas > 1:  # the optimizer adds up what the devices bring
-            gradients = [self._all(gradient) for gradient in gradients]
-            clipped = [_clip(g, self.loss_scale) / self.n_replicas for g in gradients]
-            self.optimizer.apply(clipped, self.variables)
-            return loss, accuracy
-        clipped = [_clip(gradient, self.loss_scale) for gradient in gradients]
-        if self.momenta:
-            self._descend(clipped)
-        else:
-            self.optimizer.apply(clipped, self.variables)
-        return loss, accuracy
-
-    def _descend(self, gradients: list[Any]) -> None:
-        """Do what Keras' SGD does, in one pass over each weight instead of five."""
-        rate = tf.convert_to_tensor(self.optimizer.learning_rate)
-        for variable, momentum, gradient in zip(
-            self.variables, self.momenta, gradients, strict=True
-        ):
-            tf.raw_ops.ResourceApplyKerasMomentum(
-                var=variable.value.handle,
-                accum=momentum.value.handle,
-                lr=rate,
-                grad=gradient,
-                momentum=self.training.momentum,
-                use_nesterov=True,
-            )
-
-    def _loss(self, ids: Any, targets: Any) -> Any:
-        embeddings = forward(self.network, ids) if self.by_hand else self.network(ids)
-        logits = self._logits(embeddings)
-        known = tf.cast(targets >= 0, tf.float32)
-        n_known = tf.maximum(self._all(tf.reduce_sum(known, axis=0)), 1.0)
-        each = _LOSSES[self.training.loss](tf.maximum(targets, 0), logits)
-        hits = tf.cast(tf.argmax(logits, 2, tf.int32) == targets, tf.float32)
-        losses = tf.reduce_sum(each * known, axis=0) / n_known
-        accuracy = tf.reduce_mean(tf.reduce_sum(hits, axis=0) / n_known)
-        return tf.reduce_sum(losses * self.shares), accuracy
-
-    def _logits(self, embeddings: Any) -> Any:
-        """Return the logits of all heads, padded, float32 (batch, heads, classes)."""
-        together = tf.concat([p.value for p in self.heads.prototypes], axis=0)
-        directions = keras.ops.normalize(together, axis=1)
-        logits = SCALE * tf.matmul(embeddings, directions, transpose_b=True)
-        sizes = self.heads.n_classes
-        heads = [
-            tf.pad(part, [[0, 0], [0, max(sizes) - n]], constant_values=-1e9)
-            for part, n in zip(tf.split(logits, sizes, axis=1), sizes, strict=True)
-        ]
-        return tf.stack(heads, axis=1)
-
-
-def _cross_entropy(target: Any, logits: Any) -> Any:
-    return tf.nn.sparse_softmax_cross_entropy_with_logits(target, logits)
-
-
-def _focal(target: Any, logits: Any) -> Any:
-    loss = _cross_entropy(target, logits)
-    return (1.0 - tf.exp(-loss)) ** 2 * loss
-
-
-def _generalized(target: Any, logits: Any) -> Any:
-    return (1.0 - tf.exp(-0.7 * _cross_entropy(target, logits))) / 0.7
-
-
-_LOSSES = {
-    "cross_entropy": _cross_entropy,
-    "focal": _focal,
-    "generalized": _generalized,
-}
-
-
-def _clip(gradient: Any, scale: float) -> Any:
-    """Divide the gradient by `scale`, and bring it to norm 1 if it is longer.
-
-    Summed column by column first: a full sum is split among threads, and its rounding
-    would depend on their number. Of the word vectors only the rows of the batch's
-    words are touched before the result is spread out.
+    Results are read after the last step: reading one makes a GPU wait.
     """
-    if not isinstance(gradient, tf.IndexedSlices):
-        return _shorten_to_one(gradient / scale)
-    rows = gradient.indices
-    distinct, places = tf.unique(rows)
-    summed = tf.math.unsorted_segment_sum(gradient.values, places, tf.size(distinct))
-    short = _shorten_to_one(summed / scale)
-    return tf.scatter_nd(distinct[:, None], short, gradient.dense_shape)
-
-
-def _shorten_to_one(gradient: Any) -> Any:
-    squares = tf.reshape(gradient * gradient, (-1, gradient.shape[-1]))
-    norm = tf.sqrt(tf.reduce_sum(tf.reduce_sum(squares, axis=0)))
-    return gradient / tf.maximum(norm, 1.0)
+    values = np.array([[float(value) for value in result] for result in results])
+    sizes = np.array([len(batch) for batch in batches])
+    return (sizes @ values / sizes.sum()).tolist()
 
 
 def _build_optimizer(training: Training) -> Any:
