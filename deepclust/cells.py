@@ -19,41 +19,14 @@ from itertools import pairwise
 
 import numpy as np
 
+from deepclust.pairs import squared_distances, true_entries
 from deepclust.threads import in_threads, least_parts
 
-__all__ = ["CellIndex", "squared_distances", "true_entries"]
+__all__ = ["CellIndex"]
 
 _LARGEST_CELL = 2048
 _LLOYD_STEPS = 4
 _SAMPLE_PER_CELL = 24
-
-
-def squared_distances(A: np.ndarray, B: np.ndarray) -> np.ndarray:
-    """Return |A[i] - B[i]|² in float64, each row on its own.
-
-    This is the distance that decides every tie: it is symmetric, zero for equal rows,
-    and a row gives the same bits alone as in any batch.
-
-    Parameters
-    ----------
-    A : ndarray of shape (n_pairs, n_features)
-
-    B : ndarray of shape (n_pairs, n_features)
-
-    Returns
-    -------
-    squared : ndarray of shape (n_pairs,), float64
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from deepclust.cells import squared_distances
-    >>> squared_distances(np.array([[0.0, 3.0]]), np.array([[4.0, 0.0]]))
-    array([25.])
-    """
-    # C order, so that each row is summed by itself whatever the layout of the input.
-    difference = np.subtract(A, B, dtype=np.float64, order="C")
-    return np.square(difference, out=difference).sum(axis=1)
 
 
 class CellIndex:
@@ -444,14 +417,18 @@ class CellIndex:
         -------
         within : ndarray of shape (n_queries, size of the cell), bool
         """
-        product = self.products(left, cell)
-        low, high = self._limits(radius)
-        within, possible = product >= high, product >= low
-        if np.count_nonzero(possible) != np.count_nonzero(within):
-            row, column = true_entries(possible ^ within)
-            points = self.order[self.members(cell)][column]
-            near = self.exact(self.X, rows[row], points) <= radius * radius
-            within[row, column] = near
+        members = self.members(cell)
+        within = np.empty((len(left), members.stop - members.start), dtype=bool)
+        for part in self.slices(*within.shape):
+            product = self.products(left[part], cell)
+            low, high = self._limits(radius)
+            np.greater_equal(product, high, out=within[part])
+            possible = product >= low
+            if np.count_nonzero(possible) != np.count_nonzero(within[part]):
+                row, column = true_entries(possible ^ within[part])
+                points = self.order[members][column]
+                squared = self.exact(self.X, rows[part][row], points)
+                within[part][row, column] = squared <= radius * radius
         return within
 
     def pairs_within(
@@ -493,8 +470,3 @@ class CellIndex:
         for part in self.slices(len(rows), 4 * self.X.shape[1]):
             squared[part] = squared_distances(source[rows[part]], self.X[points[part]])
         return squared
-
-
-def true_entries(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return rows and columns of the true entries; ten times np.nonzero's speed."""
-    return np.divmod(np.flatnonzero(mask), max(mask.shape[1], 1))

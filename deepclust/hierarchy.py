@@ -24,8 +24,9 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 
-from deepclust.cells import CellIndex, true_entries
+from deepclust.cells import CellIndex
 from deepclust.neighbors import k_nearest
+from deepclust.pairs import true_entries
 
 __all__ = ["ReachabilityTree"]
 

@@ -17,9 +17,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from deepclust.cells import CellIndex, true_entries
+from deepclust.cells import CellIndex
 from deepclust.distinct import content_hashes, distinct_rows
 from deepclust.neighbors import count_within, nearest, rings
+from deepclust.pairs import true_entries
 from deepclust.partition import CollapsedRows, Forest, Points, connect
 
 __all__ = ["GrowingClusters"]

@@ -100,4 +100,4 @@ def affordable_block(
             f"{needed / 2**20:,.0f} MiB beyond the input, but memory_limit={limit!r}. "
             "Raise memory_limit, or fit on a sample and predict the rest."
         )
-    return int(min(left, 2**17 + 4 * n_rows))
+    return int(min(left, (2**17 + 4 * n_rows) / n_threads))

@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from deepclust.cells import CellIndex, true_entries
+from deepclust.cells import CellIndex
 from deepclust.leading import LeadingDirections
+from deepclust.pairs import true_entries
 
 __all__ = ["Neighborhoods", "count_within", "k_nearest", "nearest", "rings"]
 

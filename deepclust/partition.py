@@ -5,9 +5,10 @@ from threading import Lock
 
 import numpy as np
 
-from deepclust.cells import CellIndex, true_entries
+from deepclust.cells import CellIndex
 from deepclust.distinct import content_hashes, distinct_rows
 from deepclust.neighbors import count_within, nearest, rings
+from deepclust.pairs import true_entries
 
 __all__ = [
     "CollapsedRows",
@@ -19,7 +20,7 @@ __all__ = [
 ]
 
 
-_JOIN_ENTRIES = 2**18
+_JOIN_ENTRIES = 2**16
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deepclust import DBSCAN
-from deepclust.cells import CellIndex, squared_distances
+from deepclust.cells import CellIndex
 from deepclust.neighbors import count_within
+from deepclust.pairs import squared_distances
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::deepclust.exceptions.ClusteringWarning"

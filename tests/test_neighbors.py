@@ -6,10 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse.csgraph import connected_components
 
-from deepclust.cells import CellIndex, squared_distances
+from deepclust.cells import CellIndex
 from deepclust.distinct import content_hashes, distinct_rows
 from deepclust.leading import LeadingDirections
 from deepclust.neighbors import count_within, k_nearest, nearest
+from deepclust.pairs import squared_distances
 from deepclust.partition import connect
 
 
