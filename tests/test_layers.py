@@ -61,6 +61,7 @@ FIRST_FLOOR = {
         "metric_space",
         "neighbors",
         "other_metrics",
+        "pairs",
         "partition",
         "threads",
     },
