@@ -5,13 +5,13 @@ import numpy as np
 __all__ = ["density_validity"]
 
 _BLOCK_ENTRIES = 2**18
-_NOISE_WEIGHT = 0.5
+_NOISE_WEIGHT = 0.25
 
 
 def density_validity(
     X: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None
 ) -> float:
-    """Mean simplified silhouette of the rows; a noise row counts half.
+    """Mean simplified silhouette of the rows; a noise row counts a quarter.
 
     Parameters
     ----------
@@ -32,9 +32,9 @@ def density_validity(
     Notes
     -----
     With a the distance of a row to the mean of its cluster and b the distance to the
-    nearest other mean, a row scores (b - a) / max(a, b). A noise row scores half of
-    what it would score in the cluster of the nearest mean: were it 0, one giant cluster
-    would win by leaving nothing out; were it in full, a few tiny dense cores would.
+    nearest other mean, a row scores (b - a) / max(a, b). A noise row scores a quarter
+    of what it would score in the cluster of the nearest mean: were it 0, broad clusters
+    that leave nothing out would win; were it in full, a few tiny dense cores would.
 
     O(n k d) time for k clusters, and blocks of bounded size.
     """

@@ -43,7 +43,7 @@ def test_every_score_is_finite(labels, constant):
 def test_validity_by_hand():
     X = np.array([[0.0], [2.0], [10.0], [12.0], [5.0]])
     by_hand = [10 / 11, 8 / 9, 8 / 9, 10 / 11]
-    noise = 0.5 * (6 - 4) / 6
+    noise = 0.25 * (6 - 4) / 6
     found = metrics.density_validity_score(X, [0, 0, 1, 1, -1])
     assert found == pytest.approx((sum(by_hand) + noise) / 5)
 
