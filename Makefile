@@ -15,13 +15,14 @@ CODE := deepclust tests examples docs
 export PYTHONUTF8 := 1
 
 .NOTPARALLEL:
-.PHONY: help demo test lint unit wheel docs notebooks format clean
+.PHONY: help demo test lint unit backends wheel docs notebooks format clean
 
 help:
 	@echo "make demo    cluster the docstrings of the installed packages; writes a report"
 	@echo "make test    lint, types, wheel, demo and all tests"
 	@echo "make lint    ruff and mypy"
 	@echo "make unit    the tests alone"
+	@echo "make backends  the encoder's tests on PyTorch and JAX, where installed"
 	@echo "make wheel   build the wheel and run it outside the checkout"
 	@echo "make docs    build the documentation into docs/_build/html"
 	@echo "make notebooks  run the notebooks in examples/ and keep their results"
@@ -41,6 +42,24 @@ lint: $(VENV)/.dev
 
 unit: $(VENV)/.dev
 	$(BIN)/python -m pytest
+
+# The encoder on Keras' other backends: first $(BIN)/python -m pip install torch jax.
+# JAX compiles for seconds at a time; what it compiled is kept under build.
+BACKENDS ?= torch jax
+ENCODER := $(foreach room,devices encoding inference networks training,\
+  tests/test_$(room).py deepclust/$(room).py)
+
+backends: export JAX_COMPILATION_CACHE_DIR := $(abspath build/jax)
+backends: export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS := 0
+backends: $(VENV)/.dev
+	@for backend in $(BACKENDS); do \
+	  if $(BIN)/python -c "import $$backend" 2>/dev/null; then \
+	    echo "Keras on $$backend"; \
+	    KERAS_BACKEND=$$backend $(BIN)/python -m pytest $(ENCODER) || exit 1; \
+	  else \
+	    echo "$$backend is not installed: the encoder's tests on it are skipped"; \
+	  fi; \
+	done
 
 # The wheel is installed without its dependencies into an environment of its own, which
 # borrows them from $(VENV): TensorFlow is large. A .pth file inside a borrowed folder

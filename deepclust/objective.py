@@ -45,6 +45,9 @@ class Objective:
 
     total : callable
         Brings a sum over this device's rows to the sum over those of all devices.
+
+    argmax : callable
+        That of Keras, or one without its care for the sign of zeros.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class Objective:
         self.loss = LOSSES[loss]
         self.embed: Callable[[Any], Any] = network
         self.total: Callable[[Any], Any] = _same
+        self.argmax: Callable[[Any, int], Any] = ops.argmax
         self.variables = network.trainable_variables + heads.trainable_variables
 
     def __call__(self, ids: Any, targets: Any) -> tuple[Any, Any]:
@@ -77,7 +81,7 @@ class Objective:
         known = ops.cast(targets >= 0, "float32")
         n_known = ops.maximum(self.total(ops.sum(known, axis=0)), 1.0)
         each = self.loss(ops.maximum(targets, 0), logits)
-        found = ops.argmax(logits, axis=2)
+        found = self.argmax(logits, 2)
         hits = ops.cast(ops.equal(found, ops.cast(targets, found.dtype)), "float32")
         losses = ops.sum(each * known, axis=0) / n_known
         accuracy = ops.mean(ops.sum(hits, axis=0) / n_known)

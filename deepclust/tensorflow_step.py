@@ -74,6 +74,7 @@ class Step:
         if not on_gpu and network.dtype_policy.name == "float32":
             objective.embed = partial(forward, network)
         objective.total = self._total
+        objective.argmax = partial(tf.argmax, output_type=tf.int32)
         n_heads = len(objective.heads.n_classes)
         self.signature = [_IDS, tf.TensorSpec((None, n_heads), tf.int32)]
         self.measure = _function(objective, self.signature)

@@ -4,6 +4,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -57,7 +58,8 @@ print(max(gaps), losses[0] - losses[-1])
 
 
 def test_two_devices_together_learn_what_one_learns():
-    gap, learned = map(float, run_python(ON_TWO_DEVICES).split())
+    said = run_python(ON_TWO_DEVICES, KERAS_BACKEND="tensorflow")
+    gap, learned = map(float, said.split())
 
     assert gap < 1e-4
     assert learned > 0.1
@@ -77,6 +79,7 @@ def test_two_devices_together_learn_what_one_learns():
 def test_all_gpus_are_taken_where_gpu_is_asked_for(
     monkeypatch, n_gpus, device, together, where
 ):
+    monkeypatch.setattr("keras.config.backend", lambda: "tensorflow")
     found = {"GPU": [object()] * n_gpus, "CPU": []}
     monkeypatch.setattr(tf.config, "list_physical_devices", found.get)
     monkeypatch.setattr("deepclust.devices._grow_memory", lambda gpus: None)
@@ -88,9 +91,39 @@ def test_all_gpus_are_taken_where_gpu_is_asked_for(
         assert tf.distribute.has_strategy() == (where == "strategy")
 
 
-def test_a_strategy_in_force_is_left_alone():
+def test_a_strategy_in_force_is_left_alone(monkeypatch):
+    monkeypatch.setattr("keras.config.backend", lambda: "tensorflow")
     with tf.distribute.OneDeviceStrategy("CPU:0").scope(), on_device("auto") as chosen:
         assert chosen == "strategy"
+
+
+@pytest.mark.parametrize("backend", ["torch", "jax"])
+@pytest.mark.parametrize(
+    ("n_gpus", "device", "where"),
+    [(2, "auto", "gpu"), (2, "gpu", "gpu"), (2, "cpu", "cpu"), (0, "auto", "cpu")],
+)
+def test_other_backends_take_one_gpu(monkeypatch, backend, n_gpus, device, where):
+    placed = []
+
+    def place(name):
+        placed.append(name)
+        return nullcontext()
+
+    monkeypatch.setattr("keras.config.backend", lambda: backend)
+    monkeypatch.setattr("keras.device", place)
+    monkeypatch.setattr("deepclust.devices._gpus", lambda name: [name] * n_gpus)
+
+    with on_device(device, together=True) as chosen:
+        assert [chosen] == placed == [where]
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "torch", "jax"])
+def test_a_missing_gpu_is_named_with_the_backend(monkeypatch, backend):
+    monkeypatch.setattr("keras.config.backend", lambda: backend)
+    monkeypatch.setattr("deepclust.devices._gpus", lambda name: [])
+    with pytest.raises(RuntimeError, match="sees no GPU") as raised, on_device("gpu"):
+        pass
+    assert backend in str(raised.value).lower()
 
 
 OTHER_BACKEND = """

@@ -351,6 +351,7 @@ def _fit_and_report(connection):
         connection.send(str(error))
 
 
+@pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")  # JAX says so too
 @pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="no fork here")
 def test_training_in_a_forked_child_is_refused(fitted):
     context = multiprocessing.get_context("fork")
