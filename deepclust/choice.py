@@ -23,12 +23,16 @@ from deepclust._density_validity import density_validity
 from deepclust.distinct import content_hashes
 from deepclust.eps_path import best_cut, cuts_near, eps_path, joined, path_of_nothing
 from deepclust.hierarchy import ReachabilityTree
-from deepclust.partition import Points, density_clusters
+from deepclust.metric_space import MetricSpace
+from deepclust.other_metrics import NeighborSearch
+from deepclust.partition import Points
 
-__all__ = ["TREE_ROWS", "Choice", "choose", "choose_again", "usual_min_samples"]
+__all__ = ["Choice", "choose", "choose_again", "most_tree_rows", "usual_min_samples"]
 
 _MIN_SAMPLES_TRIED = (5, 12, 25)
 TREE_ROWS = 20_000
+TREE_ROWS_OF_OTHER_METRICS = 5000
+_EUCLIDEAN = MetricSpace("euclidean", None)
 _MOST_SAMPLES_SCALED = 125
 _SHARES_TRIED = (1.0, 0.95, 0.9, 0.85, 0.8)
 _QUANTILE_ROWS = 1000
@@ -76,7 +80,25 @@ def usual_min_samples(total: float) -> int:
     return int(np.clip(np.log2(max(total, 1)), low, high))
 
 
-def choose(points: Points, min_samples: int | None, n_clusters: int | None) -> Choice:
+def most_tree_rows(space: MetricSpace) -> int:
+    """Return how many points a hierarchy is built of at most.
+
+    Examples
+    --------
+    >>> from deepclust.choice import most_tree_rows
+    >>> from deepclust.metric_space import MetricSpace
+    >>> most_tree_rows(MetricSpace("cosine", None))
+    20000
+    """
+    return TREE_ROWS_OF_OTHER_METRICS if space.name is None else TREE_ROWS
+
+
+def choose(
+    points: Points,
+    min_samples: int | None,
+    n_clusters: int | None,
+    space: MetricSpace = _EUCLIDEAN,
+) -> Choice:
     """Choose the most valid cut of the hierarchy of the points, or of a sample.
 
     Parameters
@@ -88,6 +110,9 @@ def choose(points: Points, min_samples: int | None, n_clusters: int | None) -> C
 
     n_clusters : int or None
         See `best_cut`.
+
+    space : MetricSpace, default=euclidean
+        The validity that decides is Euclidean in any.
 
     Returns
     -------
@@ -103,30 +128,28 @@ def choose(points: Points, min_samples: int | None, n_clusters: int | None) -> C
     >>> round(choice.radius, 3), choice.tree.n_clusters(choice.radius)
     (0.1, np.int64(2))
     """
-    places = points.sample(TREE_ROWS)
+    places = points.sample(most_tree_rows(space))
     sample = points.only(places)
     tries = _MIN_SAMPLES_TRIED if min_samples is None else (min_samples,)
     if not len(places):
         return Choice(tries[0], 1.0, path_of_nothing(), None, places)
-    trees = ReachabilityTree.build_all(
-        sample.rows,
-        tries,
-        weights=sample.weights,
-        block_entries=points.block_entries,
-        n_jobs=points.n_jobs,
-    )
+    trees = space.trees(sample, tries)
     tree, radius, path = _best_among(trees, sample.rows, n_clusters)
     enough = tree.min_samples
     thinning = _thinning(points, places)
     if thinning > 1:
         if min_samples is None:
             enough = int(min(enough * thinning, _MOST_SAMPLES_SCALED))
-        radius = _settled(points, enough, tree, radius, n_clusters)
+        radius = _settled(points, enough, tree, radius, n_clusters, space)
     return Choice(enough, radius, path, tree, places)
 
 
 def choose_again(
-    points: Points, tree: ReachabilityTree, min_samples: int, n_clusters: int
+    points: Points,
+    tree: ReachabilityTree,
+    min_samples: int,
+    n_clusters: int,
+    space: MetricSpace = _EUCLIDEAN,
 ) -> float:
     """Return the radius that `choose` takes for this number of clusters.
 
@@ -142,14 +165,16 @@ def choose_again(
 
     n_clusters : int
 
+    space : MetricSpace, default=euclidean
+
     Returns
     -------
     radius : float
     """
-    places = points.sample(TREE_ROWS)
+    places = points.sample(most_tree_rows(space))
     _, radius, _ = _best_among([tree], points.only(places).rows, n_clusters)
     if _thinning(points, places) > 1:
-        return _settled(points, min_samples, tree, radius, n_clusters)
+        return _settled(points, min_samples, tree, radius, n_clusters, space)
     return radius
 
 
@@ -178,6 +203,7 @@ def _settled(
     tree: ReachabilityTree,
     radius: float,
     n_clusters: int | None,
+    space: MetricSpace,
 ) -> float:
     """Carry the choice of a sample over to all points.
 
@@ -185,10 +211,10 @@ def _settled(
     that a sample left open may close. Several shares are tried on all points.
     """
     shares = np.mean(tree.is_core(radius)) * np.array(_SHARES_TRIED)
-    radii = _core_quantiles(points.rows, min_samples, shares)
+    radii = _core_quantiles(points, min_samples, shares, space)
     path: dict = {name: [] for name in path_of_nothing()}
     for radius in radii:
-        _, labels = density_clusters(points, radius, min_samples)
+        _, labels = space.clusters(points, radius, min_samples)
         path["eps"].append(radius)
         path["n_clusters"].append(labels.max(initial=-1) + 1)
         path["coverage"].append(np.average(labels >= 0, weights=points.weights))
@@ -197,10 +223,14 @@ def _settled(
 
 
 def _core_quantiles(
-    rows: np.ndarray, min_samples: int, shares: np.ndarray
+    points: Points, min_samples: int, shares: np.ndarray, space: MetricSpace
 ) -> np.ndarray:
     """Estimate the radii that make these shares of the points core points."""
+    rows = points.rows
     queries = rows[np.argsort(content_hashes(rows))[:_QUANTILE_ROWS]]
+    if space.name is None:
+        search = NeighborSearch(points, space.metric, space.metric_params)
+        return np.quantile(search.kth_distances(queries, min_samples), shares)
     norms = np.square(queries, dtype=np.float64).sum(axis=1)[:, None]
     nearest_squares = np.full((len(queries), min_samples), np.inf)
     for start in range(0, len(rows), 4096):

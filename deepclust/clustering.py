@@ -16,7 +16,7 @@ from sklearn.utils.validation import (
 from threadpoolctl import threadpool_limits
 
 from deepclust._density_validity import density_validity
-from deepclust.choice import TREE_ROWS
+from deepclust.choice import most_tree_rows
 from deepclust.density_model import OF_EDITING, OF_THE_TREE, DensityModel
 from deepclust.metric_space import METRICS
 
@@ -46,7 +46,7 @@ class DBSCAN(ClusterMixin, DensityModel, BaseEstimator):
 
     metric : str or callable, default="euclidean"
         "euclidean", "cosine", or any other metric of scikit-learn's
-        `NearestNeighbors`, which then does the search and needs a number for `eps`.
+        `NearestNeighbors`, which then does the search.
         With "cosine", rows that are all zero have no direction and are always noise.
 
     metric_params : dict, default=None
@@ -96,7 +96,7 @@ class DBSCAN(ClusterMixin, DensityModel, BaseEstimator):
 
     reachability_ : ReachabilityTree
         The minimum spanning tree of mutual reachability, from which `at` takes the
-        clusters for every other eps. Its distances are Euclidean: with "cosine", d is
+        clusters for every other eps. With "cosine" its distances are Euclidean: d is
         d²/2 in units of the metric. Only with `eps="auto"`, until `partial_fit`.
 
     reachability_rows_ : ndarray of shape (n_points,), intp
@@ -140,7 +140,10 @@ class DBSCAN(ClusterMixin, DensityModel, BaseEstimator):
     that is "auto" too, over min_samples 5, 12 and 25. From more than 20,000 distinct
     rows, the tree is that of the 20,000 with the smallest content hashes; min_samples
     "auto" is scaled up with the number of rows, to 125 at most, and five radii that
-    leave about the same share of core points are tried on all rows.
+    leave about the same share of core points are tried on all rows. With a metric other
+    than Euclidean and cosine, the tree takes O(n²) time and is that of 5,000 rows at
+    most, cuts are judged by the same Euclidean validity, as by `score`, and `at`
+    clusters anew.
 
     References
     ----------
@@ -232,7 +235,8 @@ class DBSCAN(ClusterMixin, DensityModel, BaseEstimator):
         X = validate_data(self, X, dtype=[np.float64, np.float32], order="C")
         weights = _weights(sample_weight, X)
         self._forget(*OF_THE_TREE, *OF_EDITING, "eps_path_")
-        tree_rows = min(len(X), TREE_ROWS) if self.eps == "auto" else 0
+        tree_rows = most_tree_rows(self._space) if self.eps == "auto" else 0
+        tree_rows = min(len(X), tree_rows)
         rows = self._collapse(X, weights, tree_rows)
         with threadpool_limits(limits=1, user_api="blas"):
             if self.eps == "auto":

@@ -69,14 +69,10 @@ class DensityModel:
 
     def _choose(self, rows: CollapsedRows) -> None:
         """Set `min_samples_`, `eps_`, `eps_path_` and the tree."""
-        if self._space.name is None:
-            raise ValueError(
-                f'eps="auto" needs metric="euclidean" or "cosine". Received: '
-                f"metric={self.metric!r}. Give a number for eps."
-            )
-        chosen = choose(rows.points, self._min_samples(), self.n_clusters)
+        space = self._space
+        chosen = choose(rows.points, self._min_samples(), self.n_clusters, space)
         self.min_samples_ = chosen.min_samples
-        self.eps_ = float(self._space.eps(chosen.radius))
+        self.eps_ = float(space.eps(chosen.radius))
         self._show(chosen, rows)
 
     def _show(self, chosen: Choice, rows: CollapsedRows) -> None:
@@ -100,8 +96,9 @@ class DensityModel:
                 "at(n_clusters=...) needs the hierarchy of the rows: fit with "
                 'eps="auto".'
             )
-        tree, enough = self.reachability_, self.min_samples_
-        return float(self._space.eps(choose_again(points, tree, enough, n_clusters)))
+        tree, enough, space = self.reachability_, self.min_samples_, self._space
+        radius = choose_again(points, tree, enough, n_clusters, space)
+        return float(space.eps(radius))
 
     def _cut(self, rows: CollapsedRows) -> tuple[np.ndarray, np.ndarray]:
         """Return core points and clusters at `eps_`, from the tree if it has them."""
@@ -109,6 +106,7 @@ class DensityModel:
         tree = getattr(self, "reachability_", None)
         if (
             tree is not None
+            and self._space.name is not None
             and tree.min_samples == self.min_samples_
             and len(tree.weights) == len(points.rows)
             and points.weights.min() >= 1

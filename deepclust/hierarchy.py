@@ -173,26 +173,57 @@ class ReachabilityTree:
         trees = []
         for enough in min_samples:
             core = _core_squares(neighbors, squared, weights, enough)
-            cover = np.maximum(core[neighbors], squared).min(axis=1)
             tree = _neighbor_forest(neighbors, squared, core)
             tree = _improved(index, _joined(index, tree, core), core)
-            order = np.argsort(tree[2], kind="stable")
-            order = order[np.isfinite(tree[2][order])]
-            # Fewer than min_samples points are within reach of a border point.
-            looked_at = min(enough, k)
-            trees.append(
-                cls(
-                    min_samples=enough,
-                    weights=weights,
-                    core_squares=core,
-                    cover_squares=np.minimum(cover, core),
-                    height_squares=tree[2][order],
-                    edges=np.column_stack(tree[:2])[order],
-                    neighbors=neighbors[:, :looked_at].astype(np.int32),
-                    neighbor_squares=squared[:, :looked_at].copy(),
-                )
-            )
+            trees.append(cls.of(enough, weights, neighbors, squared, core, tree))
         return trees
+
+    @classmethod
+    def of(
+        cls,
+        min_samples: int,
+        weights: np.ndarray,
+        neighbors: np.ndarray,
+        squared: np.ndarray,
+        core: np.ndarray,
+        edges: tuple[np.ndarray, np.ndarray, np.ndarray],
+    ) -> "ReachabilityTree":
+        """Put a tree together.
+
+        Parameters
+        ----------
+        min_samples : int
+
+        weights : ndarray of shape (n_points,), float64
+
+        neighbors : ndarray of shape (n_points, k), intp
+            The nearest points, nearest first.
+
+        squared : ndarray of shape (n_points, k), float64
+            Their squared distances.
+
+        core : ndarray of shape (n_points,), float64
+            Squared core distances; inf where no radius is enough.
+
+        edges : tuple of three ndarrays
+            Rows, columns and squared heights of a least spanning tree. Edges of
+            infinite height are left out.
+        """
+        order = np.argsort(edges[2], kind="stable")
+        order = order[np.isfinite(edges[2][order])]
+        cover = np.maximum(core[neighbors], squared).min(axis=1)
+        # Fewer than min_samples points are within reach of a border point.
+        looked_at = min(min_samples, neighbors.shape[1])
+        return cls(
+            min_samples=min_samples,
+            weights=weights,
+            core_squares=core,
+            cover_squares=np.minimum(cover, core),
+            height_squares=edges[2][order],
+            edges=np.column_stack(edges[:2])[order],
+            neighbors=neighbors[:, :looked_at].astype(np.int32),
+            neighbor_squares=squared[:, :looked_at].copy(),
+        )
 
     def n_clusters(self, eps: np.ndarray | list | float) -> np.ndarray:
         """Return DBSCAN's number of clusters at each eps."""

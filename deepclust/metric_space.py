@@ -4,7 +4,7 @@ Euclidean and cosine distances are computed by the cells of `deepclust.cells`; c
 Euclidean between rows scaled to length 1. Any other metric is left to scikit-learn.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,9 @@ from sklearn.neighbors import VALID_METRICS
 
 from deepclust.cells import CellIndex
 from deepclust.distinct import distinct_rows
+from deepclust.hierarchy import ReachabilityTree
 from deepclust.neighbors import nearest
+from deepclust.other_hierarchy import reachability_trees
 from deepclust.other_metrics import NeighborSearch
 from deepclust.partition import Points, density_clusters
 
@@ -83,6 +85,22 @@ class MetricSpace:
             return density_clusters(points, radius, min_samples)
         search = NeighborSearch(points, self.metric, self.metric_params)
         return search.density_clusters(radius, min_samples)
+
+    def trees(
+        self, points: Points, min_samples: Sequence[int]
+    ) -> list[ReachabilityTree]:
+        """Return one density hierarchy of the points for each value."""
+        if self.name is None:
+            return reachability_trees(
+                points, min_samples, self.metric, self.metric_params
+            )
+        return ReachabilityTree.build_all(
+            points.rows,
+            min_samples,
+            weights=points.weights,
+            block_entries=points.block_entries,
+            n_jobs=points.n_jobs,
+        )
 
     def nearest_search(
         self, rows: np.ndarray, radius: float, block_entries: int, n_jobs: int | None

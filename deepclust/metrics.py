@@ -56,8 +56,8 @@ def density_validity_score(X: Any, labels: Any) -> float:
     Notes
     -----
     The simplified silhouette (distances to cluster means) averaged over all rows, where
-    a noise row counts a quarter of what it would score in the cluster of the nearest mean.
-    O(n k d) time for k clusters, and blocks of bounded size.
+    a noise row counts a quarter of what it would score in the cluster of the nearest
+    mean. O(n k d) time for k clusters, and blocks of bounded size.
 
     References
     ----------

@@ -125,6 +125,27 @@ class NeighborSearch:
             points[part.start + owner[first]] = near[first]
         return points
 
+    def kth_distances(self, Q: np.ndarray, k: int) -> np.ndarray:
+        """Return the distance of every query to its k-th nearest point.
+
+        Parameters
+        ----------
+        Q : ndarray of shape (n_queries, n_features)
+
+        k : int
+            At most the number of points.
+
+        Returns
+        -------
+        distances : ndarray of shape (n_queries,)
+        """
+        distances = np.empty(len(Q))
+        step = self._rows_at_a_time(k)
+        for start in range(0, len(Q), step):
+            part = slice(start, start + step)
+            distances[part] = self._search.kneighbors(Q[part], k)[0][:, -1]
+        return distances
+
     def _nearest_anywhere(self, Q: np.ndarray) -> np.ndarray:
         points = np.empty(len(Q), dtype=np.intp)
         n_points, open_rows = len(self.points.rows), np.arange(len(Q))

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.sparse.csgraph import minimum_spanning_tree
 from sklearn.cluster import DBSCAN as ReferenceDBSCAN
-from sklearn.metrics import pairwise_distances
+from sklearn.metrics import adjusted_rand_score, pairwise_distances
 
 from deepclust import DBSCAN
+from deepclust.metric_space import MetricSpace
 from deepclust.other_metrics import NeighborSearch
 from deepclust.partition import Points
 
@@ -126,9 +128,89 @@ def test_names_of_the_metrics_that_are_computed_here():
         np.testing.assert_array_equal(found, euclidean.labels_)
 
 
-def test_auto_needs_a_metric_of_ours():
-    with pytest.raises(ValueError, match="Give a number for eps"):
-        DBSCAN(metric="manhattan").fit(rows_for("manhattan"))
+@pytest.mark.parametrize(
+    ("metric", "params"), METRICS, ids=lambda value: str(value)[:9]
+)
+@pytest.mark.parametrize("block", [7, 2**16])
+def test_tree_is_the_least_one(metric, params, block):
+    X = np.unique(rows_for(metric, n_rows=90), axis=0)
+    weights = np.random.default_rng(1).integers(1, 3, len(X)).astype(float)
+    points = Points(X, weights, block, None)
+    tree, wide = MetricSpace(metric, params).trees(points, [4, 30])
+    distances = pairwise_distances(X, metric=metric, **(params or {}))
+    np.fill_diagonal(distances, 0)
+    order = np.argsort(distances, axis=1, kind="stable")
+    met = np.cumsum(weights[order], axis=1) >= 4
+    core = np.sort(distances, axis=1)[np.arange(len(X)), met.argmax(axis=1)]
+    np.testing.assert_allclose(tree.core_distances, core, rtol=1e-12)
+    reach = np.maximum(np.maximum(distances, core[:, None]), core)
+    np.fill_diagonal(reach, 0)
+    expected = np.sort(minimum_spanning_tree(reach).data)
+    np.testing.assert_allclose(tree.heights, expected, rtol=1e-12)
+    assert wide.heights.sum() > tree.heights.sum()
+
+
+@pytest.mark.parametrize("metric", ["manhattan", "chebyshev", "canberra"])
+def test_every_cut_is_dbscan(metric):
+    X = rows_for(metric)
+    model = DBSCAN(min_samples=6, metric=metric).fit(X)
+    assert model.n_clusters_ > 1
+    tree = model.reachability_
+    assert len(tree.weights) == len(np.unique(X, axis=0))
+    for _, cut in model.eps_path_.iloc[::7].iterrows():
+        found = DBSCAN(cut["eps"], min_samples=6, metric=metric).fit(X)
+        assert found.n_clusters_ == cut["n_clusters"] == tree.n_clusters(cut["eps"])
+        assert 1 - found.noise_fraction_ == pytest.approx(cut["coverage"])
+        again = model.at(cut["eps"])
+        np.testing.assert_array_equal(again.labels_, found.labels_)
+        points = tree.cut(cut["eps"])
+        labels = found.labels_[model.reachability_rows_]
+        np.testing.assert_array_equal(points < 0, labels < 0)
+        assert adjusted_rand_score(points, labels) == 1
+
+
+@pytest.mark.parametrize("most", [5000, 250])
+def test_auto_finds_the_groups_by_another_metric(most, monkeypatch):
+    monkeypatch.setattr("deepclust.choice.TREE_ROWS_OF_OTHER_METRICS", most)
+    rng = np.random.default_rng(2)
+    y = rng.integers(0, 4, 600)
+    X = rng.uniform(-5, 5, (4, 6))[y] + rng.laplace(0, 0.2, (600, 6))
+    model = DBSCAN(metric="manhattan").fit(X)
+    assert model.n_clusters_ == 4
+    kept = model.labels_ >= 0
+    assert kept.mean() > 0.9
+    assert adjusted_rand_score(y[kept], model.labels_[kept]) > 0.98
+    assert len(model.reachability_.weights) == min(most, 600)
+    backwards = DBSCAN(metric="manhattan").fit(X[::-1])
+    assert backwards.eps_ == model.eps_
+    if most >= len(X):
+        assert model.at(n_clusters=2).n_clusters_ == 2
+        asked = DBSCAN(metric="manhattan", n_clusters=2).fit(X)
+        assert asked.n_clusters_ == 2
+    assert model.at(n_clusters=4).n_clusters_ == 4
+
+
+def test_no_radius_is_enough_for_a_core_point():
+    X = rows_for("manhattan", n_rows=5)
+    model = DBSCAN(min_samples=50, metric="manhattan").fit(X)
+    assert (model.labels_ == -1).all()
+    assert not len(model.reachability_.heights)
+
+
+def test_sets_and_names_that_only_the_search_knows():
+    rng = np.random.default_rng(3)
+    sets = rng.random((120, 12)) < np.repeat([[0.1], [0.9]], 60, axis=0)
+    rows = np.unique(sets, axis=0).astype(float)
+    points = Points(rows, np.ones(len(rows)), 2**16, None)
+    for metric in ("jaccard", "sokalmichener"):
+        tree = MetricSpace(metric, None).trees(points, [5])[0]
+        labels = tree.cut(0.5)
+        dense = rows.mean(axis=1) > 0.5
+        assert (labels[dense] == labels[dense][0]).all()
+        assert labels[dense][0] >= 0
+    one = MetricSpace("infinity", None).trees(points, [5])[0]
+    other = MetricSpace("chebyshev", None).trees(points, [5])[0]
+    np.testing.assert_array_equal(one.heights, other.heights)
 
 
 def test_precomputed_distances_are_refused():
