@@ -60,6 +60,7 @@ FIRST_FLOOR = {
         "memory_limit",
         "metric_space",
         "neighbors",
+        "other_hierarchy",
         "other_metrics",
         "pairs",
         "partition",
