@@ -103,7 +103,7 @@ def on_device(device: str, *, together: bool = False) -> Iterator[str]:
     if backend != "tensorflow":
         import keras
 
-        with keras.device(chosen):
+        with keras.device(chosen), _threads_held(backend):
             yield chosen
         return
     if chosen == "gpu":
@@ -112,6 +112,22 @@ def on_device(device: str, *, together: bool = False) -> Iterator[str]:
     place = tf.distribute.MirroredStrategy().scope() if several else None
     with place or tf.device(f"/{chosen.upper()}:0"):
         yield "strategy" if several else chosen
+
+
+@contextmanager
+def _threads_held(backend: str) -> Iterator[None]:
+    """Hold PyTorch to one thread: on several it sums in an order of its own."""
+    if backend != "torch":
+        yield
+        return
+    import torch
+
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(n_threads)
 
 
 def _gpus(backend: str) -> list[Any]:

