@@ -7,7 +7,14 @@ import numpy as np
 from deepclust._density_validity import density_validity
 from deepclust.hierarchy import ReachabilityTree
 
-__all__ = ["best_cut", "cuts_near", "eps_path", "joined", "path_of_nothing"]
+__all__ = [
+    "best_cut",
+    "cuts_near",
+    "eps_path",
+    "joined",
+    "path_of_nothing",
+    "quantile_cuts",
+]
 
 _STEPS = 40
 _FINE_STEPS = 8
@@ -38,13 +45,13 @@ def eps_path(
         "eps" ascending, "n_clusters", "coverage" and "validity".
     """
     if eps is None:
-        coarse = eps_path(tree, X, _quantiles(tree, 0.0, 1.0, _STEPS))
+        coarse = eps_path(tree, X, quantile_cuts(tree, 0.0, 1.0, _STEPS))
         if not len(coarse["eps"]):
             return coarse
         step = 1 / (_STEPS - 1)
         best = coarse["eps"][coarse["validity"].argmax()]
         middle = (np.mean(tree.core_distances <= best) - _FEWEST_CORE) / _SPAN
-        fine = _quantiles(tree, middle - step, middle + step, 2 * _FINE_STEPS + 1)
+        fine = quantile_cuts(tree, middle - step, middle + step, 2 * _FINE_STEPS + 1)
         fine = np.setdiff1d(fine, coarse["eps"])
         return joined(coarse, eps_path(tree, X, fine))
     validity = [density_validity(X, tree.cut(step), tree.weights) for step in eps]
@@ -56,10 +63,25 @@ def eps_path(
     }
 
 
-def _quantiles(
+def quantile_cuts(
     tree: ReachabilityTree, low: float, high: float, steps: int
 ) -> np.ndarray:
-    """Return core distances at evenly spaced shares of the points, ascending."""
+    """Return core distances at evenly spaced shares of the points.
+
+    Parameters
+    ----------
+    tree : ReachabilityTree
+
+    low, high : float
+        The first and the last share, from 0 to 1.
+
+    steps : int
+
+    Returns
+    -------
+    eps : ndarray of shape (n_steps,), ascending
+        At most `steps`, and none if there is no core distance.
+    """
     core = tree.core_distances[np.isfinite(tree.core_distances)]
     reached = np.sort(core[core > 0])
     if len(reached) < len(core) and len(tree.heights):
