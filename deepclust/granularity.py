@@ -3,7 +3,13 @@
 Nobody is asked but the texts. The vocabulary is split in two at random, and the texts
 are grouped by either half, at every number of groups. The granularity on which the two
 *witnesses* agree best is taken. A group made by one phrase is known to one half only; a
-cut through the middle of a topic lies elsewhere in each half.
+cut through the middle of a topic lies elsewhere in each half. Of numbers that are
+attested equally well, the one is taken on which *readers* agree best, who know all
+words and have read half of the texts each.
+
+On two groups witnesses agree for other reasons than topics too, such as the length of
+the texts, so that two are taken only if they agree far better on them than on any other
+number.
 """
 
 from collections.abc import Callable, Iterable
@@ -15,18 +21,23 @@ from joblib import Parallel, delayed
 from scipy.sparse import csr_matrix
 from sklearn.metrics import adjusted_mutual_info_score
 
-from deepclust.grouping import Grouping
+from deepclust.grouping import TRIAL_STEPS, Grouping
 from deepclust.lexical import lexical_features
 
 __all__ = ["choose_granularity", "in_parallel"]
 
 JUDGED = 6_000  # texts that the granularity is chosen on
-N_WITNESSES = 8  # pairs of half vocabularies
-WITNESS_STEPS = 6  # of each witness's mixture
-FIRST_ASKED = 3  # pairs that judge every granularity
-TIE = 0.01  # share of the best agreement by which a broader number may miss it
-HOPE = 0.85  # share of the best agreement below which the other pairs are not asked
+N_WITNESSES = 12  # pairs of half vocabularies
+FIRST_ASKED = 3  # of them that judge more than the most hopeful numbers
+N_READERS = 4  # pairs of halves of the texts
+TWO = 1.25  # times the best other agreement, beyond which two groups are taken,
+NEARLY_ALL = 0.85  # as they are beyond this agreement
+SHORT, LONG = TRIAL_STEPS, 20  # of a mixture: for all numbers, for the hopeful ones
+HOPE = 0.9  # share of the best agreement, after few steps, that more steps are for
+GREAT_HOPE = 0.95  # share that, after more steps, the other pairs are asked for
+TIE = 0.99  # share at which the readers are asked
 
+Pair = tuple["_Judge", "_Judge"]
 Asked = dict[int, list[float]]
 
 
@@ -51,15 +62,15 @@ def choose_granularity(
     -------
     n_groups : int
     table : list of dict
-        n_groups and agreement of every number tried, in increasing order.
+        n_groups, agreement of the witnesses, and stability, the agreement of the
+        readers (NaN where they were not asked), in increasing order of n_groups.
 
     Notes
     -----
     Agreement is the mean adjusted mutual information over `N_WITNESSES` pairs of half
-    vocabularies, on at most `JUDGED` texts; numbers far from the best are asked of the
-    first pairs only. Of equally well attested numbers the broadest is taken, unless the
-    next finer one does better.
-    Time does not grow with the corpus beyond `JUDGED` texts.
+    vocabularies, on at most `JUDGED` texts. All numbers are asked of a few pairs, whose
+    groups are refined little; hopeful ones are refined more, and at last asked of all
+    pairs. Time does not grow with the corpus beyond `JUDGED` texts.
 
     References
     ----------
@@ -78,79 +89,93 @@ def choose_granularity(
     True
     """
     rng = np.random.default_rng(seed)
-    n_docs = counts.shape[0]
-    rows = np.sort(rng.choice(n_docs, min(JUDGED, n_docs), replace=False))
-    halves = [rng.random(counts.shape[1]) < 0.5 for _ in range(N_WITNESSES)]
-    pairs = in_parallel(
-        lambda half: _witnesses(counts[rows], vectors, half, seed), halves
-    )
-    n_cells = min(witness.n_cells for pair in pairs for witness in pair)
-    grid = _granularities(n_cells)
-    asked: Asked = {k: [] for k in grid}
-    _ask(pairs[:FIRST_ASKED], asked)
-    best = max(np.mean(given) for given in asked.values())
-    hopeful = {k: given for k, given in asked.items() if np.mean(given) >= HOPE * best}
-    _ask(pairs[FIRST_ASKED:], hopeful)
-    broadest = _broadest_attested(asked, grid)
-    finer = grid[min(grid.index(broadest) + 1, len(grid) - 1)]
-    between = round((broadest * finer) ** 0.5)
-    if between not in asked:
-        asked[between] = []
-        _ask(pairs, {between: asked[between]})
-    chosen = max([broadest, between, finer], key=lambda k: np.mean(asked[k]))
+    rows = rng.permutation(counts.shape[0])[:JUDGED]
+    judged = counts[np.sort(rows)]
+    halves = [_half_of_the_words(judged, rng) for _ in range(N_WITNESSES)]
+    pairs = in_parallel(lambda half: _witnesses(judged, vectors, half, seed), halves)
+    grid = _granularities(min(judge.n_cells for pair in pairs for judge in pair))
+    asked = _ask(pairs[:FIRST_ASKED], grid, SHORT)
+    asked |= _ask(pairs[:FIRST_ASKED], _hopeful(asked, HOPE), LONG)
+    great = _hopeful(asked, GREAT_HOPE)
+    for k, given in _ask(pairs[FIRST_ASKED:], great, LONG).items():
+        asked[k] += given
+    attested = _hopeful(asked, TIE)
+    asked |= _ask(pairs[:FIRST_ASKED], [2], LONG)
+    best = max(np.mean(asked[k]) for k in attested)
+    if np.mean(asked[2]) > min(TWO * best, NEARLY_ALL):
+        attested = [2]
+    read: Asked = {}
+    if len(attested) > 1:
+        features = lexical_features(judged, vectors, seed=seed)
+        orders = [rng.permutation(len(rows)) for _ in range(N_READERS)]
+        readers = in_parallel(
+            lambda order: _readers(features, judged, order, seed), orders
+        )
+        read = _ask(readers, attested, LONG)
     table = [
-        {"n_groups": k, "agreement": float(np.mean(given))}
-        for k, given in sorted(asked.items())
+        {
+            "n_groups": k,
+            "agreement": float(np.mean(asked[k])),
+            "stability": float(np.mean(read.get(k, [np.nan]))),
+        }
+        for k in sorted(asked)
     ]
-    return chosen, table
+    return max(attested, key=lambda k: np.mean(read.get(k, [0.0]))), table
 
 
-def _ask(pairs: list[tuple["_Witness", "_Witness"]], asked: Asked) -> None:
-    """Append to each number's list how well each pair agrees on it."""
+def _ask(pairs: list[Pair], numbers: list[int], n_steps: int) -> Asked:
+    """Return how well each pair agrees on each number."""
     # the longest first, so that no thread is left with one at the end
-    questions = [(pair, k) for k in sorted(asked, reverse=True) for pair in pairs]
-    answers = in_parallel(lambda question: _agreement(*question), questions)
+    questions = [(pair, k) for k in sorted(numbers)[::-1] for pair in pairs]
+    answers = in_parallel(lambda one: _agreement(one[0], one[1], n_steps), questions)
+    asked: Asked = {k: [] for k in numbers}
     for (_, k), answer in zip(questions, answers, strict=True):
         asked[k].append(answer)
+    return asked
 
 
-def _broadest_attested(asked: Asked, grid: list[int]) -> int:
-    """Return the broadest granularity within `TIE` of the best agreement.
-
-    Each is judged by the median of its own agreement and that of its two neighbours on
-    the grid, so that a lucky number does not win; a single group, the neighbour of two,
-    agrees on nothing.
-    """
-    raw = [float(np.mean(asked[k])) for k in grid]
-    padded = [0.0, *raw, raw[-1]]
-    smooth = np.median([padded[:-2], padded[1:-1], padded[2:]], axis=0)
-    return grid[int(np.argmax(smooth >= (1.0 - TIE) * smooth.max()))]
+def _hopeful(asked: Asked, share: float) -> list[int]:
+    """Return the numbers whose agreement is at least this share of the best."""
+    best = max(np.mean(given) for given in asked.values())
+    least = min(share * best, best)
+    return [k for k, given in asked.items() if np.mean(given) >= least]
 
 
 @dataclass
-class _Witness:
-    """A grouping by half of the vocabulary, with what it sees of the texts."""
+class _Judge:
+    """A grouping, with what its owner sees of the texts."""
 
+    grouping: Grouping
     features: np.ndarray
     counts: csr_matrix
-    seed: int
-
-    def __post_init__(self) -> None:
-        self.grouping = Grouping(self.features, self.counts, seed=self.seed)
 
     @property
     def n_cells(self) -> int:
         return self.grouping.n_cells
 
-    def testify(self, n_groups: int) -> np.ndarray:
-        mixture = self.grouping.cut(n_groups, WITNESS_STEPS)
+    def judge(self, n_groups: int, n_steps: int) -> np.ndarray:
+        mixture = self.grouping.cut(n_groups, n_steps)
         return mixture.assign(self.features, self.counts)
+
+
+def _half_of_the_words(counts: csr_matrix, rng: np.random.Generator) -> np.ndarray:
+    """Return which words the one witness knows, bool (n_tokens,).
+
+    Of two words of neighbouring rank in frequency it knows one, so that both witnesses
+    know about as much.
+    """
+    n_tokens = counts.shape[1]
+    by_rank = np.argsort(-np.asarray(counts.sum(axis=0)).ravel(), kind="stable")
+    first = rng.random((n_tokens + 1) // 2) < 0.5
+    known = np.empty(n_tokens, dtype=bool)
+    known[by_rank] = np.stack([first, ~first], axis=1).ravel()[:n_tokens]
+    return known
 
 
 def _witnesses(
     counts: csr_matrix, vectors: np.ndarray | None, half: np.ndarray, seed: int
-) -> tuple[_Witness, _Witness]:
-    """Return two witnesses, who know one half of the vocabulary each.
+) -> Pair:
+    """Return two judges, who know one half of the vocabulary each.
 
     Only texts with words in both halves are asked.
     """
@@ -164,21 +189,33 @@ def _witnesses(
     if len(rows) == 0:
         rows = np.arange(len(views[0]))
     one, other = (
-        _Witness(view[rows], part[rows], seed)
+        _Judge(Grouping(view[rows], part[rows], seed=seed), view[rows], part[rows])
         for view, part in zip(views, parts, strict=True)
     )
     return one, other
 
 
-def _agreement(pair: tuple[_Witness, _Witness], n_groups: int) -> float:
-    one, other = (witness.testify(n_groups) for witness in pair)
+def _readers(
+    features: np.ndarray, counts: csr_matrix, order: np.ndarray, seed: int
+) -> Pair:
+    """Return two judges, who have read one half of the texts each."""
+    middle = (len(order) + 1) // 2
+    one, other = (
+        _Judge(Grouping(features[rows], counts[rows], seed=seed), features, counts)
+        for rows in (np.sort(order[:middle]), np.sort(order[-middle:]))
+    )
+    return one, other
+
+
+def _agreement(pair: Pair, n_groups: int, n_steps: int) -> float:
+    one, other = (judge.judge(n_groups, n_steps) for judge in pair)
     return float(adjusted_mutual_info_score(one, other))
 
 
 def _granularities(n_cells: int) -> list[int]:
-    """Return the numbers of groups to try: about a fifth apart, up to 2/3 n_cells."""
+    """Return the numbers of groups to try: about a fifth apart, 3 to 2/3 n_cells."""
     grid = np.unique(np.round(2.0 * 2.0 ** (np.arange(64) / 3.5)).astype(int))
-    return [int(k) for k in grid if k <= max(n_cells / 1.5, 2)]
+    return [int(k) for k in grid if 3 <= k <= max(n_cells / 1.5, 3)]
 
 
 def in_parallel(function: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:

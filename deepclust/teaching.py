@@ -10,8 +10,8 @@ How a corpus teaches itself:
    who each see one random half of the vocabulary only (`deepclust.granularity`).
 4. At that granularity several groupings are made from other beginnings. The one under
    which the texts are likeliest is kept, and those that agree with it best. Each is one
-   classification to learn; its uncertain texts are left out, so that the network
-   decides about them (`teach`).
+   classification to learn; texts of which it is not sure are left out, so that the
+   network decides about them (`teach`).
 
 No label and no pretrained model takes part. The constants of these rooms serve all
 corpora; docs/method.md says on which they were settled and on which they were checked.
@@ -34,7 +34,7 @@ __all__ = ["Lesson", "teach"]
 N_GROUPINGS = 8
 N_KEPT = 4
 JUDGED = 4_000  # texts that groupings are compared on
-UNSURE = 0.3  # share of texts left out of each classification
+SURE = 0.9  # probability of its group from which a text is in a classification
 
 
 @dataclass
@@ -146,11 +146,12 @@ def _like_the_best(
 
 
 def _sure_ones(labels: np.ndarray, lead: np.ndarray) -> np.ndarray:
-    """Return the classification without the `UNSURE` share of least lead.
+    """Return the classification without texts whose group is not `SURE`.
 
-    Groups that are left empty are closed up.
+    Its probability is taken beside the second best group alone, `lead` being the log of
+    their odds. Groups that are left empty are closed up.
     """
-    sure = lead >= np.sort(lead)[int(UNSURE * len(lead))]
+    sure = lead >= np.log(SURE / (1.0 - SURE))
     target = np.full(len(labels), -1, dtype=np.int32)
     target[sure] = np.unique(labels[sure], return_inverse=True)[1]
     return target
