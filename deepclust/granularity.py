@@ -99,7 +99,7 @@ def choose_granularity(
     great = _hopeful(asked, GREAT_HOPE)
     for k, given in _ask(pairs[FIRST_ASKED:], great, LONG).items():
         asked[k] += given
-    attested = _hopeful(asked, TIE)
+    attested = _hopeful({k: asked[k] for k in great}, TIE)
     asked |= _ask(pairs[:FIRST_ASKED], [2], LONG)
     best = max(np.mean(asked[k]) for k in attested)
     if np.mean(asked[2]) > min(TWO * best, NEARLY_ALL):
