@@ -24,7 +24,7 @@ from sklearn.metrics import adjusted_mutual_info_score
 from deepclust.grouping import TRIAL_STEPS, Grouping
 from deepclust.lexical import lexical_features
 
-__all__ = ["choose_granularity", "in_parallel"]
+__all__ = ["choose_granularity", "half_of_the_words", "in_parallel"]
 
 JUDGED = 6_000  # texts that the granularity is chosen on
 N_WITNESSES = 12  # pairs of half vocabularies
@@ -91,7 +91,7 @@ def choose_granularity(
     rng = np.random.default_rng(seed)
     rows = rng.permutation(counts.shape[0])[:JUDGED]
     judged = counts[np.sort(rows)]
-    halves = [_half_of_the_words(judged, rng) for _ in range(N_WITNESSES)]
+    halves = [half_of_the_words(judged, rng) for _ in range(N_WITNESSES)]
     pairs = in_parallel(lambda half: _witnesses(judged, vectors, half, seed), halves)
     grid = _granularities(min(judge.n_cells for pair in pairs for judge in pair))
     asked = _ask(pairs[:FIRST_ASKED], grid, SHORT)
@@ -101,7 +101,7 @@ def choose_granularity(
         asked[k] += given
     attested = _hopeful({k: asked[k] for k in great}, TIE)
     asked |= _ask(pairs[:FIRST_ASKED], [2], LONG)
-    best = max(np.mean(asked[k]) for k in attested)
+    best = max(float(np.mean(asked[k])) for k in attested)
     if np.mean(asked[2]) > min(TWO * best, NEARLY_ALL):
         attested = [2]
     read: Asked = {}
@@ -158,7 +158,7 @@ class _Judge:
         return mixture.assign(self.features, self.counts)
 
 
-def _half_of_the_words(counts: csr_matrix, rng: np.random.Generator) -> np.ndarray:
+def half_of_the_words(counts: csr_matrix, rng: np.random.Generator) -> np.ndarray:
     """Return which words the one witness knows, bool (n_tokens,).
 
     Of two words of neighbouring rank in frequency it knows one, so that both witnesses

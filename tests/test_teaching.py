@@ -5,8 +5,14 @@ import pytest
 from sklearn.metrics import adjusted_rand_score
 from threadpoolctl import threadpool_limits
 
-from deepclust.granularity import choose_granularity
-from deepclust.grouping import Grouping, Mixture, merge_cells, spherical_k_means
+from deepclust.granularity import choose_granularity, half_of_the_words
+from deepclust.grouping import (
+    TRIAL_STEPS,
+    Grouping,
+    Mixture,
+    merge_cells,
+    spherical_k_means,
+)
 from deepclust.lexical import count_matrix, lexical_features
 from deepclust.sequences import TokenSequences
 from deepclust.teaching import teach
@@ -167,3 +173,50 @@ def test_identical_texts_get_identical_groups():
     features = lexical_features(counts)
     groups = Grouping(features, counts, seed=0).cut(2).assign(features, counts)
     assert len(set(groups[:30])) == len(set(groups[30:])) == 1
+
+
+def test_witnesses_know_about_as_much_and_nothing_in_common():
+    counts = count_matrix(topics(5, 300)[0])
+    known = half_of_the_words(counts, np.random.default_rng(0))
+    frequency = np.asarray(counts.sum(axis=0)).ravel()
+    share = frequency[known].sum() / frequency.sum()
+    assert abs(share - 0.5) < 0.05
+    by_rank = np.argsort(-frequency, kind="stable")
+    pairs = known[by_rank[: len(known) // 2 * 2]].reshape(-1, 2)
+    assert np.all(pairs[:, 0] != pairs[:, 1])
+
+
+def test_two_groups_are_taken_where_witnesses_agree_on_nothing_else():
+    n_groups, table = choose_granularity(count_matrix(topics(2, 400)[0]))
+    assert n_groups == 2
+    two = next(row for row in table if row["n_groups"] == 2)
+    assert two["agreement"] > 0.85
+
+
+def test_readers_are_asked_only_of_numbers_that_witnesses_attest_alike():
+    _, table = choose_granularity(count_matrix(topics(12, 900)[0]), seed=1)
+    best = max(row["agreement"] for row in table if row["n_groups"] > 2)
+    asked = [row for row in table if not np.isnan(row["stability"])]
+    assert len(asked) != 1
+    assert all(row["agreement"] >= 0.99 * best for row in asked)
+
+
+def test_texts_of_no_topic_are_rarely_targets():
+    sequences, _ = topics(3, 300)
+    rows = [sequences[[i]].ids.tolist() for i in range(300)]
+    words = np.random.default_rng(1).integers(2, 12, (30, 2)).tolist()  # of all topics
+    lesson = teach(TokenSequences.from_lists(rows + words), granularity=3)
+    sure = np.mean([target >= 0 for target in lesson.targets], axis=0)
+    assert sure[:300].mean() > 0.9
+    assert sure[300:].mean() < 0.7
+
+
+def test_the_linkage_is_remembered_and_does_not_change_the_cut():
+    sequences, _ = topics(5, 300)
+    counts = count_matrix(sequences)
+    features = lexical_features(counts)
+    one, other = (Grouping(features, counts, seed=0) for _ in range(2))
+    one.cut(5, TRIAL_STEPS)
+    np.testing.assert_array_equal(
+        one.cut(5).assign(features, counts), other.cut(5).assign(features, counts)
+    )
