@@ -12,19 +12,18 @@ the texts, so that two are taken only if they agree far better on them than on a
 number.
 """
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from joblib import Parallel, delayed
 from scipy.sparse import csr_matrix
 from sklearn.metrics import adjusted_mutual_info_score
 
 from deepclust.grouping import TRIAL_STEPS, Grouping
 from deepclust.lexical import lexical_features
+from deepclust.threads import in_threads
 
-__all__ = ["choose_granularity", "half_of_the_words", "in_parallel"]
+__all__ = ["choose_granularity", "half_of_the_words"]
 
 JUDGED = 6_000  # texts that the granularity is chosen on
 N_WITNESSES = 12  # pairs of half vocabularies
@@ -92,7 +91,7 @@ def choose_granularity(
     rows = rng.permutation(counts.shape[0])[:JUDGED]
     judged = counts[np.sort(rows)]
     halves = [half_of_the_words(judged, rng) for _ in range(N_WITNESSES)]
-    pairs = in_parallel(lambda half: _witnesses(judged, vectors, half, seed), halves)
+    pairs = in_threads(lambda half: _witnesses(judged, vectors, half, seed), halves, -1)
     grid = _granularities(min(judge.n_cells for pair in pairs for judge in pair))
     asked = _ask(pairs[:FIRST_ASKED], grid, SHORT)
     asked |= _ask(pairs[:FIRST_ASKED], _hopeful(asked, HOPE), LONG)
@@ -108,8 +107,8 @@ def choose_granularity(
     if len(attested) > 1:
         features = lexical_features(judged, vectors, seed=seed)
         orders = [rng.permutation(len(rows)) for _ in range(N_READERS)]
-        readers = in_parallel(
-            lambda order: _readers(features, judged, order, seed), orders
+        readers = in_threads(
+            lambda order: _readers(features, judged, order, seed), orders, -1
         )
         read = _ask(readers, attested, LONG)
     table = [
@@ -125,9 +124,16 @@ def choose_granularity(
 
 def _ask(pairs: list[Pair], numbers: list[int], n_steps: int) -> Asked:
     """Return how well each pair agrees on each number."""
+
+    def agreement(question: tuple[Pair, int]) -> float:
+        """Return that of one pair on one number."""
+        pair, n_groups = question
+        one, other = (judge.judge(n_groups, n_steps) for judge in pair)
+        return float(adjusted_mutual_info_score(one, other))
+
     # the longest first, so that no thread is left with one at the end
     questions = [(pair, k) for k in sorted(numbers)[::-1] for pair in pairs]
-    answers = in_parallel(lambda one: _agreement(one[0], one[1], n_steps), questions)
+    answers = in_threads(agreement, questions, n_jobs=-1)
     asked: Asked = {k: [] for k in numbers}
     for (_, k), answer in zip(questions, answers, strict=True):
         asked[k].append(answer)
@@ -207,17 +213,7 @@ def _readers(
     return one, other
 
 
-def _agreement(pair: Pair, n_groups: int, n_steps: int) -> float:
-    one, other = (judge.judge(n_groups, n_steps) for judge in pair)
-    return float(adjusted_mutual_info_score(one, other))
-
-
 def _granularities(n_cells: int) -> list[int]:
     """Return the numbers of groups to try: about a fifth apart, 3 to 2/3 n_cells."""
     grid = np.unique(np.round(2.0 * 2.0 ** (np.arange(64) / 3.5)).astype(int))
     return [int(k) for k in grid if 3 <= k <= max(n_cells / 1.5, 3)]
-
-
-def in_parallel(function: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
-    """Map over threads: numpy and scikit-learn's metrics let them run side by side."""
-    return Parallel(n_jobs=-1, prefer="threads")(delayed(function)(i) for i in items)

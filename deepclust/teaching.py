@@ -24,10 +24,11 @@ import numpy as np
 from sklearn.metrics import adjusted_mutual_info_score
 from threadpoolctl import threadpool_limits
 
-from deepclust.granularity import choose_granularity, in_parallel
+from deepclust.granularity import choose_granularity
 from deepclust.grouping import Grouping
 from deepclust.lexical import count_matrix, lexical_features
 from deepclust.sequences import TokenSequences
+from deepclust.threads import in_threads
 
 __all__ = ["Lesson", "teach"]
 
@@ -128,7 +129,8 @@ def teach(
                 lead[known >= 0] = np.inf
             return mixture.likelihood, labels, lead
 
-        groupings = in_parallel(group, range(seed + 1, seed + 1 + N_GROUPINGS))
+        seeds = range(seed + 1, seed + 1 + N_GROUPINGS)
+        groupings = in_threads(group, seeds, n_jobs=-1)
     targets = [_sure_ones(labels, lead) for labels, lead in _like_the_best(groupings)]
     found = max(int(target.max()) + 1 for target in targets)
     return Lesson(targets, found, table)

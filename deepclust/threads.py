@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from joblib import effective_n_jobs
 
@@ -10,7 +11,9 @@ __all__ = ["in_threads", "least_parts"]
 _PARTS_A_THREAD = 6
 
 
-def in_threads(work: Callable, parts: Iterable, n_jobs: int | None) -> None:
+def in_threads(
+    work: Callable[[Any], Any], parts: Iterable[Any], n_jobs: int | None
+) -> list[Any]:
     """Call `work` on every part; the caller holds BLAS to one thread.
 
     Parameters
@@ -24,23 +27,23 @@ def in_threads(work: Callable, parts: Iterable, n_jobs: int | None) -> None:
         Threads, as in joblib, whose own take longer to start than a small index takes
         to build.
 
+    Returns
+    -------
+    results : list
+        In the order of the parts.
+
     Examples
     --------
     >>> from deepclust.threads import in_threads
-    >>> seen = []
-    >>> in_threads(seen.append, range(4), 2)
-    >>> sorted(seen)
-    [0, 1, 2, 3]
+    >>> in_threads(lambda part: part**2, range(4), 2)
+    [0, 1, 4, 9]
     """
     parts = list(parts)
     n_threads = min(effective_n_jobs(n_jobs), len(parts))
     if n_threads <= 1:
-        for part in parts:
-            work(part)
-        return
+        return [work(part) for part in parts]
     with ThreadPoolExecutor(n_threads) as threads:
-        for done in [threads.submit(work, part) for part in parts]:
-            done.result()
+        return list(threads.map(work, parts))
 
 
 def least_parts(n_jobs: int | None) -> int:

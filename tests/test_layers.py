@@ -18,6 +18,7 @@ GROUND_FLOOR = {
     "_text_input",
     "_optional",
     "_density_validity",
+    "threads",
 }
 
 # The rooms in walking order: the estimator, and the back rooms that it is made of.
@@ -64,7 +65,6 @@ FIRST_FLOOR = {
         "other_metrics",
         "pairs",
         "partition",
-        "threads",
     },
 }
 
