@@ -208,6 +208,10 @@ class ReachabilityTree:
         edges : tuple of three ndarrays
             Rows, columns and squared heights of a least spanning tree. Edges of
             infinite height are left out.
+
+        Returns
+        -------
+        tree : ReachabilityTree
         """
         order = np.argsort(edges[2], kind="stable")
         order = order[np.isfinite(edges[2][order])]

@@ -45,10 +45,14 @@ class LeadingDirections:
     >>> import numpy as np
     >>> from deepclust.cells import CellIndex
     >>> from deepclust.leading import LeadingDirections
-    >>> index = CellIndex(np.array([[0.0, 0.0], [3.0, 0.0], [0.0, 1.0]]), radius=2.0)
-    >>> leading = LeadingDirections(index, np.array([[1.0], [0.0]]))
-    >>> leading.may_reach(leading.left_of(np.arange(3)), 0, 0.5)
-    array([ True,  True,  True])
+    >>> X = np.random.default_rng(0).random((600, 2))
+    >>> X[300:, 0] += 9
+    >>> index = CellIndex(X, radius=1.0)
+    >>> first_axis = LeadingDirections(index, np.array([[1.0], [0.0]]))
+    >>> asking = first_axis.left_of(np.arange(600))  # in the order of the index
+    >>> may_reach = first_axis.may_reach(asking, 0, 1.0)  # the first cell
+    >>> may_reach[index.order < 300].mean(), may_reach[index.order >= 300].mean()
+    (np.float64(1.0), np.float64(0.0))
     """
 
     def __init__(self, index: CellIndex, basis: np.ndarray) -> None:
@@ -168,8 +172,7 @@ def _shares_kept(
     points = np.concatenate(
         [np.arange(index.starts[c], index.starts[c + 1]) for c in cells]
     )
-    left, right = (index.right[some] for some in (positions, points))
-    left[:, -2:] = left[:, :-3:-1].copy()
+    left, right = index.left_of(positions), index.right[points]
     first = np.concatenate(([0], np.cumsum(sizes)[:-1]))
     for share in _SHARES_TRIED:
         width = int(share * len(basis))

@@ -101,6 +101,7 @@ class _Counting:
         return np.arange(len(self.counts))
 
     def meet_own_cells(self, cells: range) -> None:
+        """Count, for all points of these cells, the neighbours in their own cell."""
         index, counts = self.index, self.counts
         for cell in cells:
             members = index.members(cell)
@@ -120,6 +121,10 @@ class _Counting:
     def meet_other_cells(
         self, positions: np.ndarray, leading: LeadingDirections | None
     ) -> None:
+        """Count the neighbours of these points in other cells, until they have enough.
+
+        Where `leading` is given, points ask only the cells that it does not exclude.
+        """
         index, radius = self.index, self.radius
         left = index.left_of(positions)
         leading_left = None if leading is None else leading.left_of(positions)
@@ -151,6 +156,7 @@ class _Counting:
             self.hits.append((rows[row[~full]], points[~full]))
 
     def found(self) -> Neighborhoods:
+        """Return all that was counted, by row instead of sorted position."""
         order = self.index.order
         counts = np.empty_like(self.counts)
         counts[order] = self.counts

@@ -51,7 +51,7 @@ class Lesson:
         Groups that the targets have; None if there are no targets.
 
     agreement : list of dict
-        One row per granularity tried: n_groups, agreement (mean AMI of the witnesses).
+        One row per granularity tried; see `deepclust.granularity.choose_granularity`.
     """
 
     targets: list[np.ndarray]
@@ -93,8 +93,8 @@ def teach(
 
     Notes
     -----
-    Time: O(n_docs) for a given granularity. Choosing it works on `SAMPLE` texts and so
-    does not grow with the corpus. Memory: n_docs × 250 floats for the features.
+    Time: O(n_docs) for a given granularity. Choosing it works on a sample of texts and
+    so does not grow with the corpus; see `deepclust.granularity`. Memory: n_docs × 250 floats for the features.
     The result does not depend on the number of threads.
 
     References
