@@ -94,8 +94,8 @@ def teach(
     Notes
     -----
     Time: O(n_docs) for a given granularity. Choosing it works on a sample of texts and
-    so does not grow with the corpus; see `deepclust.granularity`. Memory: n_docs × 250 floats for the features.
-    The result does not depend on the number of threads.
+    so does not grow with the corpus; see `deepclust.granularity`. Memory: n_docs × 250
+    floats for the features. The result does not depend on the number of threads.
 
     References
     ----------
