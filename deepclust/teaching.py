@@ -151,9 +151,10 @@ def _sure_ones(labels: np.ndarray, lead: np.ndarray) -> np.ndarray:
     """Return the classification without texts whose group is not `SURE`.
 
     Its probability is taken beside the second best group alone, `lead` being the log of
-    their odds. Groups that are left empty are closed up.
+    their odds. The surer half of the texts is kept in any case. Groups that are left
+    empty are closed up.
     """
-    sure = lead >= np.log(SURE / (1.0 - SURE))
+    sure = lead >= min(np.log(SURE / (1.0 - SURE)), np.median(lead))
     target = np.full(len(labels), -1, dtype=np.int32)
     target[sure] = np.unique(labels[sure], return_inverse=True)[1]
     return target
