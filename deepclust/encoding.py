@@ -166,9 +166,9 @@ class RNNLSTMEncoder(
         Number of groups the self-taught classifications have.
 
     agreement_ : pandas DataFrame
-        How well each number of groups was attested: n_groups, agreement (of those who
-        know half of the words) and stability (of those who have read half of the
-        texts; NaN where not asked); see `deepclust.granularity`.
+        What spoke for each number of groups: n_groups, agreement (of those who know
+        half of the words), stability (of those who have read half of the texts) and
+        support, which decides (NaN where few were asked); see `deepclust.granularity`.
 
     n_unknown_texts_ : int
         Texts given to `fit` without any known token; their embedding is zero.
@@ -449,7 +449,7 @@ class RNNLSTMEncoder(
     @property
     def agreement_(self) -> pd.DataFrame:
         check_is_fitted(self, "weights_")
-        columns = ["n_groups", "agreement", "stability"]
+        columns = ["n_groups", "agreement", "stability", "support"]
         return pd.DataFrame(self._agreement, columns=columns)
 
     @property

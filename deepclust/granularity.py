@@ -1,40 +1,42 @@
 """Granularity: into how many groups texts fall.
 
 Nobody is asked but the texts. The vocabulary is split in two at random, and the texts
-are grouped by either half, at every number of groups. The granularity on which the two
-*witnesses* agree best is taken. A group made by one phrase is known to one half only; a
-cut through the middle of a topic lies elsewhere in each half. Of numbers that are
-attested equally well, the one is taken on which *readers* agree best, who know all
-words and have read half of the texts each.
+are grouped by either half, at every number of groups. *Witnesses*, who know one half of
+the words each, are asked about the texts of which both are sure, and agree on a text if
+it is in groups that answer to each other. A group made by one phrase is known to one of
+them only; a cut through the middle of a topic lies elsewhere for each. *Readers*, who
+know all words and have read one half of the texts each, tell what depends on the texts
+that happened to be there.
 
-On two groups witnesses agree for other reasons than topics too, such as the length of
-the texts, so that two are taken only if they agree far better on them than on any other
-number.
+On two groups both agree for other reasons than topics too, such as the length of the
+texts, so that two are taken only if witnesses agree far better on them than on any
+other number.
 """
 
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.optimize import linear_sum_assignment
 from scipy.sparse import csr_matrix
-from sklearn.metrics import adjusted_mutual_info_score
+from sklearn.metrics.cluster import contingency_matrix
 
-from deepclust.grouping import TRIAL_STEPS, Grouping
+from deepclust.grouping import TRIAL_STEPS, Grouping, is_sure
 from deepclust.lexical import lexical_features
 from deepclust.threads import in_threads
 
 __all__ = ["choose_granularity", "half_of_the_words"]
 
 JUDGED = 6_000  # texts that the granularity is chosen on
-N_WITNESSES = 12  # pairs of half vocabularies
-FIRST_ASKED = 3  # of them that judge more than the most hopeful numbers
-N_READERS = 4  # pairs of halves of the texts
-TWO = 1.25  # times the best other agreement, beyond which two groups are taken,
-NEARLY_ALL = 0.85  # as they are beyond this agreement
+FINER = 1 / 4  # power of log(number of groups): what more groups are worth
+STEADIER = 1 / 2  # power of the readers' agreement
+TWO = 1.5  # times the best other support, beyond which two groups are taken,
+NEARLY_ALL = 0.88  # as they are beyond this agreement
+FEW = 0.05  # of the texts: fewer that both are sure of do not count as agreement
 SHORT, LONG = TRIAL_STEPS, 20  # of a mixture: for all numbers, for the hopeful ones
-HOPE = 0.9  # share of the best agreement, after few steps, that more steps are for
-GREAT_HOPE = 0.95  # share that, after more steps, the other pairs are asked for
-TIE = 0.99  # share at which the readers are asked
+# Pairs of witnesses and of readers asked so far, and the share of the best support that
+# keeps a number in.
+RACE = ((4, 2, 0.8), (8, 4, 0.9), (12, 4, 1.0))
 
 Pair = tuple["_Judge", "_Judge"]
 Asked = dict[int, list[float]]
@@ -46,7 +48,7 @@ def choose_granularity(
     *,
     seed: int = 0,
 ) -> tuple[int, list[dict[str, Any]]]:
-    """Return the number of groups that the texts attest best.
+    """Return the number of groups that the texts support best.
 
     Parameters
     ----------
@@ -61,20 +63,28 @@ def choose_granularity(
     -------
     n_groups : int
     table : list of dict
-        n_groups, agreement of the witnesses, and stability, the agreement of the
-        readers (NaN where they were not asked), in increasing order of n_groups.
+        n_groups, agreement of the witnesses, stability, which is that of the readers,
+        and support (both NaN where readers were not asked), by rising n_groups.
 
     Notes
     -----
-    Agreement is the mean adjusted mutual information over `N_WITNESSES` pairs of half
-    vocabularies, on at most `JUDGED` texts. All numbers are asked of a few pairs, whose
-    groups are refined little; hopeful ones are refined more, and at last asked of all
-    pairs. Time does not grow with the corpus beyond `JUDGED` texts.
+    Agreement A of two groupings is Cohen's kappa [2]_ after the best one-to-one match
+    of their groups: the share of texts on which they agree, beyond chance, among those
+    whose group both are sure of (`deepclust.grouping.is_sure`). Support for K groups is
+    A(witnesses) · A(readers)^½ · (ln K)^¼, of mean agreements.
+
+    It is a race, on at most `JUDGED` texts: all numbers are asked of a few witnesses,
+    whose groups are refined little; hopeful ones are refined more, and the fewer are
+    left, the more pairs are asked. The table has, of each number, the mean over the
+    pairs that it was asked of last. Time does not grow with the corpus beyond `JUDGED`
+    texts.
 
     References
     ----------
     .. [1] Blum, Mitchell, "Combining labeled and unlabeled data with co-training",
        COLT 1998, doi:10.1145/279943.279962. (Two views of one text as witnesses.)
+    .. [2] Cohen, "A coefficient of agreement for nominal scales", Educational and
+       Psychological Measurement 20(1), 1960, doi:10.1177/001316446002000104.
 
     Examples
     --------
@@ -90,36 +100,49 @@ def choose_granularity(
     rng = np.random.default_rng(seed)
     rows = rng.permutation(counts.shape[0])[:JUDGED]
     judged = counts[np.sort(rows)]
-    halves = [half_of_the_words(judged, rng) for _ in range(N_WITNESSES)]
-    pairs = in_threads(lambda half: _witnesses(judged, vectors, half, seed), halves, -1)
+    seeds = iter(range(seed, seed + 1000))  # so that no two judges begin alike
+    halves = [half_of_the_words(judged, rng) for _ in range(RACE[-1][0])]
+    pairs = in_threads(
+        lambda given: _witnesses(judged, vectors, *given),
+        [(half, (next(seeds), next(seeds))) for half in halves],
+        n_jobs=-1,
+    )
+    features = lexical_features(judged, vectors, seed=seed)
+    readers = in_threads(
+        lambda given: _readers(features, judged, *given),
+        [
+            (rng.permutation(len(rows)), (next(seeds), next(seeds)))
+            for _ in range(RACE[-1][1])
+        ],
+        n_jobs=-1,
+    )
     grid = _granularities(min(judge.n_cells for pair in pairs for judge in pair))
-    asked = _ask(pairs[:FIRST_ASKED], grid, SHORT)
-    asked |= _ask(pairs[:FIRST_ASKED], _hopeful(asked, HOPE), LONG)
-    great = _hopeful(asked, GREAT_HOPE)
-    for k, given in _ask(pairs[FIRST_ASKED:], great, LONG).items():
-        asked[k] += given
-    attested = _hopeful({k: asked[k] for k in great}, TIE)
-    asked |= _ask(pairs[:FIRST_ASKED], [2], LONG)
-    best = max(float(np.mean(asked[k])) for k in attested)
-    if np.mean(asked[2]) > min(TWO * best, NEARLY_ALL):
-        attested = [2]
-    read: Asked = {}
-    if len(attested) > 1:
-        features = lexical_features(judged, vectors, seed=seed)
-        orders = [rng.permutation(len(rows)) for _ in range(N_READERS)]
-        readers = in_threads(
-            lambda order: _readers(features, judged, order, seed), orders, -1
-        )
-        read = _ask(readers, attested, LONG)
+    first = pairs[: RACE[0][0]]
+    asked, read = _ask(first, grid, SHORT), _ask([], grid, LONG)
+    left = _hopeful(asked, read, grid, RACE[0][2])
+    asked |= _ask([], left, LONG)
+    seen = (0, 0)
+    for n_witnesses, n_readers, share in RACE:
+        for k, given in _ask(pairs[seen[0] : n_witnesses], left, LONG).items():
+            asked[k] += given
+        for k, given in _ask(readers[seen[1] : n_readers], left, LONG).items():
+            read[k] += given
+        left, seen = _hopeful(asked, read, left, share), (n_witnesses, n_readers)
+    asked |= _ask(first, [2], LONG)
+    read |= _ask(readers[: RACE[1][1]], [2], LONG)
+    best = max(_support(k, asked, read) for k in left)
+    if _support(2, asked, read) > TWO * best or np.mean(asked[2]) > NEARLY_ALL:
+        left = [2]
     table = [
         {
             "n_groups": k,
             "agreement": float(np.mean(asked[k])),
-            "stability": float(np.mean(read.get(k, [np.nan]))),
+            "stability": float(np.mean(read[k])) if read[k] else np.nan,
+            "support": _support(k, asked, read) if read[k] else np.nan,
         }
         for k in sorted(asked)
     ]
-    return max(attested, key=lambda k: np.mean(read.get(k, [0.0]))), table
+    return min(left), table
 
 
 def _ask(pairs: list[Pair], numbers: list[int], n_steps: int) -> Asked:
@@ -128,8 +151,11 @@ def _ask(pairs: list[Pair], numbers: list[int], n_steps: int) -> Asked:
     def agreement(question: tuple[Pair, int]) -> float:
         """Return that of one pair on one number."""
         pair, n_groups = question
-        one, other = (judge.judge(n_groups, n_steps) for judge in pair)
-        return float(adjusted_mutual_info_score(one, other))
+        (one, sure), (other, other_sure) = (
+            judge.judge(n_groups, n_steps) for judge in pair
+        )
+        both = sure & other_sure
+        return _agreement(one[both], other[both]) if both.mean() >= FEW else 0.0
 
     # the longest first, so that no thread is left with one at the end
     questions = [(pair, k) for k in sorted(numbers)[::-1] for pair in pairs]
@@ -140,11 +166,28 @@ def _ask(pairs: list[Pair], numbers: list[int], n_steps: int) -> Asked:
     return asked
 
 
-def _hopeful(asked: Asked, share: float) -> list[int]:
-    """Return the numbers whose agreement is at least this share of the best."""
-    best = max(np.mean(given) for given in asked.values())
-    least = min(share * best, best)
-    return [k for k, given in asked.items() if np.mean(given) >= least]
+def _agreement(one: np.ndarray, other: np.ndarray) -> float:
+    """Return Cohen's kappa after the best one-to-one match of the groups."""
+    table = contingency_matrix(one, other)
+    n_docs = len(one)
+    rows, columns = linear_sum_assignment(-table)
+    alike = int(table[rows, columns].sum()) / n_docs
+    by_chance = int(table.sum(axis=1)[rows] @ table.sum(axis=0)[columns]) / n_docs**2
+    return (alike - by_chance) / (1.0 - by_chance) if by_chance < 1.0 else 0.0
+
+
+def _support(n_groups: int, asked: Asked, read: Asked) -> float:
+    """Return what speaks for this number; without readers, what witnesses say."""
+    stability = np.mean(read[n_groups]) if read[n_groups] else 1.0
+    worth = np.log(n_groups) ** FINER * max(stability, 0.0) ** STEADIER
+    return float(np.mean(asked[n_groups]) * worth)
+
+
+def _hopeful(asked: Asked, read: Asked, numbers: list[int], share: float) -> list[int]:
+    """Return the numbers of at least this share of the best support."""
+    support = {k: _support(k, asked, read) for k in numbers}
+    best = max(support.values())
+    return [k for k in numbers if support[k] >= min(share * best, best)]
 
 
 @dataclass
@@ -159,9 +202,11 @@ class _Judge:
     def n_cells(self) -> int:
         return self.grouping.n_cells
 
-    def judge(self, n_groups: int, n_steps: int) -> np.ndarray:
+    def judge(self, n_groups: int, n_steps: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return each text's group, and whether that is sure."""
         mixture = self.grouping.cut(n_groups, n_steps)
-        return mixture.assign(self.features, self.counts)
+        labels, lead = mixture.classify(self.features, self.counts)
+        return labels, is_sure(lead)
 
 
 def half_of_the_words(counts: csr_matrix, rng: np.random.Generator) -> np.ndarray:
@@ -179,14 +224,17 @@ def half_of_the_words(counts: csr_matrix, rng: np.random.Generator) -> np.ndarra
 
 
 def _witnesses(
-    counts: csr_matrix, vectors: np.ndarray | None, half: np.ndarray, seed: int
+    counts: csr_matrix,
+    vectors: np.ndarray | None,
+    half: np.ndarray,
+    seeds: tuple[int, int],
 ) -> Pair:
     """Return two judges, who know one half of the vocabulary each.
 
     Only texts with words in both halves are asked.
     """
     views, parts = [], []
-    for kept in (half, ~half):
+    for kept, seed in zip((half, ~half), seeds, strict=True):
         tokens = np.flatnonzero(kept)
         part = None if vectors is None else vectors[tokens]
         parts.append(counts[:, tokens])
@@ -196,24 +244,32 @@ def _witnesses(
         rows = np.arange(len(views[0]))
     one, other = (
         _Judge(Grouping(view[rows], part[rows], seed=seed), view[rows], part[rows])
-        for view, part in zip(views, parts, strict=True)
+        for view, part, seed in zip(views, parts, seeds, strict=True)
     )
     return one, other
 
 
 def _readers(
-    features: np.ndarray, counts: csr_matrix, order: np.ndarray, seed: int
+    features: np.ndarray,
+    counts: csr_matrix,
+    order: np.ndarray,
+    seeds: tuple[int, int],
 ) -> Pair:
     """Return two judges, who have read one half of the texts each."""
     middle = (len(order) + 1) // 2
+    halves = (np.sort(order[:middle]), np.sort(order[-middle:]))
     one, other = (
         _Judge(Grouping(features[rows], counts[rows], seed=seed), features, counts)
-        for rows in (np.sort(order[:middle]), np.sort(order[-middle:]))
+        for rows, seed in zip(halves, seeds, strict=True)
     )
     return one, other
 
 
 def _granularities(n_cells: int) -> list[int]:
-    """Return the numbers of groups to try: about a fifth apart, 3 to 2/3 n_cells."""
-    grid = np.unique(np.round(2.0 * 2.0 ** (np.arange(64) / 3.5)).astype(int))
-    return [int(k) for k in grid if 3 <= k <= max(n_cells / 1.5, 3)]
+    """Return the numbers of groups to try: all from 3 to 9, then about a fifth apart.
+
+    The last is at most two thirds of the number of cells.
+    """
+    apart = np.round(2.0 * 2.0 ** (np.arange(64) / 3.5)).astype(int)
+    grid = np.union1d(np.arange(3, 10), apart[apart > 9])
+    return [int(k) for k in grid if k <= max(n_cells / 1.5, 3)]

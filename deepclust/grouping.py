@@ -16,7 +16,14 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_matrix
 
-__all__ = ["Grouping", "LINKAGES", "Mixture", "merge_cells", "spherical_k_means"]
+__all__ = [
+    "Grouping",
+    "LINKAGES",
+    "Mixture",
+    "is_sure",
+    "merge_cells",
+    "spherical_k_means",
+]
 
 LINKAGES = ("ward", "average")
 N_CELLS = 400
@@ -26,6 +33,7 @@ STEPS = 80  # of expectation and maximisation
 TRIAL_STEPS = 6  # that tell which linkage is the likelier
 FIRST_HEAT, LAST_HEAT = 0.1, 0.7  # weight of a word's evidence
 CONCENTRATION = 10.0  # of a group's features around its direction
+SURE = 0.9  # probability of its group, beside the second best, of a sure text
 PSEUDO_COUNT = 1.0  # per token of the vocabulary, shared out by frequency
 
 
@@ -260,6 +268,14 @@ class Mixture:
         evidence += np.float32(CONCENTRATION) * (features @ self.directions.T)
         evidence += self.log_shares
         return evidence
+
+
+def is_sure(lead: np.ndarray) -> np.ndarray:
+    """Return where a text's best group is at least `SURE` probable, bool (n_docs,).
+
+    The second best is the only other one counted, `lead` being the log of their odds.
+    """
+    return lead >= np.log(SURE / (1.0 - SURE))
 
 
 def _join_classes(

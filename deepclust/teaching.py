@@ -6,18 +6,20 @@ How a corpus teaches itself:
    weighted mean of its word vectors (`deepclust.lexical`).
 2. A *grouping* can cut the texts into any number of groups: a tree of cells, whose cut
    is refined as a mixture of word distributions (`deepclust.grouping`).
-3. The *granularity*, the number of groups, is the one on which two witnesses agree best
+3. The *granularity*, the number of groups, is the one on which witnesses agree best
    who each see one random half of the vocabulary only (`deepclust.granularity`).
 4. At that granularity several groupings are made from other beginnings. The one under
-   which the texts are likeliest is kept, and those that agree with it best. Each is one
-   classification to learn; texts of which it is not sure are left out, so that the
-   network decides about them (`teach`).
+   which the texts are likeliest is kept, and those that agree with it best; and one
+   that is a little broader and one that is a little finer, which tell the network what
+   lies near and what divides a group. Each is one classification to learn; texts of
+   which it is not sure are left out, so that the network decides about them (`teach`).
 
 No label and no pretrained model takes part. The constants of these rooms serve all
 corpora; docs/method.md says on which they were settled and on which they were checked.
 """
 
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -25,17 +27,17 @@ from sklearn.metrics import adjusted_mutual_info_score
 from threadpoolctl import threadpool_limits
 
 from deepclust.granularity import choose_granularity
-from deepclust.grouping import Grouping
+from deepclust.grouping import Grouping, is_sure
 from deepclust.lexical import count_matrix, lexical_features
 from deepclust.sequences import TokenSequences
 from deepclust.threads import in_threads
 
 __all__ = ["Lesson", "teach"]
 
-N_GROUPINGS = 8
-N_KEPT = 4
+# Groupings that are kept, by their number of groups against the granularity; of each
+# kind twice as many are made.
+KEPT = {0.8: 1, 1.0: 4, 1.25: 1}
 JUDGED = 4_000  # texts that groupings are compared on
-SURE = 0.9  # probability of its group from which a text is in a classification
 
 
 @dataclass
@@ -45,10 +47,11 @@ class Lesson:
     Attributes
     ----------
     targets : list of ndarray of shape (n_docs,), int32
-        Classifications of the texts; -1 where one is unsure.
+        Classifications of the texts; -1 where one is unsure. One is broader and one
+        finer than the others.
 
     n_groups : int or None
-        Groups that the targets have; None if there are no targets.
+        Groups that most targets have; None if there are no targets.
 
     agreement : list of dict
         One row per granularity tried; see `deepclust.granularity.choose_granularity`.
@@ -120,41 +123,66 @@ def teach(
             else (int(granularity), [])
         )
 
-        def group(seed: int) -> tuple[float, np.ndarray, np.ndarray]:
+        def group(task: tuple[float, int]) -> _Grouped:
+            """Return a grouping of this kind."""
+            kind, seed = task
             grouping = Grouping(features, counts, seed=seed, known=known)
-            mixture = grouping.cut(min(n_groups, grouping.n_cells))
+            number = _number_of_kind(kind, n_groups)
+            mixture = grouping.cut(min(number, grouping.n_cells))
             labels, lead = mixture.classify(features, counts)
             if known is not None:
                 labels = np.where(known >= 0, known, labels)
                 lead[known >= 0] = np.inf
-            return mixture.likelihood, labels, lead
+            return _Grouped(kind, mixture.likelihood, labels, lead)
 
-        seeds = range(seed + 1, seed + 1 + N_GROUPINGS)
-        groupings = in_threads(group, seeds, n_jobs=-1)
-    targets = [_sure_ones(labels, lead) for labels, lead in _like_the_best(groupings)]
-    found = max(int(target.max()) + 1 for target in targets)
-    return Lesson(targets, found, table)
+        kinds = [kind for kind, kept in KEPT.items() for _ in range(2 * kept)]
+        groupings = in_threads(group, list(zip(kinds, count(seed + 1))), n_jobs=-1)
+    targets, sizes = [], []
+    for kind, kept in KEPT.items():
+        alike = [grouping for grouping in groupings if grouping.kind == kind]
+        best = [_sure_ones(each) for each in _like_the_best(alike)[:kept]]
+        targets += best
+        sizes += [int(target.max()) + 1 for target in best if kind == 1.0]
+    return Lesson(targets, max(sizes), table)
 
 
-def _like_the_best(
-    groupings: list[tuple[float, np.ndarray, np.ndarray]],
-) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Return labels and lead of the likeliest grouping and of those most like it."""
-    best = max(groupings, key=lambda grouping: grouping[0])[1][:JUDGED]
-    groupings.sort(
-        key=lambda grouping: -adjusted_mutual_info_score(best, grouping[1][:JUDGED])
+@dataclass
+class _Grouped:
+    """The texts by one mixture: their groups, and the lead over the second best."""
+
+    kind: float
+    likelihood: float
+    labels: np.ndarray
+    lead: np.ndarray
+
+
+def _number_of_kind(kind: float, n_groups: int) -> int:
+    """Return a number of groups that is broader or finer by at least one, from 2."""
+    number = round(kind * n_groups)
+    if kind < 1.0:
+        return max(min(number, n_groups - 1), min(n_groups, 2))
+    return max(number, n_groups + 1) if kind > 1.0 else n_groups
+
+
+def _like_the_best(groupings: list[_Grouped]) -> list[_Grouped]:
+    """Return the likeliest grouping and the others, those most like it first."""
+    best = max(groupings, key=lambda grouping: grouping.likelihood).labels[:JUDGED]
+    return sorted(
+        groupings,
+        key=lambda grouping: (
+            -adjusted_mutual_info_score(best, grouping.labels[:JUDGED])
+        ),
     )
-    return [(labels, lead) for _, labels, lead in groupings[:N_KEPT]]
 
 
-def _sure_ones(labels: np.ndarray, lead: np.ndarray) -> np.ndarray:
-    """Return the classification without texts whose group is not `SURE`.
+def _sure_ones(grouping: _Grouped) -> np.ndarray:
+    """Return the classification without texts whose group is not sure.
 
-    Its probability is taken beside the second best group alone, `lead` being the log of
-    their odds. The surer half of the texts is kept in any case. Groups that are left
-    empty are closed up.
+    The surer half of the texts is kept in any case. Groups that are left empty are
+    closed up.
     """
-    sure = lead >= min(np.log(SURE / (1.0 - SURE)), np.median(lead))
+    labels, lead = grouping.labels, grouping.lead
+    sure = is_sure(lead) | (lead >= np.median(lead))
     target = np.full(len(labels), -1, dtype=np.int32)
     target[sure] = np.unique(labels[sure], return_inverse=True)[1]
     return target
