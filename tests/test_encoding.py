@@ -261,7 +261,7 @@ def test_labels_only(taught):
 
 def test_granularity_is_reported(fitted):
     encoder, texts = fitted
-    assert encoder.granularity_ == encoder.weights_["head_0/prototypes"].shape[0]
+    assert encoder.granularity_ == encoder.weights_["head_1/prototypes"].shape[0]
     assert len(encoder.agreement_) > 0
     assert make_encoder(granularity=4).fit(texts).granularity_ == 4
 

@@ -431,6 +431,18 @@ def test_agreement_is_drawn_in_order_of_the_groups():
     assert ax.lines[0].get_xdata().tolist() == [2, 4, 8]
     assert ax.lines[0].get_ydata().tolist() == [0.3, 0.6, 0.4]
     assert "4 groups" in ax.get_title()
+    assert len(ax.lines) == 2
+
+
+def test_support_is_drawn_where_it_was_asked():
+    table = {
+        "n_groups": [8, 2, 4],
+        "agreement": [0.4, 0.3, 0.6],
+        "support": [np.nan, 0.2, 0.5],
+    }
+    ax = plot_agreement(table)
+    np.testing.assert_array_equal(ax.lines[1].get_ydata(), [0.2, 0.5, np.nan])
+    assert len(ax.get_legend().get_texts()) == 2
 
 
 def test_agreement_needs_a_row():

@@ -73,7 +73,8 @@ def plot_agreement(
     Parameters
     ----------
     agreement : RNNLSTMEncoder, DataFrame or mapping
-        A fitted encoder, or its `agreement_`: columns "n_groups" and "agreement".
+        A fitted encoder, or its `agreement_`: columns "n_groups", "agreement" and, if
+        it is there, "support".
 
     granularity : int, default=None
         The number that was chosen; that of the encoder when None.
@@ -96,7 +97,7 @@ def plot_agreement(
     >>> from deepclust.plotting import plot_agreement
     >>> table = {"n_groups": [2, 4, 8], "agreement": [0.3, 0.6, 0.4]}
     >>> plot_agreement(table, granularity=4).get_title()
-    'Agreement is highest near 4 groups'
+    'Learned at 4 groups'
     """
     if hasattr(agreement, "agreement_"):
         granularity = granularity or agreement.granularity_
@@ -109,7 +110,12 @@ def plot_agreement(
     ax = new_axes(ax, (7.0, 4.0))
     order = np.argsort(columns["n_groups"], kind="stable")
     groups, values = (columns[name][order] for name in ("n_groups", "agreement"))
-    ax.plot(groups, values, "o-", markersize=4, color=COLOURS[0])
+    ax.plot(groups, values, "o-", markersize=4, color=COLOURS[0], label="agreement")
+    if "support" in list(agreement.keys()):
+        support = np.asarray(agreement["support"], dtype=float)[order]
+        label = "support, where asked"
+        ax.plot(groups, support, "D", markersize=6, color=COLOURS[1], label=label)
+        ax.legend(frameon=False)
     if granularity is not None:
         ax.axvline(granularity, color="black", linewidth=1, linestyle=":")
     ax.set_xscale("log")
@@ -120,7 +126,7 @@ def plot_agreement(
     ax.set_xlim(columns["n_groups"].min() / 1.1, top * 1.1)
     title = "Agreement of two halves of the vocabulary"
     if granularity is not None:
-        title = f"Agreement is highest near {granularity} groups"
-    ax.set(xlabel="groups", ylabel="agreement (AMI)", title=title)
+        title = f"Learned at {granularity} groups"
+    ax.set(xlabel="groups", ylabel="agreement (kappa)", title=title)
     ax.spines[["top", "right"]].set_visible(False)
     return ax

@@ -257,10 +257,13 @@ def _training(history: Any) -> dict[str, Any]:
 
 
 def _agreement(agreement: Any, granularity: int | None) -> dict[str, Any]:
-    points = _pairs(agreement.sort_values("n_groups"), "n_groups", "agreement")
+    table = agreement.sort_values("n_groups")
     series = [
-        {"name": "agreement", "colour": "#332288", "dash": None, "points": points}
-    ]
+        {"name": "agreement", "colour": "#332288", "dash": None,
+         "points": _pairs(table, "n_groups", "agreement")},
+        {"name": "support", "colour": "#44aa99", "dash": "6 3",
+         "points": _pairs(table[table["support"].notna()], "n_groups", "support")},
+    ]  # fmt: skip
     title = "How well each number of groups is attested"
     if granularity is not None:
         title += f"; {granularity} was taken"
