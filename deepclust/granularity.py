@@ -35,10 +35,8 @@ NEARLY_ALL = 0.88  # as they are beyond this agreement
 FEW = 0.05  # of the texts: fewer that both are sure of do not count as agreement
 SHORT, LONG = TRIAL_STEPS, 20  # of a mixture: for all numbers, for the hopeful ones
 # Pairs of witnesses and of readers asked so far, and the share of the best support that
-# keeps a number in. Of those left at the end, the greatest is taken that is at most
-# `NEAR` times the best.
-RACE = ((4, 2, 0.8), (8, 4, 0.9), (12, 4, 0.97))
-NEAR = 1.6
+# keeps a number in.
+RACE = ((4, 2, 0.8), (8, 4, 0.9), (12, 4, 1.0))
 
 Pair = tuple["_Judge", "_Judge"]
 Asked = dict[int, list[float]]
@@ -77,8 +75,7 @@ def choose_granularity(
 
     It is a race, on at most `JUDGED` texts: all numbers are asked of a few witnesses,
     whose groups are refined little; hopeful ones are refined more, and the fewer are
-    left, the more pairs are asked. Of numbers near the best whose support is within 3 %
-    of its, the greatest is taken. The table has, of each number, the mean over the
+    left, the more pairs are asked. The table has, of each number, the mean over the
     pairs that it was asked of last. Time does not grow with the corpus beyond `JUDGED`
     texts.
 
@@ -133,11 +130,9 @@ def choose_granularity(
         left, seen = _hopeful(asked, read, left, share), (n_witnesses, n_readers)
     asked |= _ask(first, [2], LONG)
     read |= _ask(readers, [2], LONG)
-    best = max(left, key=lambda k: _support(k, asked, read))
-    chosen = max(k for k in left if k <= NEAR * best)
-    two = _support(2, asked, read)
-    if two > TWO * _support(best, asked, read) or np.mean(asked[2]) > NEARLY_ALL:
-        chosen = 2
+    best = max(_support(k, asked, read) for k in left)
+    if _support(2, asked, read) > TWO * best or np.mean(asked[2]) > NEARLY_ALL:
+        left = [2]
     table = [
         {
             "n_groups": k,
@@ -147,7 +142,7 @@ def choose_granularity(
         }
         for k in sorted(asked)
     ]
-    return chosen, table
+    return min(left), table
 
 
 def _ask(pairs: list[Pair], numbers: list[int], n_steps: int) -> Asked:

@@ -203,14 +203,12 @@ def test_two_groups_are_taken_where_witnesses_agree_on_nothing_else():
     assert two["agreement"] > 0.88
 
 
-def test_the_finest_number_supported_nearly_like_the_best_one_is_taken():
+def test_the_number_with_the_best_support_is_taken_of_those_asked_to_the_end():
     n_groups, table = choose_granularity(count_matrix(topics(12, 600)[0]))
     support = {row["n_groups"]: row["support"] for row in table}
     asked = [k for k, value in support.items() if k > 2 and not np.isnan(value)]
     assert len(asked) > 1
-    best = max(asked, key=lambda k: support[k])
-    near = [k for k in asked if best <= k <= 1.6 * best]
-    assert n_groups == max(k for k in near if support[k] >= 0.97 * support[best])
+    assert n_groups == max(asked, key=lambda k: support[k])
 
 
 def test_support_is_agreement_times_steadiness_times_worth():
