@@ -31,7 +31,7 @@ __all__ = ["Explanation", "explain"]
 METHODS = ("integrated_gradients", "occlusion")
 _CORE_POINTS = 10  # of the cluster, nearest to the text
 _FIRST_SEGMENTS = 8
-_ROUNDS = 8
+_ROUNDS = 12
 _FIRST_ID = UNKNOWN_ID + 1
 
 

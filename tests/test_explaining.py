@@ -114,14 +114,17 @@ def test_occlusion_is_the_fall_of_the_score(pipeline, corpus):
 
 def test_both_methods_agree_on_what_matters(pipeline, corpus):
     alike = []
-    for text in corpus.texts[:30]:
+    for first, second in zip(corpus.texts[:40], corpus.texts[41:81], strict=True):
+        # of two topics, so that a word more or less matters
+        first, second = first.split(), second.split()
+        text = " ".join(first[: len(first) // 2] + second[len(second) // 2 :])
         one, other = (
             explain(pipeline, text, method=method).attributions
             for method in ("integrated_gradients", "occlusion")
         )
         alike.append(np.corrcoef(one, other)[0, 1])
 
-    assert np.mean(alike) > 0.15  # by chance 0, give or take 0.06
+    assert np.mean(alike) > 0.25  # by chance 0, give or take 0.06
 
 
 def test_noise_is_told_from_the_nearest_core_point(pipeline, corpus):
