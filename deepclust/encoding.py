@@ -78,8 +78,9 @@ class RNNLSTMEncoder(
         "labels" uses nothing else.
 
     granularity : int or "auto", default="auto"
-        How many groups the self-taught classifications aim at; "auto" lets the texts
-        decide. The number of clusters is found later, by density, and may differ.
+        How many groups the self-taught classifications aim at, but for one that has a
+        fifth fewer and one that has a quarter more; "auto" lets the texts decide. The
+        number of clusters is found later, by density, and may differ.
 
     sharpening : float, default=0.75
         How far each embedding moves toward the prototypes it resembles: 0 leaves it

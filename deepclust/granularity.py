@@ -9,8 +9,8 @@ know all words and have read one half of the texts each, tell what depends on th
 that happened to be there.
 
 On two groups both agree for other reasons than topics too, such as the length of the
-texts, so that two are taken only if witnesses agree far better on them than on any
-other number.
+texts, so that two are taken only if they are supported far better than any other
+number, or if witnesses nearly always agree on them.
 """
 
 from dataclasses import dataclass
@@ -130,9 +130,10 @@ def choose_granularity(
         left, seen = _hopeful(asked, read, left, share), (n_witnesses, n_readers)
     asked |= _ask(first, [2], LONG)
     read |= _ask(readers, [2], LONG)
-    best = max(_support(k, asked, read) for k in left)
-    if _support(2, asked, read) > TWO * best or np.mean(asked[2]) > NEARLY_ALL:
-        left = [2]
+    chosen = max(left, key=lambda k: _support(k, asked, read))
+    two, best = (_support(k, asked, read) for k in (2, chosen))
+    if two > TWO * best or np.mean(asked[2]) > NEARLY_ALL:
+        chosen = 2
     table = [
         {
             "n_groups": k,
@@ -142,7 +143,7 @@ def choose_granularity(
         }
         for k in sorted(asked)
     ]
-    return min(left), table
+    return chosen, table
 
 
 def _ask(pairs: list[Pair], numbers: list[int], n_steps: int) -> Asked:

@@ -230,6 +230,22 @@ def test_agreement_does_not_depend_on_names_and_is_zero_by_chance():
     assert granularity._agreement(one * 0, one * 0) == 0.0
 
 
+def test_judges_who_are_sure_of_few_texts_do_not_agree():
+    class Judge:
+        """Right about every text, sure of some."""
+
+        def __init__(self, n_sure):
+            self.n_sure = n_sure
+
+        def judge(self, n_groups, n_steps):
+            texts = np.arange(1000)
+            return texts % n_groups, texts < self.n_sure
+
+    few, enough, all_texts = (Judge(n_sure) for n_sure in (49, 50, 1000))
+    asked = granularity._ask([(few, all_texts), (enough, all_texts)], [3], 1)
+    assert asked[3] == [0.0, 1.0]
+
+
 def test_half_of_the_texts_are_targets_even_if_none_is_sure(monkeypatch):
     monkeypatch.setattr("deepclust.grouping.SURE", 1 - 1e-12)
     sequences, _ = topics(3, 120, length=2)
