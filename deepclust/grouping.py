@@ -89,6 +89,7 @@ class Grouping:
         seed: int,
         known: np.ndarray | None = None,
     ) -> None:
+        self._seed = seed
         rng = np.random.default_rng(seed)
         n_docs = len(features)
         size = min(CELL_SAMPLE, max(round(0.8 * n_docs), min(n_docs, 30)))
@@ -128,6 +129,16 @@ class Grouping:
             if n_steps == TRIAL_STEPS:
                 return trials[best]
         return self._cut(self._likelier[n_groups], n_groups, n_steps)
+
+    def scatter(self, n_groups: int) -> "Mixture":
+        """Return the mixture that begins with the cells shared out at random.
+
+        Known classes are not heeded.
+        """
+        rng = np.random.default_rng((self._seed, n_groups))
+        group = rng.permutation(np.arange(self.n_cells) % n_groups)
+        labels = group[_nearest(self._features, _unit_rows(self._means))]
+        return Mixture.fit(self._features, self._counts, labels, n_groups)
 
     def _cut(self, linkage: str, n_groups: int, n_steps: int) -> "Mixture":
         directions = self._directions(linkage, n_groups)

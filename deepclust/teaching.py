@@ -8,8 +8,9 @@ How a corpus teaches itself:
    is refined as a mixture of word distributions (`deepclust.grouping`).
 3. The *granularity*, the number of groups, is the one on which witnesses agree best
    who each see one random half of the vocabulary only (`deepclust.granularity`).
-4. At that granularity several groupings are made from other beginnings. The one under
-   which the texts are likeliest is kept, and those that agree with it best; and one
+4. At that granularity several mixtures are made, half of them from cuts of trees and
+   half from cells shared out at random. The one under which the texts are likeliest is
+   kept, and those that agree with it best; and one
    that is a little broader and one that is a little finer, which tell the network what
    lies near and what divides a group. Each is one classification to learn; texts of
    which it is not sure are left out, so that the network decides about them (`teach`).
@@ -19,7 +20,6 @@ corpora; docs/method.md says on which they were settled and on which they were c
 """
 
 from dataclasses import dataclass
-from itertools import count
 from typing import Any
 
 import numpy as np
@@ -34,8 +34,9 @@ from deepclust.threads import in_threads
 
 __all__ = ["Lesson", "teach"]
 
-# Groupings that are kept, by their number of groups against the granularity; of each
-# kind twice as many are made.
+# Groupings, by their number of groups against the granularity: each of those that are
+# made has one mixture from its tree and one from scattered cells.
+MADE = {0.8: 2, 1.0: 6, 1.25: 2}
 KEPT = {0.8: 1, 1.0: 4, 1.25: 1}
 JUDGED = 4_000  # texts that groupings are compared on
 
@@ -123,20 +124,30 @@ def teach(
             else (int(granularity), [])
         )
 
-        def group(task: tuple[float, int]) -> _Grouped:
-            """Return a grouping of this kind."""
-            kind, seed = task
-            grouping = Grouping(features, counts, seed=seed, known=known)
-            number = _number_of_kind(kind, n_groups)
-            mixture = grouping.cut(min(number, grouping.n_cells))
+        def group(task: tuple[Grouping, float, bool]) -> _Grouped:
+            """Return the texts by a mixture of this kind."""
+            grouping, kind, scattered = task
+            number = min(_number_of_kind(kind, n_groups), grouping.n_cells)
+            mixture = (grouping.scatter if scattered else grouping.cut)(number)
             labels, lead = mixture.classify(features, counts)
             if known is not None:
                 labels = np.where(known >= 0, known, labels)
                 lead[known >= 0] = np.inf
             return _Grouped(kind, mixture.likelihood, labels, lead)
 
-        kinds = [kind for kind, kept in KEPT.items() for _ in range(2 * kept)]
-        groupings = in_threads(group, list(zip(kinds, count(seed + 1))), n_jobs=-1)
+        groupings = in_threads(
+            lambda seed: Grouping(features, counts, seed=seed, known=known),
+            range(seed + 1, seed + 1 + max(MADE.values())),
+            n_jobs=-1,
+        )
+        beginnings = (False,) if known is not None else (False, True)
+        tasks = [
+            (grouping, kind, scattered)
+            for kind, made in MADE.items()
+            for grouping in groupings[:made]
+            for scattered in beginnings
+        ]
+        groupings = in_threads(group, tasks, n_jobs=-1)
     targets, sizes = [], []
     for kind, kept in KEPT.items():
         alike = [grouping for grouping in groupings if grouping.kind == kind]

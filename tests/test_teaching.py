@@ -92,6 +92,35 @@ def test_the_likelier_tree_is_cut():
     assert grouping.cut(6, 20).likelihood == max(both)
 
 
+def test_scattered_cells_find_back_to_topics():
+    sequences, truth = topics(4, 400)
+    counts = count_matrix(sequences)
+    features = lexical_features(counts)
+    grouping = Grouping(features, counts, seed=0)
+    mixture = grouping.scatter(4)
+    assert adjusted_rand_score(truth, mixture.assign(features, counts)) > 0.9
+    assert grouping.scatter(4).likelihood == mixture.likelihood
+
+
+@pytest.mark.parametrize("beginning", ["scatter", "cut"])
+def test_of_both_beginnings_the_likelier_is_learned(monkeypatch, beginning):
+    """The mixtures of one beginning are spoilt: none of them is a target."""
+    sequences, _ = topics(4, 400)
+    wanted = teach(sequences, granularity=4).targets
+
+    def spoilt(self, n_groups):
+        start = np.random.default_rng(0).integers(0, n_groups, 400)
+        mixture = Mixture.fit(self._features, self._counts, start, n_groups, n_steps=1)
+        mixture.likelihood = -np.inf
+        return mixture
+
+    monkeypatch.setattr(Grouping, beginning, spoilt)
+    found_targets = teach(sequences, granularity=4).targets
+    for found, target in zip(found_targets, wanted, strict=True):
+        both = (found >= 0) & (target >= 0)
+        assert adjusted_rand_score(found[both], target[both]) > 0.6
+
+
 def test_likelihood_rises_with_the_truth():
     sequences, truth = topics(4, 400)
     counts = count_matrix(sequences)
