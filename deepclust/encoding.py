@@ -167,9 +167,10 @@ class RNNLSTMEncoder(
         Number of groups the self-taught classifications have.
 
     agreement_ : pandas DataFrame
-        What spoke for each number of groups: n_groups, agreement (of those who know
-        half of the words), stability (of those who have read half of the texts) and
-        support, which decides (NaN where few were asked); see `deepclust.granularity`.
+        What spoke for each number of groups: n_groups, agreement and information (what
+        those who know half of the words each have in common, in nats), stability
+        (agreement of those who have read half of the texts) and support, which decides
+        (NaN where few were asked); see `deepclust.granularity`.
 
     n_unknown_texts_ : int
         Texts given to `fit` without any known token; their embedding is zero.
@@ -450,7 +451,7 @@ class RNNLSTMEncoder(
     @property
     def agreement_(self) -> pd.DataFrame:
         check_is_fitted(self, "weights_")
-        columns = ["n_groups", "agreement", "stability", "support"]
+        columns = ["n_groups", "agreement", "information", "stability", "support"]
         return pd.DataFrame(self._agreement, columns=columns)
 
     @property

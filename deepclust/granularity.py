@@ -8,9 +8,8 @@ them only; a cut through the middle of a topic lies elsewhere for each. *Readers
 know all words and have read one half of the texts each, tell what depends on the texts
 that happened to be there.
 
-On two groups both agree for other reasons than topics too, such as the length of the
-texts, so that two are taken only if they are supported far better than any other
-number, or if witnesses nearly always agree on them.
+Few groups are easily agreed upon, and say little. So what counts is how much both
+witnesses know in common, times how far they agree, times how far readers do.
 """
 
 from dataclasses import dataclass
@@ -19,7 +18,8 @@ from typing import Any
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 from scipy.sparse import csr_matrix
-from sklearn.metrics.cluster import contingency_matrix
+from sklearn.metrics import mutual_info_score
+from sklearn.metrics.cluster import contingency_matrix, expected_mutual_information
 
 from deepclust.grouping import TRIAL_STEPS, Grouping, is_sure
 from deepclust.lexical import lexical_features
@@ -28,10 +28,6 @@ from deepclust.threads import in_threads
 __all__ = ["choose_granularity", "half_of_the_words"]
 
 JUDGED = 6_000  # texts that the granularity is chosen on
-FINER = 1 / 4  # power of log(number of groups): what more groups are worth
-STEADIER = 1 / 2  # power of the readers' agreement
-TWO = 1.5  # times the best other support, beyond which two groups are taken,
-NEARLY_ALL = 0.88  # as they are beyond this agreement
 FEW = 0.05  # of the texts: fewer that both are sure of do not count as agreement
 SHORT, LONG = TRIAL_STEPS, 20  # of a mixture: for all numbers, for the hopeful ones
 # Pairs of witnesses and of readers asked so far, and the share of the best support that
@@ -39,7 +35,17 @@ SHORT, LONG = TRIAL_STEPS, 20  # of a mixture: for all numbers, for the hopeful 
 RACE = ((4, 2, 0.8), (8, 4, 0.9), (12, 4, 1.0))
 
 Pair = tuple["_Judge", "_Judge"]
-Asked = dict[int, list[float]]
+
+
+@dataclass
+class Answer:
+    """How far two judges agree, and how much they know in common, in nats."""
+
+    agreement: float
+    information: float
+
+
+Asked = dict[int, list[Answer]]  # by number of groups
 
 
 def choose_granularity(
@@ -63,15 +69,18 @@ def choose_granularity(
     -------
     n_groups : int
     table : list of dict
-        n_groups, agreement of the witnesses, stability, which is that of the readers,
-        and support (both NaN where readers were not asked), by rising n_groups.
+        n_groups, agreement and information of the witnesses, stability, which is the
+        agreement of the readers, and support (both NaN where readers were not asked),
+        by rising n_groups.
 
     Notes
     -----
-    Agreement A of two groupings is Cohen's kappa [2]_ after the best one-to-one match
-    of their groups: the share of texts on which they agree, beyond chance, among those
-    whose group both are sure of (`deepclust.grouping.is_sure`). Support for K groups is
-    A(witnesses) · A(readers)^½ · (ln K)^¼, of mean agreements.
+    Agreement of two groupings is Cohen's kappa [2]_ after the best one-to-one match of
+    their groups: the share of texts on which they agree, beyond chance, among those
+    whose group both are sure of (`deepclust.grouping.is_sure`). Information is the
+    mutual information of both groupings of these texts, in nats, less what is expected
+    by chance [3]_. Support is the information of the witnesses times their agreement
+    times that of the readers, of means.
 
     It is a race, on at most `JUDGED` texts: all numbers are asked of a few witnesses,
     whose groups are refined little; hopeful ones are refined more, and the fewer are
@@ -85,6 +94,8 @@ def choose_granularity(
        COLT 1998, doi:10.1145/279943.279962. (Two views of one text as witnesses.)
     .. [2] Cohen, "A coefficient of agreement for nominal scales", Educational and
        Psychological Measurement 20(1), 1960, doi:10.1177/001316446002000104.
+    .. [3] Vinh, Epps, Bailey, "Information theoretic measures for clusterings
+       comparison", JMLR 11, 2010.
 
     Examples
     --------
@@ -128,67 +139,78 @@ def choose_granularity(
         for k, given in _ask(readers[seen[1] : n_readers], left, LONG).items():
             read[k] += given
         left, seen = _hopeful(asked, read, left, share), (n_witnesses, n_readers)
-    asked |= _ask(first, [2], LONG)
-    read |= _ask(readers, [2], LONG)
-    chosen = max(left, key=lambda k: _support(k, asked, read))
-    two, best = (_support(k, asked, read) for k in (2, chosen))
-    if two > TWO * best or np.mean(asked[2]) > NEARLY_ALL:
-        chosen = 2
     table = [
         {
             "n_groups": k,
-            "agreement": float(np.mean(asked[k])),
-            "stability": float(np.mean(read[k])) if read[k] else np.nan,
+            "agreement": _mean_agreement(asked[k]),
+            "information": _mean_information(asked[k]),
+            "stability": _mean_agreement(read[k]) if read[k] else np.nan,
             "support": _support(k, asked, read) if read[k] else np.nan,
         }
         for k in sorted(asked)
     ]
-    return chosen, table
+    return max(left, key=lambda k: _support(k, asked, read)), table
 
 
 def _ask(pairs: list[Pair], numbers: list[int], n_steps: int) -> Asked:
-    """Return how well each pair agrees on each number."""
+    """Return what each pair answers about each number."""
 
-    def agreement(question: tuple[Pair, int]) -> float:
-        """Return that of one pair on one number."""
+    def answer(question: tuple[Pair, int]) -> Answer:
+        """Return that of one pair about one number."""
         pair, n_groups = question
         (one, sure), (other, other_sure) = (
             judge.judge(n_groups, n_steps) for judge in pair
         )
         both = sure & other_sure
-        return _agreement(one[both], other[both]) if both.mean() >= FEW else 0.0
+        if both.mean() < FEW:
+            return Answer(0.0, 0.0)
+        return _compare(one[both], other[both])
 
     # the longest first, so that no thread is left with one at the end
     questions = [(pair, k) for k in sorted(numbers)[::-1] for pair in pairs]
-    answers = in_threads(agreement, questions, n_jobs=-1)
+    answers = in_threads(answer, questions, n_jobs=-1)
     asked: Asked = {k: [] for k in numbers}
-    for (_, k), answer in zip(questions, answers, strict=True):
-        asked[k].append(answer)
+    for (_, k), given in zip(questions, answers, strict=True):
+        asked[k].append(given)
     return asked
 
 
-def _agreement(one: np.ndarray, other: np.ndarray) -> float:
-    """Return Cohen's kappa after the best one-to-one match of the groups."""
+def _compare(one: np.ndarray, other: np.ndarray) -> Answer:
+    """Return the answer of two groupings of the same texts."""
     table = contingency_matrix(one, other)
     n_docs = len(one)
     rows, columns = linear_sum_assignment(-table)
     alike = int(table[rows, columns].sum()) / n_docs
     by_chance = int(table.sum(axis=1)[rows] @ table.sum(axis=0)[columns]) / n_docs**2
-    return (alike - by_chance) / (1.0 - by_chance) if by_chance < 1.0 else 0.0
+    return Answer(
+        (alike - by_chance) / (1.0 - by_chance) if by_chance < 1.0 else 0.0,
+        float(
+            mutual_info_score(None, None, contingency=table)
+            - expected_mutual_information(table, n_docs)
+        ),
+    )
+
+
+def _mean_agreement(answers: list[Answer]) -> float:
+    return max(float(np.mean([answer.agreement for answer in answers])), 0.0)
+
+
+def _mean_information(answers: list[Answer]) -> float:
+    return max(float(np.mean([answer.information for answer in answers])), 0.0)
 
 
 def _support(n_groups: int, asked: Asked, read: Asked) -> float:
     """Return what speaks for this number; without readers, what witnesses say."""
-    stability = np.mean(read[n_groups]) if read[n_groups] else 1.0
-    worth = np.log(n_groups) ** FINER * max(stability, 0.0) ** STEADIER
-    return float(np.mean(asked[n_groups]) * worth)
+    answers = asked[n_groups]
+    stability = _mean_agreement(read[n_groups]) if read[n_groups] else 1.0
+    return _mean_information(answers) * _mean_agreement(answers) * stability
 
 
 def _hopeful(asked: Asked, read: Asked, numbers: list[int], share: float) -> list[int]:
     """Return the numbers of at least this share of the best support."""
     support = {k: _support(k, asked, read) for k in numbers}
     best = max(support.values())
-    return [k for k in numbers if support[k] >= min(share * best, best)]
+    return [k for k in numbers if support[k] >= share * best]
 
 
 @dataclass
@@ -267,10 +289,10 @@ def _readers(
 
 
 def _granularities(n_cells: int) -> list[int]:
-    """Return the numbers of groups to try: all from 3 to 9, then about a fifth apart.
+    """Return the numbers of groups to try: all from 2 to 9, then about a fifth apart.
 
     The last is at most two thirds of the number of cells.
     """
     apart = np.round(2.0 * 2.0 ** (np.arange(64) / 3.5)).astype(int)
-    grid = np.union1d(np.arange(3, 10), apart[apart > 9])
+    grid = np.union1d(np.arange(2, 10), apart[apart > 9])
     return [int(k) for k in grid if k <= max(n_cells / 1.5, 3)]

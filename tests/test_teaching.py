@@ -225,38 +225,47 @@ def test_witnesses_know_about_as_much_and_nothing_in_common():
     assert np.all(pairs[:, 0] != pairs[:, 1])
 
 
-def test_two_groups_are_taken_where_witnesses_agree_on_nothing_else():
-    n_groups, table = choose_granularity(count_matrix(topics(2, 400)[0]))
+def test_two_topics_are_two_groups():
+    n_groups, _ = choose_granularity(count_matrix(topics(2, 400)[0]))
     assert n_groups == 2
-    two = next(row for row in table if row["n_groups"] == 2)
-    assert two["agreement"] > 0.88
 
 
 def test_the_number_with_the_best_support_is_taken_of_those_asked_to_the_end():
     n_groups, table = choose_granularity(count_matrix(topics(12, 600)[0]))
     support = {row["n_groups"]: row["support"] for row in table}
-    asked = [k for k, value in support.items() if k > 2 and not np.isnan(value)]
+    asked = [k for k, value in support.items() if not np.isnan(value)]
     assert len(asked) > 1
     assert n_groups == max(asked, key=lambda k: support[k])
 
 
-def test_support_is_agreement_times_steadiness_times_worth():
+def test_support_is_information_times_agreement_times_steadiness():
     _, table = choose_granularity(count_matrix(topics(5, 400)[0]))
     asked = [row for row in table if not np.isnan(row["support"])]
-    assert 2 in [row["n_groups"] for row in asked]
+    assert 5 in [row["n_groups"] for row in asked]
     for row in asked:
-        worth = np.log(row["n_groups"]) ** (1 / 4) * max(row["stability"], 0) ** 0.5
-        assert row["support"] == pytest.approx(row["agreement"] * worth)
+        product = row["information"] * row["agreement"] * row["stability"]
+        assert row["support"] == pytest.approx(product)
+        assert row["information"] < np.log(row["n_groups"]) + 1e-9
 
 
 def test_agreement_does_not_depend_on_names_and_is_zero_by_chance():
     rng = np.random.default_rng(0)
     one, other = rng.integers(0, 5, (2, 20_000))
-    assert granularity._agreement(one, (one + 2) % 5) == 1.0
-    assert abs(granularity._agreement(one, other)) < 0.02
+    renamed = granularity._compare(one, (one + 2) % 5)
+    assert renamed.agreement == 1.0
+    assert renamed.information == pytest.approx(np.log(5), abs=0.01)
+    by_chance = granularity._compare(one, other)
+    assert abs(by_chance.agreement) < 0.02
+    assert abs(by_chance.information) < 0.001
     half = np.where(np.arange(20_000) % 2, one, other)
-    assert granularity._agreement(one, half) == pytest.approx(0.5, abs=0.02)
-    assert granularity._agreement(one * 0, one * 0) == 0.0
+    assert granularity._compare(one, half).agreement == pytest.approx(0.5, abs=0.02)
+    nothing = granularity._compare(one * 0, one * 0)
+    assert nothing == granularity.Answer(0.0, pytest.approx(0.0))
+
+
+def test_information_is_free_of_what_chance_makes_of_many_small_groups():
+    one, other = np.random.default_rng(0).integers(0, 150, (2, 600))
+    assert abs(granularity._compare(one, other).information) < 0.05
 
 
 def test_judges_who_are_sure_of_few_texts_do_not_agree():
@@ -272,7 +281,8 @@ def test_judges_who_are_sure_of_few_texts_do_not_agree():
 
     few, enough, all_texts = (Judge(n_sure) for n_sure in (49, 50, 1000))
     asked = granularity._ask([(few, all_texts), (enough, all_texts)], [3], 1)
-    assert asked[3] == [0.0, 1.0]
+    assert [answer.agreement for answer in asked[3]] == [0.0, 1.0]
+    assert asked[3][0].information == 0.0
 
 
 def test_half_of_the_texts_are_targets_even_if_none_is_sure(monkeypatch):

@@ -111,11 +111,13 @@ def plot_agreement(
     order = np.argsort(columns["n_groups"], kind="stable")
     groups, values = (columns[name][order] for name in ("n_groups", "agreement"))
     ax.plot(groups, values, "o-", markersize=4, color=COLOURS[0], label="agreement")
+    ylabel = "agreement (kappa)"
     if "support" in list(agreement.keys()):
         support = np.asarray(agreement["support"], dtype=float)[order]
         label = "support, where asked"
         ax.plot(groups, support, "D", markersize=6, color=COLOURS[1], label=label)
         ax.legend(frameon=False)
+        ylabel += ", support (nats)"
     if granularity is not None:
         ax.axvline(granularity, color="black", linewidth=1, linestyle=":")
     ax.set_xscale("log")
@@ -127,6 +129,6 @@ def plot_agreement(
     title = "Agreement of two halves of the vocabulary"
     if granularity is not None:
         title = f"Learned at {granularity} groups"
-    ax.set(xlabel="groups", ylabel="agreement (kappa)", title=title)
+    ax.set(xlabel="groups", ylabel=ylabel, title=title)
     ax.spines[["top", "right"]].set_visible(False)
     return ax
