@@ -8,8 +8,8 @@ them only; a cut through the middle of a topic lies elsewhere for each. *Readers
 know all words and have read one half of the texts each, tell what depends on the texts
 that happened to be there.
 
-Few groups are easily agreed upon, and say little. So what counts is how much both
-witnesses know in common, times how far they agree, times how far readers do.
+Few groups are easily agreed upon, and say little. So what counts is not only how far
+judges agree, but also how much witnesses know in common.
 """
 
 from dataclasses import dataclass
@@ -30,9 +30,11 @@ __all__ = ["choose_granularity", "half_of_the_words"]
 JUDGED = 6_000  # texts that the granularity is chosen on
 FEW = 0.05  # of the texts: fewer that both are sure of do not count as agreement
 SHORT, LONG = TRIAL_STEPS, 20  # of a mixture: for all numbers, for the hopeful ones
-# Pairs of witnesses and of readers asked so far, and the share of the best support that
-# keeps a number in.
-RACE = ((4, 2, 0.8), (8, 4, 0.9), (12, 4, 1.0))
+# Pairs of witnesses whose short mixtures are asked first, and the share of the best
+# support that keeps a number in; then, round by round, pairs of witnesses and of readers
+# asked so far, and that share.
+N_FIRST, FIRST = 4, 0.7
+RACE = ((8, 2, 0.8), (12, 4, 1.0))
 
 Pair = tuple["_Judge", "_Judge"]
 
@@ -79,8 +81,8 @@ def choose_granularity(
     their groups: the share of texts on which they agree, beyond chance, among those
     whose group both are sure of (`deepclust.grouping.is_sure`). Information is the
     mutual information of both groupings of these texts, in nats, less what is expected
-    by chance [3]_. Support is the information of the witnesses times their agreement
-    times that of the readers, of means.
+    by chance [3]_. Support is the information of the witnesses, times the square of
+    their agreement, times the square root of that of the readers, of means.
 
     It is a race, on at most `JUDGED` texts: all numbers are asked of a few witnesses,
     whose groups are refined little; hopeful ones are refined more, and the fewer are
@@ -128,9 +130,8 @@ def choose_granularity(
         n_jobs=-1,
     )
     grid = _granularities(min(judge.n_cells for pair in pairs for judge in pair))
-    first = pairs[: RACE[0][0]]
-    asked, read = _ask(first, grid, SHORT), _ask([], grid, LONG)
-    left = _hopeful(asked, read, grid, RACE[0][2])
+    asked, read = _ask(pairs[:N_FIRST], grid, SHORT), _ask([], grid, LONG)
+    left = _hopeful(asked, read, grid, FIRST)
     asked |= _ask([], left, LONG)
     seen = (0, 0)
     for n_witnesses, n_readers, share in RACE:
@@ -202,8 +203,8 @@ def _mean_information(answers: list[Answer]) -> float:
 def _support(n_groups: int, asked: Asked, read: Asked) -> float:
     """Return what speaks for this number; without readers, what witnesses say."""
     answers = asked[n_groups]
-    stability = _mean_agreement(read[n_groups]) if read[n_groups] else 1.0
-    return _mean_information(answers) * _mean_agreement(answers) * stability
+    steady = _mean_agreement(read[n_groups]) ** 0.5 if read[n_groups] else 1.0
+    return _mean_information(answers) * _mean_agreement(answers) ** 2 * steady
 
 
 def _hopeful(asked: Asked, read: Asked, numbers: list[int], share: float) -> list[int]:
