@@ -9,7 +9,9 @@ know all words and have read one half of the texts each, tell what depends on th
 that happened to be there.
 
 Few groups are easily agreed upon, and say little. So what counts is not only how far
-judges agree, but also how much witnesses know in common.
+judges agree, but also how much witnesses know in common. On two groups judges agree
+for other reasons than topics too, such as the length of the texts, so that two are
+taken only if they are supported far better than any other number.
 """
 
 from dataclasses import dataclass
@@ -35,6 +37,7 @@ SHORT, LONG = TRIAL_STEPS, 20  # of a mixture: for all numbers, for the hopeful 
 # were asked, and that share.
 N_FIRST, FIRST = 4, 0.8
 RACE = ((8, 2, 0.9), (12, 4, 0.95))
+TWO = 1.5  # times the best other support, beyond which two groups are taken
 
 Pair = tuple["_Judge", "_Judge"]
 
@@ -83,7 +86,8 @@ def choose_granularity(
     mutual information of both groupings of these texts, in nats, less what is expected
     by chance [3]_. Support is the square root of the witnesses' information, times
     their agreement, times that of the readers, of means. Of numbers that are supported
-    about as well, within 5 % of the best, the least is taken.
+    about as well, within 5 % of the best, the least is taken; two only where its
+    support is half as much again as that of any other.
 
     It is a race, on at most `JUDGED` texts: all numbers are asked of a few witnesses,
     whose groups are refined little; hopeful ones are refined more, and the fewer are
@@ -141,6 +145,9 @@ def choose_granularity(
         for k, given in _ask(readers[seen[1] : n_readers], left, LONG).items():
             read[k] += given
         left, seen = _hopeful(asked, read, left, share), (n_witnesses, n_readers)
+    asked |= _ask(pairs, [2], LONG)
+    read |= _ask(readers, [2], LONG)
+    two, best = _support(2, asked, read), max(_support(k, asked, read) for k in left)
     table = [
         {
             "n_groups": k,
@@ -151,7 +158,7 @@ def choose_granularity(
         }
         for k in sorted(asked)
     ]
-    return min(left), table
+    return 2 if two > TWO * best else min(left), table
 
 
 def _ask(pairs: list[Pair], numbers: list[int], n_steps: int) -> Asked:
@@ -291,10 +298,10 @@ def _readers(
 
 
 def _granularities(n_cells: int) -> list[int]:
-    """Return the numbers of groups to try: all from 2 to 9, then about a fifth apart.
+    """Return the numbers of groups to try: all from 3 to 9, then about a fifth apart.
 
     The last is at most two thirds of the number of cells.
     """
     apart = np.round(2.0 * 2.0 ** (np.arange(64) / 3.5)).astype(int)
-    grid = np.union1d(np.arange(2, 10), apart[apart > 9])
+    grid = np.union1d(np.arange(3, 10), apart[apart > 9])
     return [int(k) for k in grid if k <= max(n_cells / 1.5, 3)]

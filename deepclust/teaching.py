@@ -108,12 +108,14 @@ def teach(
 
     Examples
     --------
+    >>> import numpy as np
     >>> from deepclust import TokenSequences
     >>> from deepclust.teaching import teach
-    >>> seqs = TokenSequences.from_lists([[2, 3, 4], [3, 4, 2], [5, 6], [6, 5, 7]] * 9)
-    >>> lesson = teach(seqs)
-    >>> lesson.n_groups, sorted(set(lesson.targets[0].tolist()) - {-1})
-    (2, [0, 1])
+    >>> words = np.random.default_rng(0).integers(0, 20, (90, 6))
+    >>> words += 2 + 20 * (np.arange(90) % 3)[:, None]
+    >>> lesson = teach(TokenSequences.from_lists(words.tolist()))
+    >>> lesson.n_groups, sorted(set(lesson.targets[1].tolist()) - {-1})
+    (3, [0, 1, 2])
     """
     counts = count_matrix(sequences)
     with threadpool_limits(limits=1):

@@ -237,6 +237,7 @@ def test_the_least_number_with_about_the_best_support_is_taken():
     assert len(asked) > 1
     best = max(support[k] for k in asked)
     assert n_groups == min(k for k in asked if support[k] >= 0.95 * best)
+    assert 2 in asked
 
 
 def test_support_is_information_times_agreement_times_steadiness():
