@@ -33,9 +33,10 @@ JUDGED = 6_000  # texts that the granularity is chosen on
 FEW = 0.05  # of the texts: fewer that both are sure of do not count as agreement
 SHORT, LONG = TRIAL_STEPS, 20  # of a mixture: for all numbers, for the hopeful ones
 # Pairs of witnesses whose short mixtures are asked first, and the share of the best
-# support that keeps a number in; then, by round, pairs of witnesses and of readers that
-# were asked, and that share.
-N_FIRST, FIRST = 4, 0.8
+# support that keeps a number in; the smallest stay in anyway, as they cost little and
+# short mixtures tell little about them. Then, by round, pairs of witnesses and of readers
+# that were asked, and that share.
+N_FIRST, FIRST, SMALLEST = 4, 0.8, 9
 RACE = ((8, 2, 0.9), (12, 4, 0.95))
 TWO = 1.5  # times the best other support, beyond which two groups are taken
 
@@ -136,7 +137,8 @@ def choose_granularity(
     )
     grid = _granularities(min(judge.n_cells for pair in pairs for judge in pair))
     asked, read = _ask(pairs[:N_FIRST], grid, SHORT), _ask([], grid, LONG)
-    left = _hopeful(asked, read, grid, FIRST)
+    hopeful = _hopeful(asked, read, grid, FIRST)
+    left = [k for k in grid if k <= SMALLEST or k in hopeful]
     asked |= _ask([], left, LONG)
     seen = (0, 0)
     for n_witnesses, n_readers, share in RACE:
