@@ -34,8 +34,8 @@ FEW = 0.05  # of the texts: fewer that both are sure of do not count as agreemen
 SHORT, LONG = TRIAL_STEPS, 20  # of a mixture: for all numbers, for the hopeful ones
 # Pairs of witnesses whose short mixtures are asked first, and the share of the best
 # support that keeps a number in; the smallest stay in anyway, as they cost little and
-# short mixtures tell little about them. Then, by round, pairs of witnesses and of readers
-# that were asked, and that share.
+# short mixtures tell little about them. Then, by round, pairs of witnesses and of
+# readers that were asked, and that share.
 N_FIRST, FIRST, SMALLEST = 4, 0.8, 9
 RACE = ((8, 2, 0.9), (12, 4, 0.95))
 TWO = 1.5  # times the best other support, beyond which two groups are taken
