@@ -233,7 +233,7 @@ def explain(
     >>> from deepclust.explaining import explain
     >>> texts = ["sun and rain", "rain and wind", "stock and bond", "bond price"] * 25
     >>> pipeline = make_text_clusterer(random_state=0)
-    >>> pipeline = pipeline.set_params(encode__epochs=2, cluster__eps=0.3).fit(texts)
+    >>> pipeline = pipeline.set_params(encode__epochs=5, cluster__eps=0.3).fit(texts)
     >>> explanation = explain(pipeline, "the sun, then rain")
     >>> explanation.tokens
     ('sun', 'rain')
