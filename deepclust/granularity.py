@@ -91,10 +91,10 @@ def choose_granularity(
     support is half as much again as that of any other.
 
     It is a race, on at most `JUDGED` texts: all numbers are asked of a few witnesses,
-    whose groups are refined little; hopeful ones are refined more, and the fewer are
-    left, the more pairs are asked. The table has, of each number, the mean over the
-    pairs that it was asked of last. Time does not grow with the corpus beyond `JUDGED`
-    texts.
+    whose groups are refined little; those up to `SMALLEST` and hopeful ones are refined
+    more, and the fewer are left, the more pairs are asked. The table has, of each
+    number, the mean over the pairs that it was asked of last. Time does not grow with
+    the corpus beyond `JUDGED` texts.
 
     References
     ----------
@@ -153,9 +153,9 @@ def choose_granularity(
     table = [
         {
             "n_groups": k,
-            "agreement": _mean_agreement(asked[k]),
-            "information": _mean_information(asked[k]),
-            "stability": _mean_agreement(read[k]) if read[k] else np.nan,
+            "agreement": _mean(asked[k]).agreement,
+            "information": _mean(asked[k]).information,
+            "stability": _mean(read[k]).agreement,
             "support": _support(k, asked, read) if read[k] else np.nan,
         }
         for k in sorted(asked)
@@ -202,19 +202,23 @@ def _compare(one: np.ndarray, other: np.ndarray) -> Answer:
     )
 
 
-def _mean_agreement(answers: list[Answer]) -> float:
-    return max(float(np.mean([answer.agreement for answer in answers])), 0.0)
-
-
-def _mean_information(answers: list[Answer]) -> float:
-    return max(float(np.mean([answer.information for answer in answers])), 0.0)
+def _mean(answers: list[Answer]) -> Answer:
+    """Return the mean answer; not a number if nobody was asked."""
+    if not answers:
+        return Answer(np.nan, np.nan)
+    return Answer(
+        float(np.mean([answer.agreement for answer in answers])),
+        float(np.mean([answer.information for answer in answers])),
+    )
 
 
 def _support(n_groups: int, asked: Asked, read: Asked) -> float:
     """Return what speaks for this number; without readers, what witnesses say."""
-    answers = asked[n_groups]
-    stability = _mean_agreement(read[n_groups]) if read[n_groups] else 1.0
-    return _mean_information(answers) ** 0.5 * _mean_agreement(answers) * stability
+    witnesses = _mean(asked[n_groups])
+    stability = _mean(read[n_groups]).agreement if read[n_groups] else 1.0
+    if min(witnesses.information, witnesses.agreement, stability) <= 0.0:
+        return 0.0
+    return witnesses.information**0.5 * witnesses.agreement * stability
 
 
 def _hopeful(asked: Asked, read: Asked, numbers: list[int], share: float) -> list[int]:
@@ -300,10 +304,10 @@ def _readers(
 
 
 def _granularities(n_cells: int) -> list[int]:
-    """Return the numbers of groups to try: all from 3 to 9, then about a fifth apart.
+    """Return the numbers of groups to try: up to `SMALLEST` all, then a fifth apart.
 
     The last is at most two thirds of the number of cells.
     """
     apart = np.round(2.0 * 2.0 ** (np.arange(64) / 3.5)).astype(int)
-    grid = np.union1d(np.arange(3, 10), apart[apart > 9])
+    grid = np.union1d(np.arange(3, SMALLEST + 1), apart[apart > SMALLEST])
     return [int(k) for k in grid if k <= max(n_cells / 1.5, 3)]

@@ -240,13 +240,26 @@ def test_the_least_number_with_about_the_best_support_is_taken():
     assert 2 in asked
 
 
+def test_two_groups_are_taken_only_where_their_support_is_far_better(monkeypatch):
+    """Of the same table, 2 is the answer or not by how much better it has to be."""
+    counts = count_matrix(topics(2, 400)[0])
+    n_groups, table = choose_granularity(counts)
+    support = {row["n_groups"]: row["support"] for row in table}
+    ratio = support[2] / np.nanmax([value for k, value in support.items() if k > 2])
+    assert n_groups == 2
+    assert ratio > granularity.TWO
+    monkeypatch.setattr(granularity, "TWO", 1.01 * ratio)
+    assert choose_granularity(counts)[0] > 2
+
+
 def test_support_is_information_times_agreement_times_steadiness():
     _, table = choose_granularity(count_matrix(topics(5, 400)[0]))
     asked = [row for row in table if not np.isnan(row["support"])]
     assert 5 in [row["n_groups"] for row in asked]
     for row in asked:
-        product = row["information"] ** 0.5 * row["agreement"] * row["stability"]
-        assert row["support"] == pytest.approx(product)
+        factors = [row["information"], row["agreement"], row["stability"]]
+        information, agreement, stability = np.maximum(factors, 0)  # below is by chance
+        assert row["support"] == pytest.approx(information**0.5 * agreement * stability)
         assert row["information"] < np.log(row["n_groups"]) + 1e-9
 
 
