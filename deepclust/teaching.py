@@ -6,19 +6,20 @@ How a corpus teaches itself:
    weighted mean of its word vectors (`deepclust.lexical`).
 2. A *grouping* can cut the texts into any number of groups: a tree of cells, whose cut
    is refined as a mixture of word distributions (`deepclust.grouping`).
-3. The *granularity*, the number of groups, is the one on which witnesses agree best
-   who each see one random half of the vocabulary only (`deepclust.granularity`).
+3. The *granularity*, the number of groups, is asked of witnesses who each see one
+   random half of the vocabulary only (`deepclust.granularity`).
 4. At that granularity several mixtures are made, half of them from cuts of trees and
    half from cells shared out at random. The one under which the texts are likeliest is
-   kept, and those that agree with it best; and one
-   that is a little broader and one that is a little finer, which tell the network what
-   lies near and what divides a group. Each is one classification to learn; texts of
-   which it is not sure are left out, so that the network decides about them (`teach`).
+   kept, and those that agree with it best; and one that is a little broader and one
+   that is a little finer, which tell the network what lies near and what divides a
+   group. Each is one classification to learn; texts of which it is not sure are left
+   out, so that the network decides about them (`teach`).
 
 No label and no pretrained model takes part. The constants of these rooms serve all
 corpora; docs/method.md says on which they were settled and on which they were checked.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,15 +28,16 @@ from sklearn.metrics import adjusted_mutual_info_score
 from threadpoolctl import threadpool_limits
 
 from deepclust.granularity import choose_granularity
-from deepclust.grouping import Grouping, is_sure
+from deepclust.grouping import Grouping, Mixture, is_sure
 from deepclust.lexical import count_matrix, lexical_features
 from deepclust.sequences import TokenSequences
 from deepclust.threads import in_threads
 
 __all__ = ["Lesson", "teach"]
 
-# Groupings, by their number of groups against the granularity: each of those that are
-# made has one mixture from its tree and one from scattered cells.
+# Groupings that are made, by their number of groups against the granularity, and
+# mixtures that are kept. Each grouping has one mixture from its tree and, where no
+# class is known, one from scattered cells.
 MADE = {0.8: 2, 1.0: 6, 1.25: 2}
 KEPT = {0.8: 1, 1.0: 4, 1.25: 1}
 JUDGED = 4_000  # texts that groupings are compared on
@@ -126,33 +128,34 @@ def teach(
             else (int(granularity), [])
         )
 
-        def group(task: tuple[Grouping, float, bool]) -> _Grouped:
-            """Return the texts by a mixture of this kind."""
-            grouping, kind, scattered = task
-            number = min(_number_of_kind(kind, n_groups), grouping.n_cells)
-            mixture = (grouping.scatter if scattered else grouping.cut)(number)
-            labels, lead = mixture.classify(features, counts)
-            if known is not None:
-                labels = np.where(known >= 0, known, labels)
-                lead[known >= 0] = np.inf
-            return _Grouped(kind, mixture.likelihood, labels, lead)
-
         groupings = in_threads(
             lambda seed: Grouping(features, counts, seed=seed, known=known),
             range(seed + 1, seed + 1 + max(MADE.values())),
             n_jobs=-1,
         )
-        beginnings = (False,) if known is not None else (False, True)
+        beginnings = [Grouping.cut, Grouping.scatter][: 2 if known is None else 1]
+
+        def mix(task: tuple[float, Grouping, Callable[..., Mixture]]) -> _Mixed:
+            """Return the texts by a mixture of this kind."""
+            kind, grouping, begin = task
+            number = min(_number_of_kind(kind, n_groups), grouping.n_cells)
+            mixture = begin(grouping, number)
+            labels, lead = mixture.classify(features, counts)
+            if known is not None:
+                labels = np.where(known >= 0, known, labels)
+                lead[known >= 0] = np.inf
+            return _Mixed(kind, mixture.likelihood, labels, lead)
+
         tasks = [
-            (grouping, kind, scattered)
+            (kind, grouping, begin)
             for kind, made in MADE.items()
             for grouping in groupings[:made]
-            for scattered in beginnings
+            for begin in beginnings
         ]
-        groupings = in_threads(group, tasks, n_jobs=-1)
+        mixed = in_threads(mix, tasks, n_jobs=-1)
     targets, sizes = [], []
     for kind, kept in KEPT.items():
-        alike = [grouping for grouping in groupings if grouping.kind == kind]
+        alike = [each for each in mixed if each.kind == kind]
         best = [_sure_ones(each) for each in _like_the_best(alike)[:kept]]
         targets += best
         sizes += [int(target.max()) + 1 for target in best if kind == 1.0]
@@ -160,7 +163,7 @@ def teach(
 
 
 @dataclass
-class _Grouped:
+class _Mixed:
     """The texts by one mixture: their groups, and the lead over the second best."""
 
     kind: float
@@ -177,7 +180,7 @@ def _number_of_kind(kind: float, n_groups: int) -> int:
     return max(number, n_groups + 1) if kind > 1.0 else n_groups
 
 
-def _like_the_best(groupings: list[_Grouped]) -> list[_Grouped]:
+def _like_the_best(groupings: list[_Mixed]) -> list[_Mixed]:
     """Return the likeliest grouping and the others, those most like it first."""
     best = max(groupings, key=lambda grouping: grouping.likelihood).labels[:JUDGED]
     return sorted(
@@ -188,7 +191,7 @@ def _like_the_best(groupings: list[_Grouped]) -> list[_Grouped]:
     )
 
 
-def _sure_ones(grouping: _Grouped) -> np.ndarray:
+def _sure_ones(grouping: _Mixed) -> np.ndarray:
     """Return the classification without texts whose group is not sure.
 
     The surer half of the texts is kept in any case. Groups that are left empty are
