@@ -117,7 +117,7 @@ def plot_agreement(
         label = "support, where asked"
         ax.plot(groups, support, "D", markersize=6, color=COLOURS[1], label=label)
         ax.legend(frameon=False)
-        ylabel += ", support (nats)"
+        ylabel += ", support"
     if granularity is not None:
         ax.axvline(granularity, color="black", linewidth=1, linestyle=":")
     ax.set_xscale("log")
