@@ -170,7 +170,7 @@ class RNNLSTMEncoder(
         What spoke for each number of groups: n_groups, agreement and information (what
         those who know half of the words each have in common, in nats), stability
         (agreement of those who have read half of the texts) and support, which decides
-        (NaN where few were asked); see `deepclust.granularity`.
+        (NaN where only a quick first round was asked); see `deepclust.granularity`.
 
     n_unknown_texts_ : int
         Texts given to `fit` without any known token; their embedding is zero.

@@ -9,7 +9,8 @@ know all words and have read one half of the texts each, tell what depends on th
 that happened to be there.
 
 Few groups are easily agreed upon, and say little. So what counts is not only how far
-judges agree, but also how much witnesses know in common. On two groups judges agree
+judges agree, but also how much witnesses know in common. What is known of one number
+tells of those beside it, too. On two groups judges agree
 for other reasons than topics too, such as the length of the texts, so that two are
 taken only if they are supported far better than any other number.
 """
@@ -32,12 +33,12 @@ __all__ = ["choose_granularity", "half_of_the_words"]
 JUDGED = 6_000  # texts that the granularity is chosen on
 FEW = 0.05  # of the texts: fewer that both are sure of do not count as agreement
 SHORT, LONG = TRIAL_STEPS, 20  # of a mixture: for all numbers, for the hopeful ones
-# Pairs of witnesses whose short mixtures are asked first, and the share of the best
-# support that keeps a number in; the smallest stay in anyway, as they cost little and
-# short mixtures tell little about them. Then, by round, pairs of witnesses and of
-# readers that were asked, and that share.
-N_FIRST, FIRST, SMALLEST = 4, 0.8, 9
-RACE = ((8, 2, 0.9), (12, 4, 0.95))
+# Pairs of witnesses and of readers that were asked, by round, and the share of the best
+# support that keeps a number in. The first round's mixtures are short; the smallest
+# numbers stay in after it anyway: they cost little, and it tells little about them.
+FIRST, SMALLEST = (4, 1, 0.85), 9
+RACE = ((6, 2, 0.9), (10, 3, 0.94))
+BESIDE = 0.2  # octaves: the bandwidth in which numbers of groups tell of each other
 TWO = 1.5  # times the best other support, beyond which two groups are taken
 
 Pair = tuple["_Judge", "_Judge"]
@@ -76,8 +77,8 @@ def choose_granularity(
     n_groups : int
     table : list of dict
         n_groups, agreement and information of the witnesses, stability, which is the
-        agreement of the readers, and support (both NaN where readers were not asked),
-        by rising n_groups.
+        agreement of the readers, and support (NaN where only the quick first round was
+        asked), by rising n_groups.
 
     Notes
     -----
@@ -85,16 +86,17 @@ def choose_granularity(
     their groups: the share of texts on which they agree, beyond chance, among those
     whose group both are sure of (`deepclust.grouping.is_sure`). Information is the
     mutual information of both groupings of these texts, in nats, less what is expected
-    by chance [3]_. Support is the square root of the witnesses' information, times
-    their agreement, times that of the readers, of means. Of numbers that are supported
-    about as well, within 5 % of the best, the least is taken; two only where its
-    support is half as much again as that of any other.
+    by chance [3]_. Support is the witnesses' information, times their agreement, times
+    that of the readers, of means; and of this the mean over the numbers beside it that
+    were asked of as many pairs, weighted by a Gaussian kernel of 0.2 octaves [4]_. Of
+    numbers that are supported about as well, within 6 % of the best, the least is
+    taken; two only where its support is half as much again as that of any other.
 
-    It is a race, on at most `JUDGED` texts: all numbers are asked of a few witnesses,
-    whose groups are refined little; those up to `SMALLEST` and hopeful ones are refined
-    more, and the fewer are left, the more pairs are asked. The table has, of each
-    number, the mean over the pairs that it was asked of last. Time does not grow with
-    the corpus beyond `JUDGED` texts.
+    It is a race, on at most `JUDGED` texts: all numbers are asked of a few pairs, whose
+    groups are refined little; those up to `SMALLEST` and hopeful ones are refined more,
+    and the fewer are left, the more pairs are asked. Those next to hopeful ones are
+    asked with them. The table has, of each number, the mean over the pairs that it
+    was asked of last. Time does not grow with the corpus beyond `JUDGED` texts.
 
     References
     ----------
@@ -104,6 +106,8 @@ def choose_granularity(
        Psychological Measurement 20(1), 1960, doi:10.1177/001316446002000104.
     .. [3] Vinh, Epps, Bailey, "Information theoretic measures for clusterings
        comparison", JMLR 11, 2010.
+    .. [4] Nadaraya, "On estimating regression", Theory of Probability and Its
+       Applications 9(1), 1964, doi:10.1137/1109020.
 
     Examples
     --------
@@ -136,31 +140,37 @@ def choose_granularity(
         n_jobs=-1,
     )
     grid = _granularities(min(judge.n_cells for pair in pairs for judge in pair))
-    asked, read = _ask(pairs[:N_FIRST], grid, SHORT), _ask([], grid, LONG)
-    hopeful = _hopeful(asked, read, grid, FIRST)
+    asked = _ask(pairs[: FIRST[0]], grid, SHORT)
+    read = _ask(readers[: FIRST[1]], grid, SHORT)
+    support = _support(asked, read, grid)
+    hopeful = _best(support, grid, FIRST[2])
     left = [k for k in grid if k <= SMALLEST or k in hopeful]
     asked |= _ask([], left, LONG)
-    seen = (0, 0)
+    read |= _ask([], left, LONG)
+    refined, seen = [2, *left], (0, 0)
     for n_witnesses, n_readers, share in RACE:
         for k, given in _ask(pairs[seen[0] : n_witnesses], left, LONG).items():
             asked[k] += given
         for k, given in _ask(readers[seen[1] : n_readers], left, LONG).items():
             read[k] += given
-        left, seen = _hopeful(asked, read, left, share), (n_witnesses, n_readers)
+        support |= _support(asked, read, left)
+        hopeful, seen = _best(support, left, share), (n_witnesses, n_readers)
+        left = _with_neighbours(hopeful, left)
     asked |= _ask(pairs, [2], LONG)
     read |= _ask(readers, [2], LONG)
-    two, best = _support(2, asked, read), max(_support(k, asked, read) for k in left)
+    support |= _support(asked, read, [2])
     table = [
         {
             "n_groups": k,
             "agreement": _mean(asked[k]).agreement,
             "information": _mean(asked[k]).information,
             "stability": _mean(read[k]).agreement,
-            "support": _support(k, asked, read) if read[k] else np.nan,
+            "support": support[k] if k in refined else np.nan,
         }
         for k in sorted(asked)
     ]
-    return 2 if two > TWO * best else min(left), table
+    two = support[2] > TWO * max(support[k] for k in hopeful)
+    return 2 if two else min(hopeful), table
 
 
 def _ask(pairs: list[Pair], numbers: list[int], n_steps: int) -> Asked:
@@ -203,29 +213,41 @@ def _compare(one: np.ndarray, other: np.ndarray) -> Answer:
 
 
 def _mean(answers: list[Answer]) -> Answer:
-    """Return the mean answer; not a number if nobody was asked."""
-    if not answers:
-        return Answer(np.nan, np.nan)
+    """Return the mean answer."""
     return Answer(
         float(np.mean([answer.agreement for answer in answers])),
         float(np.mean([answer.information for answer in answers])),
     )
 
 
-def _support(n_groups: int, asked: Asked, read: Asked) -> float:
-    """Return what speaks for this number; without readers, what witnesses say."""
-    witnesses = _mean(asked[n_groups])
-    stability = _mean(read[n_groups]).agreement if read[n_groups] else 1.0
-    if min(witnesses.information, witnesses.agreement, stability) <= 0.0:
-        return 0.0
-    return witnesses.information**0.5 * witnesses.agreement * stability
+def _support(asked: Asked, read: Asked, numbers: list[int]) -> dict[int, float]:
+    """Return what speaks for each of these numbers, those beside it heard too."""
+    alone = [_support_alone(_mean(asked[k]), _mean(read[k])) for k in numbers]
+    octaves = np.log2(numbers)
+    apart = (octaves[:, None] - octaves) / BESIDE
+    weights = np.exp(-0.5 * apart**2)
+    means = weights @ alone / weights.sum(axis=1)
+    return dict(zip(numbers, means.tolist(), strict=True))
 
 
-def _hopeful(asked: Asked, read: Asked, numbers: list[int], share: float) -> list[int]:
-    """Return the numbers of at least this share of the best support."""
-    support = {k: _support(k, asked, read) for k in numbers}
-    best = max(support.values())
+def _support_alone(witnesses: Answer, readers: Answer) -> float:
+    """Return what speaks for one number."""
+    factors = (witnesses.information, witnesses.agreement, readers.agreement)
+    return float(np.prod(factors)) if min(factors) > 0.0 else 0.0
+
+
+def _best(support: dict[int, float], numbers: list[int], share: float) -> list[int]:
+    """Return those of these numbers with at least this share of the best support."""
+    best = max(support[k] for k in numbers)
     return [k for k in numbers if support[k] >= share * best]
+
+
+def _with_neighbours(some: list[int], numbers: list[int]) -> list[int]:
+    """Return some of these numbers, and those next to them."""
+    kept = np.isin(numbers, some)
+    kept[1:] |= np.isin(numbers[:-1], some)
+    kept[:-1] |= np.isin(numbers[1:], some)
+    return [k for k, keep in zip(numbers, kept.tolist(), strict=True) if keep]
 
 
 @dataclass

@@ -153,10 +153,11 @@ def teach(
             for begin in beginnings
         ]
         mixed = in_threads(mix, tasks, n_jobs=-1)
+    judged = np.random.default_rng(seed).permutation(len(features))[:JUDGED]
     targets, sizes = [], []
     for kind, kept in KEPT.items():
         alike = [each for each in mixed if each.kind == kind]
-        best = [_sure_ones(each) for each in _like_the_best(alike)[:kept]]
+        best = [_sure_ones(each) for each in _like_the_best(alike, judged)[:kept]]
         targets += best
         sizes += [int(target.max()) + 1 for target in best if kind == 1.0]
     return Lesson(targets, max(sizes), table)
@@ -180,14 +181,15 @@ def _number_of_kind(kind: float, n_groups: int) -> int:
     return max(number, n_groups + 1) if kind > 1.0 else n_groups
 
 
-def _like_the_best(groupings: list[_Mixed]) -> list[_Mixed]:
-    """Return the likeliest grouping and the others, those most like it first."""
-    best = max(groupings, key=lambda grouping: grouping.likelihood).labels[:JUDGED]
+def _like_the_best(groupings: list[_Mixed], judged: np.ndarray) -> list[_Mixed]:
+    """Return the likeliest grouping and the others, those most like it first.
+
+    How much alike they are is read from the texts that are judged.
+    """
+    best = max(groupings, key=lambda grouping: grouping.likelihood).labels[judged]
     return sorted(
         groupings,
-        key=lambda grouping: (
-            -adjusted_mutual_info_score(best, grouping.labels[:JUDGED])
-        ),
+        key=lambda grouping: -adjusted_mutual_info_score(best, grouping.labels[judged]),
     )
 
 
