@@ -9,10 +9,10 @@ know all words and have read one half of the texts each, tell what depends on th
 that happened to be there.
 
 Few groups are easily agreed upon, and say little. So what counts is not only how far
-judges agree, but also how much witnesses know in common. What is known of one number
-tells of those beside it, too. On two groups judges agree
-for other reasons than topics too, such as the length of the texts, so that two are
-taken only if they are supported far better than any other number.
+judges agree, but also how much witnesses know in common. A number that is good by luck
+has neighbours that are not, so that these are heard too. On two groups judges agree for
+other reasons than topics, such as the length of the texts, so that two are taken only
+if they are supported far better than any other number.
 """
 
 from dataclasses import dataclass
@@ -38,7 +38,8 @@ SHORT, LONG = TRIAL_STEPS, 20  # of a mixture: for all numbers, for the hopeful 
 # numbers stay in after it anyway: they cost little, and it tells little about them.
 FIRST, SMALLEST = (4, 1, 0.85), 9
 RACE = ((6, 2, 0.9), (10, 3, 0.94))
-BESIDE = 0.2  # octaves: the bandwidth in which numbers of groups tell of each other
+BESIDE = 0.35  # octaves: the bandwidth in which numbers of groups tell of each other
+HILL = 0.3  # octaves about the number that is taken, whose best is the answer
 TWO = 1.5  # times the best other support, beyond which two groups are taken
 
 Pair = tuple["_Judge", "_Judge"]
@@ -87,10 +88,11 @@ def choose_granularity(
     whose group both are sure of (`deepclust.grouping.is_sure`). Information is the
     mutual information of both groupings of these texts, in nats, less what is expected
     by chance [3]_. Support is the witnesses' information, times their agreement, times
-    that of the readers, of means; and of this the mean over the numbers beside it that
-    were asked of as many pairs, weighted by a Gaussian kernel of 0.2 octaves [4]_. Of
-    numbers that are supported about as well, within 6 % of the best, the least is
-    taken; two only where its support is half as much again as that of any other.
+    that of the readers, of means; but not more than the mean over the numbers around it
+    that were asked of as many pairs, weighted by a Gaussian kernel of 0.35 octaves
+    [4]_. Of numbers that are supported about as well, within 6 % of the best, the least
+    is taken, or one within 0.3 octaves of it that has more support before neighbours
+    are heard; two only where its support is half as much again as that of any other.
 
     It is a race, on at most `JUDGED` texts: all numbers are asked of a few pairs, whose
     groups are refined little; those up to `SMALLEST` and hopeful ones are refined more,
@@ -143,7 +145,7 @@ def choose_granularity(
     asked = _ask(pairs[: FIRST[0]], grid, SHORT)
     read = _ask(readers[: FIRST[1]], grid, SHORT)
     support = _support(asked, read, grid)
-    hopeful = _best(support, grid, FIRST[2])
+    hopeful = _with_neighbours(_best(support, grid, FIRST[2]), grid)
     left = [k for k in grid if k <= SMALLEST or k in hopeful]
     asked |= _ask([], left, LONG)
     read |= _ask([], left, LONG)
@@ -153,6 +155,7 @@ def choose_granularity(
             asked[k] += given
         for k, given in _ask(readers[seen[1] : n_readers], left, LONG).items():
             read[k] += given
+        alone = {k: _support_alone(_mean(asked[k]), _mean(read[k])) for k in left}
         support |= _support(asked, read, left)
         hopeful, seen = _best(support, left, share), (n_witnesses, n_readers)
         left = _with_neighbours(hopeful, left)
@@ -169,8 +172,11 @@ def choose_granularity(
         }
         for k in sorted(asked)
     ]
-    two = support[2] > TWO * max(support[k] for k in hopeful)
-    return 2 if two else min(hopeful), table
+    if support[2] > TWO * max(support[k] for k in hopeful):
+        return 2, table
+    least = min(hopeful)
+    hill = [k for k in alone if abs(np.log2(k / least)) <= HILL]
+    return max(hill, key=lambda k: alone[k]), table
 
 
 def _ask(pairs: list[Pair], numbers: list[int], n_steps: int) -> Asked:
@@ -221,13 +227,16 @@ def _mean(answers: list[Answer]) -> Answer:
 
 
 def _support(asked: Asked, read: Asked, numbers: list[int]) -> dict[int, float]:
-    """Return what speaks for each of these numbers, those beside it heard too."""
+    """Return what speaks for each of these numbers, of which their neighbours are one.
+
+    One that is good by luck has poor neighbours, and one that is poor may have good
+    ones, above all where numbers end: the lesser of both counts.
+    """
     alone = [_support_alone(_mean(asked[k]), _mean(read[k])) for k in numbers]
     octaves = np.log2(numbers)
-    apart = (octaves[:, None] - octaves) / BESIDE
-    weights = np.exp(-0.5 * apart**2)
-    means = weights @ alone / weights.sum(axis=1)
-    return dict(zip(numbers, means.tolist(), strict=True))
+    weights = np.exp(-0.5 * ((octaves[:, None] - octaves) / BESIDE) ** 2)
+    around = weights @ alone / weights.sum(axis=1)
+    return dict(zip(numbers, np.minimum(alone, around).tolist(), strict=True))
 
 
 def _support_alone(witnesses: Answer, readers: Answer) -> float:

@@ -230,14 +230,20 @@ def test_two_topics_are_two_groups():
     assert n_groups == 2
 
 
-def test_the_least_number_with_about_the_best_support_is_taken():
-    n_groups, table = choose_granularity(count_matrix(topics(12, 600)[0]))
+@pytest.mark.parametrize("n_topics", [5, 12])
+def test_the_least_number_with_about_the_best_support_leads_to_the_answer(n_topics):
+    n_groups, table = choose_granularity(count_matrix(topics(n_topics, 600)[0]))
     support = {row["n_groups"]: row["support"] for row in table}
-    asked = [k for k, value in support.items() if not np.isnan(value)]
+    asked = [k for k, value in support.items() if k > 2 and not np.isnan(value)]
     assert len(asked) > 1
-    best = max(support[k] for k in asked)
-    assert n_groups == min(k for k in asked if support[k] >= 0.94 * best)
-    assert 2 in asked
+    least = min(k for k in asked if support[k] >= 0.94 * max(support[j] for j in asked))
+    assert abs(np.log2(n_groups / least)) <= granularity.HILL
+    alone = {
+        row["n_groups"]: row["information"] * row["agreement"] * row["stability"]
+        for row in table
+    }
+    assert alone[n_groups] == max(alone[k] for k in asked)
+    assert n_groups == n_topics
 
 
 def test_two_groups_are_taken_only_where_their_support_is_far_better(monkeypatch):
@@ -256,23 +262,26 @@ def test_support_of_one_number_is_information_times_agreement_times_stability():
     answer = granularity.Answer
     asked = {5: [answer(0.5, 1.0), answer(0.7, 1.4)]}
     read = {5: [answer(0.8, 9.0), answer(1.0, 9.0)]}
-    assert granularity._support(asked, read, [5]) == {5: pytest.approx(1.2 * 0.6 * 0.9)}
+    support = granularity._support(asked, read, [5])
+    assert support == {5: pytest.approx(1.2 * 0.6 * 0.9)}
     below_chance = {5: [answer(-0.1, 1.0)]}
     assert granularity._support(below_chance, read, [5]) == {5: 0.0}
 
 
-def test_what_is_known_of_a_number_tells_of_those_beside_it_but_not_of_others():
+def test_a_number_is_supported_no_more_than_it_and_those_around_it_are():
     answer = granularity.Answer
     numbers = [3, 30, 33, 36, 300]
-    asked = {k: [answer(1.0, 1.0 + (k == 33))] for k in numbers}
     read = {k: [answer(1.0, 1.0)] for k in numbers}
-    support = granularity._support(asked, read, numbers)
-    assert 1.0 < support[30] < support[33] < 2.0
-    assert support[30] == pytest.approx(support[36], rel=0.02)
-    assert support[3] == support[300] == pytest.approx(1.0)
-    level = {k: [answer(0.5, 1.0)] for k in numbers}
-    support = granularity._support(level, level, numbers)
-    assert list(support.values()) == pytest.approx([0.25] * 5)
+
+    def support(**information):
+        asked = {k: [answer(1.0, information.get(f"n{k}", 1.0))] for k in numbers}
+        return granularity._support(asked, read, numbers)
+
+    lucky = support(n33=2.0)
+    assert 1.0 < lucky[33] < 2.0
+    assert lucky[30] == lucky[36] == lucky[3] == lucky[300] == pytest.approx(1.0)
+    assert support(n33=0.5)[33] == pytest.approx(0.5)
+    assert list(support().values()) == pytest.approx([1.0] * 5)
 
 
 def test_numbers_next_to_hopeful_ones_are_asked_with_them():

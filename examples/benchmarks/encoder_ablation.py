@@ -79,9 +79,11 @@ def judged(truth, embeddings, seed):
 
 
 def likeliest(features, counts, n_groups, seed):
-    """Return the likeliest of three groupings."""
-    cuts = [Grouping(features, counts, seed=seed + i).cut(n_groups) for i in range(3)]
-    return max(cuts, key=lambda mixture: mixture.likelihood)
+    """Return the likeliest of six mixtures, of both beginnings."""
+    groupings = [Grouping(features, counts, seed=seed + i) for i in range(3)]
+    mixtures = [grouping.cut(n_groups) for grouping in groupings]
+    mixtures += [grouping.scatter(n_groups) for grouping in groupings]
+    return max(mixtures, key=lambda mixture: mixture.likelihood)
 
 
 def unseen(sequences, truth, seed):
