@@ -38,7 +38,7 @@ SHORT, LONG = TRIAL_STEPS, 20  # of a mixture: for all numbers, for the hopeful 
 # numbers stay in after it anyway: they cost little, and it tells little about them.
 FIRST, SMALLEST = (4, 1, 0.85), 9
 RACE = ((6, 2, 0.9), (10, 3, 0.94))
-BESIDE = 0.35  # octaves: the bandwidth in which numbers of groups tell of each other
+BESIDE = 0.35  # octaves: the bandwidth of the mean around a number
 HILL = 0.3  # octaves about the number that is taken, whose best is the answer
 TWO = 1.5  # times the best other support, beyond which two groups are taken
 
@@ -144,7 +144,7 @@ def choose_granularity(
     grid = _granularities(min(judge.n_cells for pair in pairs for judge in pair))
     asked = _ask(pairs[: FIRST[0]], grid, SHORT)
     read = _ask(readers[: FIRST[1]], grid, SHORT)
-    support = _support(asked, read, grid)
+    support = _with_those_around(_support(asked, read, grid))
     hopeful = _with_neighbours(_best(support, grid, FIRST[2]), grid)
     left = [k for k in grid if k <= SMALLEST or k in hopeful]
     asked |= _ask([], left, LONG)
@@ -155,8 +155,8 @@ def choose_granularity(
             asked[k] += given
         for k, given in _ask(readers[seen[1] : n_readers], left, LONG).items():
             read[k] += given
-        alone = {k: _support_alone(_mean(asked[k]), _mean(read[k])) for k in left}
-        support |= _support(asked, read, left)
+        alone = _support(asked, read, left)
+        support |= _with_those_around(alone)
         hopeful, seen = _best(support, left, share), (n_witnesses, n_readers)
         left = _with_neighbours(hopeful, left)
     asked |= _ask(pairs, [2], LONG)
@@ -227,22 +227,25 @@ def _mean(answers: list[Answer]) -> Answer:
 
 
 def _support(asked: Asked, read: Asked, numbers: list[int]) -> dict[int, float]:
-    """Return what speaks for each of these numbers, of which their neighbours are one.
+    """Return what speaks for each of these numbers, whatever speaks for others."""
+    support = {}
+    for k in numbers:
+        witnesses, readers = _mean(asked[k]), _mean(read[k])
+        factors = (witnesses.information, witnesses.agreement, readers.agreement)
+        support[k] = float(np.prod(factors)) if min(factors) > 0.0 else 0.0
+    return support
 
-    One that is good by luck has poor neighbours, and one that is poor may have good
-    ones, above all where numbers end: the lesser of both counts.
+
+def _with_those_around(support: dict[int, float]) -> dict[int, float]:
+    """Return the lesser of each number's support and the mean around it.
+
+    A number that is good by luck has poor neighbours, and one that is poor may have
+    good ones, above all where numbers end.
     """
-    alone = [_support_alone(_mean(asked[k]), _mean(read[k])) for k in numbers]
-    octaves = np.log2(numbers)
+    octaves, alone = np.log2(list(support)), list(support.values())
     weights = np.exp(-0.5 * ((octaves[:, None] - octaves) / BESIDE) ** 2)
     around = weights @ alone / weights.sum(axis=1)
-    return dict(zip(numbers, np.minimum(alone, around).tolist(), strict=True))
-
-
-def _support_alone(witnesses: Answer, readers: Answer) -> float:
-    """Return what speaks for one number."""
-    factors = (witnesses.information, witnesses.agreement, readers.agreement)
-    return float(np.prod(factors)) if min(factors) > 0.0 else 0.0
+    return dict(zip(support, np.minimum(alone, around).tolist(), strict=True))
 
 
 def _best(support: dict[int, float], numbers: list[int], share: float) -> list[int]:

@@ -269,19 +269,30 @@ def test_support_of_one_number_is_information_times_agreement_times_stability():
 
 
 def test_a_number_is_supported_no_more_than_it_and_those_around_it_are():
-    answer = granularity.Answer
-    numbers = [3, 30, 33, 36, 300]
-    read = {k: [answer(1.0, 1.0)] for k in numbers}
+    level = dict.fromkeys([3, 30, 33, 36, 300], 1.0)
+    assert granularity._with_those_around(level) == pytest.approx(level)
+    lucky = granularity._with_those_around(level | {33: 2.0})
+    assert 1.0 < lucky.pop(33) < 2.0
+    assert lucky == pytest.approx(dict.fromkeys([3, 30, 36, 300], 1.0))
+    poor = granularity._with_those_around(level | {33: 0.5})
+    assert poor[33] == 0.5
+    assert poor[30] < 1.0
 
-    def support(**information):
-        asked = {k: [answer(1.0, information.get(f"n{k}", 1.0))] for k in numbers}
-        return granularity._support(asked, read, numbers)
 
-    lucky = support(n33=2.0)
-    assert 1.0 < lucky[33] < 2.0
-    assert lucky[30] == lucky[36] == lucky[3] == lucky[300] == pytest.approx(1.0)
-    assert support(n33=0.5)[33] == pytest.approx(0.5)
-    assert list(support().values()) == pytest.approx([1.0] * 5)
+def test_groupings_are_compared_on_texts_from_everywhere(monkeypatch):
+    """Texts sorted by topic: the first of them are all of one group."""
+    monkeypatch.setattr("deepclust.teaching.JUDGED", 100)
+    sequences, truth = topics(4, 800)
+    order = np.argsort(truth, kind="stable")
+    seen = []
+
+    def noted(groupings, judged):
+        seen.append(set(truth[order][judged]))
+        return groupings
+
+    monkeypatch.setattr("deepclust.teaching._like_the_best", noted)
+    teach(sequences[order], granularity=4)
+    assert seen == [{0, 1, 2, 3}] * 3
 
 
 def test_numbers_next_to_hopeful_ones_are_asked_with_them():
