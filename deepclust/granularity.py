@@ -34,8 +34,9 @@ JUDGED = 6_000  # texts that the granularity is chosen on
 FEW = 0.05  # of the texts: fewer that both are sure of do not count as agreement
 SHORT, LONG = TRIAL_STEPS, 20  # of a mixture: for all numbers, for the hopeful ones
 # Pairs of witnesses and of readers that were asked, by round, and the share of the best
-# support that keeps a number in. The first round's mixtures are short; the smallest
-# numbers stay in after it anyway: they cost little, and it tells little about them.
+# support that keeps a number in. The first round's mixtures are short and leave every
+# other number out; the smallest stay in after it anyway: they cost little, and it tells
+# little about them.
 FIRST, SMALLEST = (4, 1, 0.85), 9
 RACE = ((6, 2, 0.9), (10, 3, 0.94))
 BESIDE = 0.35  # octaves: the bandwidth of the mean around a number
@@ -94,10 +95,10 @@ def choose_granularity(
     is taken, or one within 0.3 octaves of it that has more support before neighbours
     are heard; two only where its support is half as much again as that of any other.
 
-    It is a race, on at most `JUDGED` texts: all numbers are asked of a few pairs, whose
-    groups are refined little; those up to `SMALLEST` and hopeful ones are refined more,
-    and the fewer are left, the more pairs are asked. Those next to hopeful ones are
-    asked with them. The table has, of each number, the mean over the pairs that it
+    It is a race, on at most `JUDGED` texts: every other number is asked of a few pairs,
+    whose groups are refined little; those up to `SMALLEST` and hopeful ones are refined
+    more, and the fewer are left, the more pairs are asked. Those next to hopeful ones
+    are asked with them. The table has, of each number, the mean over the pairs that it
     was asked of last. Time does not grow with the corpus beyond `JUDGED` texts.
 
     References
@@ -142,10 +143,11 @@ def choose_granularity(
         n_jobs=-1,
     )
     grid = _granularities(min(judge.n_cells for pair in pairs for judge in pair))
-    asked = _ask(pairs[: FIRST[0]], grid, SHORT)
-    read = _ask(readers[: FIRST[1]], grid, SHORT)
-    support = _with_those_around(_support(asked, read, grid))
-    hopeful = _with_neighbours(_best(support, grid, FIRST[2]), grid)
+    first = _every_other(grid)
+    asked = _ask(pairs[: FIRST[0]], first, SHORT)
+    read = _ask(readers[: FIRST[1]], first, SHORT)
+    support = _with_those_around(_support(asked, read, first))
+    hopeful = _with_neighbours(_best(support, first, FIRST[2]), grid)
     left = [k for k in grid if k <= SMALLEST or k in hopeful]
     asked |= _ask([], left, LONG)
     read |= _ask([], left, LONG)
@@ -345,3 +347,12 @@ def _granularities(n_cells: int) -> list[int]:
     apart = np.round(2.0 * 2.0 ** (np.arange(64) / 3.5)).astype(int)
     grid = np.union1d(np.arange(3, SMALLEST + 1), apart[apart > SMALLEST])
     return [int(k) for k in grid if k <= max(n_cells / 1.5, 3)]
+
+
+def _every_other(grid: list[int]) -> list[int]:
+    """Return the numbers that the first round asks: beyond `SMALLEST` every other.
+
+    What is between two of them is asked with the better one, if that is hopeful.
+    """
+    n_smallest = sum(k <= SMALLEST for k in grid)
+    return grid[:n_smallest] + grid[n_smallest::2]
