@@ -1,6 +1,7 @@
 """Choose eps and min_samples without labels, from the density hierarchy.
 
-Every cut of the hierarchy is judged by `density_validity`, and the best one is taken.
+Every cut of the hierarchy is judged by `density_validity`, and the best one is taken,
+or one with fewer clusters that is about as valid and leaves no more noise (`best_cut`).
 How it was settled: on four embeddings of two text corpora and eight simulated mixtures
 (2 to 300 clusters, 5 to 50 % noise), with 240 cuts each, its rank correlation with the
 mean of ARI and AMI was 0.85, against 0.77 with noise counted as 0. The chosen cut was
@@ -40,7 +41,7 @@ _QUANTILE_ROWS = 1000
 
 @dataclass(frozen=True)
 class Choice:
-    """The most valid cut, and what it was chosen from.
+    """The best cut, and what it was chosen from.
 
     Parameters
     ----------
@@ -99,7 +100,7 @@ def choose(
     n_clusters: int | None,
     space: MetricSpace = _EUCLIDEAN,
 ) -> Choice:
-    """Choose the most valid cut of the hierarchy of the points, or of a sample.
+    """Choose the best cut of the hierarchy of the points, or of a sample.
 
     Parameters
     ----------

@@ -136,8 +136,9 @@ class DBSCAN(ClusterMixin, DensityModel, BaseEstimator):
     `MemoryError` is raised before the work if `memory_limit` is too small.
 
     With "auto", the exact minimum spanning tree of mutual reachability gives the
-    clusters for every eps; the cut of the highest validity is taken, over eps and, if
-    that is "auto" too, over min_samples 5, 12 and 25. From more than 20,000 distinct
+    clusters for every eps; of the cuts whose validity is within 0.01 of the highest and
+    that leave no more noise, the one with the fewest clusters is taken, over eps and,
+    if that is "auto" too, over min_samples 5, 12 and 25. From more than 20,000 distinct
     rows, the tree is that of the 20,000 with the smallest content hashes; min_samples
     "auto" is scaled up with the number of rows, to 125 at most, and five radii that
     leave about the same share of core points are tried on all rows. With a metric other

@@ -21,6 +21,7 @@ _FINE_STEPS = 8
 # A cut lies just above the distance that makes it: its square may round down.
 _BUMP = 1 + 1e-12
 _FEWEST_CORE = 0.02
+_ABOUT_AS_VALID = 0.01
 _SPAN = 1 - _FEWEST_CORE
 
 
@@ -134,13 +135,16 @@ def best_cut(
 ) -> tuple[int, float]:
     """Return the place in `paths` and the eps of the best cut.
 
+    That is, of the cuts that are about as valid as the most valid one and leave no more
+    noise, the one with the fewest clusters.
+
     Parameters
     ----------
     paths : sequence of dict of ndarray
         See `eps_path`.
 
     n_clusters : int, default=None
-        Ask for this many clusters: of the cuts whose number is nearest, the most valid.
+        Ask for this many clusters: only cuts whose number is nearest count.
 
     Returns
     -------
@@ -149,16 +153,22 @@ def best_cut(
     eps : float
         1.0 if no path has a row.
     """
-    rows = [
-        (
-            0 if n_clusters is None else -abs(int(found) - n_clusters),
-            float(validity),
-            float(coverage),
-            -place,
-            float(eps),
-        )
+    cuts = [
+        (float(validity), float(coverage), -place, float(eps), int(found))
         for place, path in enumerate(paths)
         for eps, found, coverage, validity in zip(*path.values(), strict=True)
     ]
-    *_, place, eps = max(rows, default=(0, 1.0))
+    if n_clusters is not None:
+        nearest = min((abs(found - n_clusters) for *_, found in cuts), default=0)
+        cuts = [cut for cut in cuts if abs(cut[-1] - n_clusters) == nearest]
+    if not cuts:
+        return 0, 1.0
+    validity, coverage, *_ = max(cuts)
+    alike = [
+        cut
+        for cut in cuts
+        if cut[0] >= validity - _ABOUT_AS_VALID and cut[1] >= coverage
+    ]
+    fewest = min(found for *_, found in alike)
+    _, _, place, eps, _ = max(cut for cut in alike if cut[-1] == fewest)
     return -place, eps

@@ -302,6 +302,14 @@ def test_numbers_next_to_hopeful_ones_are_asked_with_them():
     assert granularity._with_neighbours([], numbers) == []
 
 
+def test_the_first_round_leaves_out_no_small_number_and_no_two_in_a_row():
+    grid = granularity._granularities(400)
+    first = granularity._every_other(grid)
+    assert [k for k in grid if k <= granularity.SMALLEST] == first[:7]
+    assert granularity._with_neighbours(first, grid) == grid
+    assert len(first) < 0.75 * len(grid)
+
+
 def test_information_is_no_more_than_the_groups_can_tell():
     _, table = choose_granularity(count_matrix(topics(5, 400)[0]))
     asked = [row for row in table if not np.isnan(row["support"])]
