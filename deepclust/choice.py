@@ -1,7 +1,7 @@
 """Choose eps and min_samples without labels, from the density hierarchy.
 
-Every cut of the hierarchy is judged by `density_validity`, and the best one is taken,
-or one with fewer clusters that is about as valid and leaves no more noise (`best_cut`).
+Every cut of the hierarchy is judged by `density_validity`, less a little for many
+clusters, and the best one is taken (`best_cut`).
 How it was settled: on four embeddings of two text corpora and eight simulated mixtures
 (2 to 300 clusters, 5 to 50 % noise), with 240 cuts each, its rank correlation with the
 mean of ARI and AMI was 0.85, against 0.77 with noise counted as 0. The chosen cut was
@@ -217,7 +217,7 @@ def _settled(
     for radius in radii:
         _, labels = space.clusters(points, radius, min_samples)
         path["eps"].append(radius)
-        path["n_clusters"].append(labels.max(initial=-1) + 1)
+        path["n_clusters"].append(len(np.unique(labels[labels >= 0])))
         path["coverage"].append(np.average(labels >= 0, weights=points.weights))
         path["validity"].append(density_validity(points.rows, labels, points.weights))
     return best_cut([path], n_clusters)[1]

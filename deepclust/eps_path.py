@@ -21,7 +21,7 @@ _FINE_STEPS = 8
 # A cut lies just above the distance that makes it: its square may round down.
 _BUMP = 1 + 1e-12
 _FEWEST_CORE = 0.02
-_ABOUT_AS_VALID = 0.01
+_PARSIMONY = 0.06  # 4 % more valid is what twice as many clusters have to be
 _SPAN = 1 - _FEWEST_CORE
 
 
@@ -135,8 +135,8 @@ def best_cut(
 ) -> tuple[int, float]:
     """Return the place in `paths` and the eps of the best cut.
 
-    That is, of the cuts that are about as valid as the most valid one and leave no more
-    noise, the one with the fewest clusters.
+    That is the most valid one; but twice as many clusters have to be 4 % more valid:
+    the validity is divided by a small power of their number.
 
     Parameters
     ----------
@@ -153,22 +153,16 @@ def best_cut(
     eps : float
         1.0 if no path has a row.
     """
-    cuts = [
-        (float(validity), float(coverage), -place, float(eps), int(found))
+    rows = [
+        (
+            0 if n_clusters is None else -abs(int(found) - n_clusters),
+            float(validity) * max(int(found), 1) ** -_PARSIMONY,
+            float(coverage),
+            -place,
+            float(eps),
+        )
         for place, path in enumerate(paths)
         for eps, found, coverage, validity in zip(*path.values(), strict=True)
     ]
-    if n_clusters is not None:
-        nearest = min((abs(found - n_clusters) for *_, found in cuts), default=0)
-        cuts = [cut for cut in cuts if abs(cut[-1] - n_clusters) == nearest]
-    if not cuts:
-        return 0, 1.0
-    validity, coverage, *_ = max(cuts)
-    alike = [
-        cut
-        for cut in cuts
-        if cut[0] >= validity - _ABOUT_AS_VALID and cut[1] >= coverage
-    ]
-    fewest = min(found for *_, found in alike)
-    _, _, place, eps, _ = max(cut for cut in alike if cut[-1] == fewest)
+    *_, place, eps = max(rows, default=(0, 1.0))
     return -place, eps

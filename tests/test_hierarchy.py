@@ -127,21 +127,21 @@ def test_nothing_to_choose_from():
     assert best_cut([path]) == (0, 1.0)
 
 
-def test_of_cuts_about_as_valid_the_one_with_fewest_clusters_is_taken():
+def test_twice_as_many_clusters_have_to_be_more_valid():
     names = ("eps", "n_clusters", "coverage", "validity")
-    best = (1.0, 9, 0.7, 0.8)
-    fewer, as_few = (2.0, 7, 0.8, 0.795), (3.0, 7, 0.9, 0.792)
-    less_valid, more_noise = (4.0, 5, 0.95, 0.78), (0.5, 6, 0.69, 0.799)
 
     def path(*rows):
         return dict(zip(names, np.array(rows).T, strict=True))
 
-    every = [path(best, fewer, as_few, less_valid, more_noise)]
-    assert best_cut(every) == (0, 2.0)
-    assert best_cut([path(best), *every]) == (1, 2.0)
-    assert best_cut(every, n_clusters=9) == (0, 1.0)
-    assert best_cut(every, n_clusters=3) == (0, 4.0)
-    assert best_cut([path(best, less_valid, more_noise)]) == (0, 1.0)
+    few = (3.0, 4, 0.9, 0.7)
+    no_better, better = (2.0, 8, 0.8, 0.72), (1.0, 8, 0.7, 0.74)
+    one_more = (1.5, 5, 0.6, 0.72)
+    assert best_cut([path(no_better, few)]) == (0, 3.0)
+    assert best_cut([path(better, few)]) == (0, 1.0)
+    assert best_cut([path(few), path(one_more)]) == (1, 1.5)
+    assert best_cut([path(few, no_better, better)], n_clusters=9) == (0, 1.0)
+    one, two = (9.0, 1, 1.0, 0.0), (8.0, 2, 1.0, -0.1)
+    assert best_cut([path(one, two)]) == (0, 9.0)
 
 
 def test_sample_of_many_rows_gives_an_eps_for_all(monkeypatch):
