@@ -154,8 +154,9 @@ def density_clusters(
     core : ndarray of shape (n_points,), bool
 
     labels : ndarray of shape (n_points,), intp
-        In no particular order; -1 is noise. A border point belongs to its nearest core
-        point, to the lowest row among equally near ones.
+        Numbers in no particular order, some of which may be missing; -1 is noise. A
+        border point belongs to its nearest core point, to the lowest row among equally
+        near ones.
 
     Examples
     --------

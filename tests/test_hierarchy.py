@@ -155,6 +155,23 @@ def test_sample_of_many_rows_gives_an_eps_for_all(monkeypatch):
     assert shuffled.eps_ == pytest.approx(sampled.eps_, rel=1e-6)
 
 
+def test_radii_tried_on_all_rows_count_the_clusters_that_a_fit_finds(monkeypatch):
+    X = blobs(3000, 8, seed=6)
+    seen = []
+
+    def noted(paths, n_clusters=None):
+        seen.append(paths)
+        return best_cut(paths, n_clusters)
+
+    monkeypatch.setattr("deepclust.choice.TREE_ROWS", 1000)
+    monkeypatch.setattr("deepclust.choice.best_cut", noted)
+    model = DBSCAN().fit(X)
+    ((path,),) = seen[1:]
+    for eps, n_clusters in zip(path["eps"], path["n_clusters"], strict=True):
+        fitted = DBSCAN(eps=eps, min_samples=model.min_samples_).fit(X)
+        assert fitted.n_clusters_ == n_clusters
+
+
 # Cuts of a fitted model ---------------------------------------------------------------
 
 
