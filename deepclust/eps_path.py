@@ -21,8 +21,8 @@ _FINE_STEPS = 8
 # A cut lies just above the distance that makes it: its square may round down.
 _BUMP = 1 + 1e-12
 _FEWEST_CORE = 0.02
-_PARSIMONY = 0.06  # 4 % more valid is what twice as many clusters have to be
 _SPAN = 1 - _FEWEST_CORE
+_PARSIMONY = 0.06  # power: twice as many clusters have to be 4 % more valid
 
 
 def eps_path(

@@ -32,7 +32,7 @@ __all__ = ["choose_granularity", "half_of_the_words"]
 
 JUDGED = 6_000  # texts that the granularity is chosen on
 FEW = 0.05  # of the texts: fewer that both are sure of do not count as agreement
-SHORT, LONG = TRIAL_STEPS, 20  # of a mixture: for all numbers, for the hopeful ones
+SHORT, LONG = TRIAL_STEPS, 20  # of a mixture: in the first round, after it
 # Pairs of witnesses and of readers that were asked, by round, and the share of the best
 # support that keeps a number in. The first round's mixtures are short and leave every
 # other number out; the smallest stay in after it anyway: they cost little, and it tells
@@ -95,11 +95,12 @@ def choose_granularity(
     is taken, or one within 0.3 octaves of it that has more support before neighbours
     are heard; two only where its support is half as much again as that of any other.
 
-    It is a race, on at most `JUDGED` texts: every other number is asked of a few pairs,
-    whose groups are refined little; those up to `SMALLEST` and hopeful ones are refined
-    more, and the fewer are left, the more pairs are asked. Those next to hopeful ones
-    are asked with them. The table has, of each number, the mean over the pairs that it
-    was asked of last. Time does not grow with the corpus beyond `JUDGED` texts.
+    It is a race, on at most `JUDGED` texts: the numbers up to `SMALLEST` and every
+    other one beyond are asked of a few pairs, whose groups are refined little; those up
+    to `SMALLEST` and hopeful ones are refined more, and the fewer are left, the more
+    pairs are asked. Those next to hopeful ones are asked with them, left out before or
+    not. The table has, of each number, the mean over the pairs that it was asked of
+    last. Time does not grow with the corpus beyond `JUDGED` texts.
 
     References
     ----------
@@ -352,7 +353,7 @@ def _granularities(n_cells: int) -> list[int]:
 def _every_other(grid: list[int]) -> list[int]:
     """Return the numbers that the first round asks: beyond `SMALLEST` every other.
 
-    What is between two of them is asked with the better one, if that is hopeful.
+    One left out is asked later if a number next to it is hopeful.
     """
     n_smallest = sum(k <= SMALLEST for k in grid)
     return grid[:n_smallest] + grid[n_smallest::2]
