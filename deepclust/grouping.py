@@ -12,6 +12,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 from scipy.sparse import csr_matrix
@@ -231,6 +232,7 @@ class Mixture:
            11(2), 1998, doi:10.1016/S0893-6080(97)00133-0.
         """
         one_hot = np.eye(n_groups, dtype=np.float32)
+        ones = np.ones((n_groups, 1), dtype=np.float32)
         member = one_hot[labels]
         known = np.full(len(labels), -1) if known is None else known
         certain = np.flatnonzero(known >= 0)
@@ -247,9 +249,9 @@ class Mixture:
                 log_shares=np.log(member.mean(axis=0) + np.float32(1e-9)),
             )
             evidence = mixture._evidence(features, counts)
-            most = evidence.max(axis=1, keepdims=True)
+            most = _row_maxima(evidence)[:, None]
             member = np.exp(np.subtract(evidence, most, out=evidence), out=evidence)
-            total = member.sum(axis=1, keepdims=True)
+            total = member @ ones
             member /= total
             member[certain] = one_hot[known[certain]]
         mixture.likelihood = float(np.mean(most + np.log(total), dtype=np.float64))
@@ -276,7 +278,7 @@ class Mixture:
     def _evidence(self, features: np.ndarray, counts: csr_matrix) -> np.ndarray:
         """Return the log odds of each group, float32 (n_docs, n_groups)."""
         evidence = counts @ self.words
-        evidence += np.float32(CONCENTRATION) * (features @ self.directions.T)
+        evidence += features @ (np.float32(CONCENTRATION) * self.directions.T)
         evidence += self.log_shares
         return evidence
 
@@ -333,31 +335,36 @@ def merge_cells(
        arXiv:1109.2378.
     """
     means, sizes = means.astype(np.float64), sizes.astype(np.float64)
-    alive = np.ones(len(means), dtype=bool)
+    squares = (means**2).sum(axis=1)
+    cells = np.arange(len(means))
 
-    def cost(i: int) -> np.ndarray:
+    def cost(some: np.ndarray) -> np.ndarray:
+        products = means[some] @ means.T
         if linkage == "average":
-            row = -means @ means[i]
-        else:
-            gaps = ((means - means[i]) ** 2).sum(axis=1)
-            row = gaps * sizes * sizes[i] / (sizes + sizes[i])
-        row[~alive] = np.inf
-        row[i] = np.inf
-        return row
+            return -products
+        gaps = np.maximum(squares[some, None] + squares - 2.0 * products, 0.0)
+        return gaps * (sizes[some, None] * sizes / (sizes[some, None] + sizes))
 
-    costs = np.stack([cost(i) for i in range(len(means))])
+    costs = cost(cells)
+    np.fill_diagonal(costs, np.inf)
+    nearest = costs.argmin(axis=1)
+    gone_ones: list[int] = []
     merges = []
     for _ in range(len(means) - 1):
-        best = costs.min(axis=1)
-        kept = int(best.argmin())
-        gone = int(costs[kept].argmin())
+        one = int(costs[cells, nearest].argmin())
+        kept, gone = sorted((one, int(nearest[one])))
         merges.append((kept, gone))
+        gone_ones.append(gone)
         total = sizes[kept] + sizes[gone]
         means[kept] = (sizes[kept] * means[kept] + sizes[gone] * means[gone]) / total
-        sizes[kept] = total
-        alive[gone] = False
+        squares[kept], sizes[kept] = means[kept] @ means[kept], total
+        row = cost(cells[kept : kept + 1])[0]
+        row[[kept, *gone_ones]] = np.inf
         costs[gone, :] = costs[:, gone] = np.inf
-        costs[kept, :] = costs[:, kept] = cost(kept)
+        costs[kept, :] = costs[:, kept] = row
+        nearest[row < costs[cells, nearest]] = kept
+        astray = np.flatnonzero((nearest == kept) | (nearest == gone))
+        nearest[astray] = costs[astray].argmin(axis=1)
     return merges
 
 
@@ -387,6 +394,13 @@ def _nearest(features: np.ndarray, centers: np.ndarray) -> np.ndarray:
         (features[rows] @ centers.T).argmax(axis=1) for rows in _blocks(len(features))
     ]
     return np.concatenate(nearest) if nearest else np.empty(0, dtype=np.intp)
+
+
+def _row_maxima(rows: np.ndarray) -> np.ndarray:
+    """Return the maximum of each row; numpy's own is slow on short rows."""
+    if 0 < rows.shape[1] <= 40:
+        return reduce(np.maximum, rows.T)
+    return rows.max(axis=1)
 
 
 def _unit_rows(rows: np.ndarray) -> np.ndarray:

@@ -193,6 +193,28 @@ def test_ward_weighs_sizes():
     assert sorted(merges[0]) == [1, 2]
 
 
+@pytest.mark.parametrize("linkage", ["ward", "average"])
+def test_merges_are_those_of_the_definition(linkage):
+    """Each is the best of all pairs, by its cost written out."""
+    rng = np.random.default_rng(0)
+    means, sizes = rng.normal(size=(40, 5)), 1 + rng.poisson(9, 40)
+
+    def cost(one, other):
+        (a, n_a), (b, n_b) = one, other
+        if linkage == "average":
+            return -(a @ b)
+        return n_a * n_b / (n_a + n_b) * np.sum((a - b) ** 2)
+
+    left = dict(enumerate(zip(means, sizes, strict=True)))
+    for merge in merge_cells(means, sizes, linkage):
+        pairs = [(i, j) for i in left for j in left if i < j]
+        best = min(pairs, key=lambda pair: cost(left[pair[0]], left[pair[1]]))
+        assert sorted(merge) == list(best)
+        (a, n_a), (b, n_b) = left[merge[0]], left.pop(merge[1])
+        left[merge[0]] = ((n_a * a + n_b * b) / (n_a + n_b), n_a + n_b)
+    assert len(left) == 1
+
+
 def test_spherical_k_means_keeps_an_empty_center():
     rows = np.array([[1, 0], [1, 0]], dtype="float32")
     centers = np.array([[1, 0], [0, -1]], dtype="float32")
