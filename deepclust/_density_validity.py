@@ -1,10 +1,12 @@
 """How well separated labelled rows are: one number, without true labels."""
 
 import numpy as np
+from scipy.sparse import csc_array
 
 __all__ = ["density_validity"]
 
 _BLOCK_ENTRIES = 2**18
+_ROWS_AT_A_TIME = 4096
 _NOISE_WEIGHT = 0.25
 
 
@@ -60,12 +62,15 @@ def density_validity(
 
 
 def _means(X: np.ndarray, place: np.ndarray, weights: np.ndarray, k: int) -> np.ndarray:
-    order = np.argsort(place, kind="stable")
-    order = order[np.searchsorted(place[order], 0) :]
-    starts = np.searchsorted(place[order], np.arange(k))
-    weighted = X[order] * weights[order, None]
-    sums = np.add.reduceat(weighted, starts, axis=0)
-    sizes = np.add.reduceat(weights[order], starts)
+    weights = np.where(place < 0, 0.0, weights)
+    place = np.maximum(place, 0)
+    sums = np.zeros((k, X.shape[1]))
+    for start in range(0, len(X), _ROWS_AT_A_TIME):
+        rows = slice(start, start + _ROWS_AT_A_TIME)
+        part = X[rows].astype(np.float64)
+        ends = np.arange(len(part) + 1)
+        sums += csc_array((weights[rows], place[rows], ends), (k, len(part))) @ part
+    sizes = np.bincount(place, weights, k)
     return sums / np.where(sizes > 0, sizes, 1)[:, None]
 
 

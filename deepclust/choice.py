@@ -135,7 +135,7 @@ def choose(
     if not len(places):
         return Choice(tries[0], 1.0, path_of_nothing(), None, places)
     trees = space.trees(sample, tries)
-    tree, radius, path = _best_among(trees, sample.rows, n_clusters)
+    tree, radius, path = _best_among(trees, sample, n_clusters)
     enough = tree.min_samples
     thinning = _thinning(points, places)
     if thinning > 1:
@@ -173,7 +173,7 @@ def choose_again(
     radius : float
     """
     places = points.sample(most_tree_rows(space))
-    _, radius, _ = _best_among([tree], points.only(places).rows, n_clusters)
+    _, radius, _ = _best_among([tree], points.only(places), n_clusters)
     if _thinning(points, places) > 1:
         return _settled(points, min_samples, tree, radius, n_clusters, space)
     return radius
@@ -185,13 +185,14 @@ def _thinning(points: Points, places: np.ndarray) -> float:
 
 
 def _best_among(
-    trees: Sequence[ReachabilityTree], X: np.ndarray, n_clusters: int | None
+    trees: Sequence[ReachabilityTree], points: Points, n_clusters: int | None
 ) -> tuple[ReachabilityTree, float, dict[str, np.ndarray]]:
     """Return the tree, radius and path of the best cut."""
-    paths = [eps_path(tree, X) for tree in trees]
+    X, n_jobs = points.rows, points.n_jobs
+    paths = [eps_path(tree, X, n_jobs=n_jobs) for tree in trees]
     if n_clusters is not None:
         paths = [
-            joined(path, eps_path(tree, X, cuts_near(tree, n_clusters)))
+            joined(path, eps_path(tree, X, cuts_near(tree, n_clusters), n_jobs=n_jobs))
             for tree, path in zip(trees, paths, strict=True)
         ]
     place, radius = best_cut(paths, n_clusters)

@@ -6,6 +6,7 @@ import numpy as np
 
 from deepclust._density_validity import density_validity
 from deepclust.hierarchy import ReachabilityTree
+from deepclust.threads import in_threads
 
 __all__ = [
     "best_cut",
@@ -26,7 +27,11 @@ _PARSIMONY = 0.06  # power: twice as many clusters have to be 4 % more valid
 
 
 def eps_path(
-    tree: ReachabilityTree, X: np.ndarray, eps: np.ndarray | None = None
+    tree: ReachabilityTree,
+    X: np.ndarray,
+    eps: np.ndarray | None = None,
+    *,
+    n_jobs: int | None = None,
 ) -> dict[str, np.ndarray]:
     """Tell what every eps makes of the points.
 
@@ -40,13 +45,17 @@ def eps_path(
     eps : ndarray of shape (n_steps,), ascending, default=None
         When None, quantiles of the core distances, finer around the best cut.
 
+    n_jobs : int, default=None
+        Threads.
+
     Returns
     -------
     path : dict of ndarray of shape (n_steps,)
         "eps" ascending, "n_clusters", "coverage" and "validity".
     """
     if eps is None:
-        coarse = eps_path(tree, X, quantile_cuts(tree, 0.0, 1.0, _STEPS))
+        eps = quantile_cuts(tree, 0.0, 1.0, _STEPS)
+        coarse = eps_path(tree, X, eps, n_jobs=n_jobs)
         if not len(coarse["eps"]):
             return coarse
         step = 1 / (_STEPS - 1)
@@ -54,8 +63,10 @@ def eps_path(
         middle = (np.mean(tree.core_distances <= best) - _FEWEST_CORE) / _SPAN
         fine = quantile_cuts(tree, middle - step, middle + step, 2 * _FINE_STEPS + 1)
         fine = np.setdiff1d(fine, coarse["eps"])
-        return joined(coarse, eps_path(tree, X, fine))
-    validity = [density_validity(X, tree.cut(step), tree.weights) for step in eps]
+        return joined(coarse, eps_path(tree, X, fine, n_jobs=n_jobs))
+    validity = in_threads(
+        lambda step: density_validity(X, tree.cut(step), tree.weights), eps, n_jobs
+    )
     return {
         "eps": eps,
         "n_clusters": tree.n_clusters(eps),

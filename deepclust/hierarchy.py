@@ -27,6 +27,7 @@ from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 from deepclust.cells import CellIndex
 from deepclust.neighbors import k_nearest
 from deepclust.pairs import true_entries
+from deepclust.threads import in_threads
 
 __all__ = ["ReachabilityTree"]
 
@@ -170,13 +171,15 @@ class ReachabilityTree:
         index = CellIndex(X, block_entries=block_entries, n_jobs=n_jobs)
         k = min(max(*min_samples, _LEAST_NEIGHBORS), len(X))
         neighbors, squared = k_nearest(index, k)
-        trees = []
-        for enough in min_samples:
+
+        def tree(enough: int) -> "ReachabilityTree":
+            """Return the tree for one of the values."""
             core = _core_squares(neighbors, squared, weights, enough)
-            tree = _neighbor_forest(neighbors, squared, core)
-            tree = _improved(index, _joined(index, tree, core), core)
-            trees.append(cls.of(enough, weights, neighbors, squared, core, tree))
-        return trees
+            edges = _neighbor_forest(neighbors, squared, core)
+            edges = _improved(index, _joined(index, edges, core), core)
+            return cls.of(enough, weights, neighbors, squared, core, edges)
+
+        return in_threads(tree, min_samples, n_jobs)
 
     @classmethod
     def of(

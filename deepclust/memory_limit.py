@@ -11,6 +11,7 @@ _BYTES_AN_ENTRY = 24
 _BYTES_A_ROW = 40
 _BYTES_A_TREE_ROW = 3000
 _BYTES_A_TREE = 2**24
+_TREES_AT_ONCE = 3
 
 
 def bytes_of(limit: int | str) -> int:
@@ -92,12 +93,15 @@ def affordable_block(
     tables = _BYTES_A_ROW * n_rows
     if tree_rows:
         tables += _BYTES_A_TREE + _BYTES_A_TREE_ROW * tree_rows
+        more_trees = min(n_threads, _TREES_AT_ONCE) - 1
+        copies += 2 * more_trees * tree_rows * (n_features + 2) * itemsize
     left = (bytes_of(limit) - copies - tables) / (_BYTES_AN_ENTRY * n_threads)
     if left < _LEAST_BLOCK:
         needed = copies + tables + 4 * _BYTES_AN_ENTRY * n_threads * _LEAST_BLOCK
         raise MemoryError(
             f"Clustering {n_rows:,} rows of {n_features} features needs about "
             f"{needed / 2**20:,.0f} MiB beyond the input, but memory_limit={limit!r}. "
-            "Raise memory_limit, or fit on a sample and predict the rest."
+            f"Raise memory_limit{', lower n_jobs' if n_threads > 1 else ''}, or fit on "
+            "a sample and predict the rest."
         )
     return int(min(left, (2**17 + 4 * n_rows) / n_threads))

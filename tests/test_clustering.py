@@ -148,6 +148,8 @@ def test_threads_and_block_size_change_nothing():
     two = DBSCAN(n_jobs=2, memory_limit="26MiB").fit(X)
     assert one.eps_ == two.eps_
     np.testing.assert_array_equal(one.labels_, two.labels_)
+    for name, column in one.eps_path_.items():
+        np.testing.assert_array_equal(column, two.eps_path_[name])
 
 
 def test_zero_rows_at_predict():
@@ -172,6 +174,9 @@ def test_memory_limit_names_the_estimate():
         DBSCAN(1.0, memory_limit="10kB").fit(np.zeros((1000, 50)))
     with pytest.raises(MemoryError, match=r"needs about 7\d MiB"):
         DBSCAN(memory_limit="40MiB").fit(np.zeros((19_000, 2)))
+    with pytest.raises(MemoryError, match="Raise memory_limit, lower n_jobs, or"):
+        DBSCAN(memory_limit="90MiB", n_jobs=3).fit(np.zeros((19_000, 50)))
+    DBSCAN(memory_limit="90MiB", n_jobs=1).fit(np.zeros((19_000, 50)))
     with pytest.raises(ValueError, match="memory_limit must be"):
         DBSCAN(1.0, memory_limit="plenty").fit([[0.0], [1.0]])
 
