@@ -44,7 +44,8 @@ def make_text_clusterer(
         The same number gives the same labels.
 
     n_jobs : int, default=None
-        Processes for cleaning and threads for clustering, as in joblib.
+        Processes for cleaning and threads for clustering, as in joblib; None is one
+        process, and all threads. Labels don't depend on it.
 
     memory : str or joblib.Memory, default=None
         Where fitted steps are kept, so that a search over the last step's parameters
@@ -94,7 +95,10 @@ def make_text_clusterer(
             (
                 "cluster",
                 DBSCAN(
-                    metric="cosine", n_clusters=n_clusters, noise=noise, n_jobs=n_jobs
+                    metric="cosine",
+                    n_clusters=n_clusters,
+                    noise=noise,
+                    n_jobs=-1 if n_jobs is None else n_jobs,
                 ),
             ),
         ],

@@ -33,6 +33,9 @@ def test_it_is_a_plain_pipeline_of_four_steps():
     assert parameters["clean__language"] == "de"
     assert parameters["cluster__noise"] == "nearest"
     assert parameters["cluster__n_clusters"] == parameters["encode__granularity"] == 7
+    assert parameters["clean__n_jobs"] is None  # one process, and all threads
+    assert parameters["cluster__n_jobs"] == -1
+    assert make_text_clusterer(n_jobs=3)["cluster"].n_jobs == 3
 
 
 def test_topics_are_found(fitted_clusterer, corpus):
