@@ -12,8 +12,9 @@ How a corpus teaches itself:
    half from cells shared out at random. The one under which the texts are likeliest is
    kept, and those that agree with it best; and one that is a little broader and one
    that is a little finer, which tell the network what lies near and what divides a
-   group. Each is one classification to learn; texts of which it is not sure are left
-   out, so that the network decides about them (`teach`).
+   group. Each is one classification to learn; texts of which it is not sure, or which
+   most of the others put elsewhere, are left out, so that the network decides about
+   them (`teach`).
 
 No label and no pretrained model takes part. The constants of these rooms serve all
 corpora; docs/method.md says on which they were settled and on which they were checked.
@@ -24,6 +25,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.optimize import linear_sum_assignment
 from sklearn.metrics import adjusted_mutual_info_score
 from threadpoolctl import threadpool_limits
 
@@ -50,8 +52,8 @@ class Lesson:
     Attributes
     ----------
     targets : list of ndarray of shape (n_docs,), int32
-        Classifications of the texts; -1 where one is unsure. One is broader and one
-        finer than the others.
+        Classifications of the texts; -1 where one is unsure, or most of the others of
+        its number of groups differ. One is broader and one finer than the others.
 
     n_groups : int or None
         Groups that most targets have; None if there are no targets.
@@ -157,7 +159,7 @@ def teach(
     targets, sizes = [], []
     for kind, kept in KEPT.items():
         alike = [each for each in mixed if each.kind == kind]
-        best = [_sure_ones(each) for each in _like_the_best(alike, judged)[:kept]]
+        best = _agreed(_like_the_best(alike, judged)[:kept])
         targets += best
         sizes += [int(target.max()) + 1 for target in best if kind == 1.0]
     return Lesson(targets, max(sizes), table)
@@ -171,6 +173,10 @@ class _Mixed:
     likelihood: float
     labels: np.ndarray
     lead: np.ndarray
+
+    @property
+    def n_groups(self) -> int:
+        return int(self.labels.max()) + 1
 
 
 def _number_of_kind(kind: float, n_groups: int) -> int:
@@ -193,13 +199,33 @@ def _like_the_best(groupings: list[_Mixed], judged: np.ndarray) -> list[_Mixed]:
     )
 
 
-def _sure_ones(grouping: _Mixed) -> np.ndarray:
+def _agreed(groupings: list[_Mixed]) -> list[np.ndarray]:
+    """Return each classification, without texts that most others group otherwise.
+
+    Groups of two classifications answer to each other by the best one-to-one match.
+    """
+    table = np.stack([_renamed(each, like=groupings[0]) for each in groupings])
+    targets = []
+    for each, labels in zip(groupings, table, strict=True):
+        agreed = np.mean(table == labels, axis=0) > 0.5
+        lead = np.where(agreed | np.isinf(each.lead), each.lead, 0.0)
+        targets.append(_sure_ones(each.labels, lead))
+    return targets
+
+
+def _renamed(grouping: _Mixed, *, like: _Mixed) -> np.ndarray:
+    """Return the labels by the names of another's; groups without one keep apart."""
+    table = np.zeros((grouping.n_groups, max(like.n_groups, grouping.n_groups)))
+    np.add.at(table, (grouping.labels, like.labels), 1)
+    return linear_sum_assignment(table, maximize=True)[1][grouping.labels]
+
+
+def _sure_ones(labels: np.ndarray, lead: np.ndarray) -> np.ndarray:
     """Return the classification without texts whose group is not sure.
 
     The surer half of the texts is kept in any case. Groups that are left empty are
     closed up.
     """
-    labels, lead = grouping.labels, grouping.lead
     sure = is_sure(lead) | (lead >= np.median(lead))
     target = np.full(len(labels), -1, dtype=np.int32)
     target[sure] = np.unique(labels[sure], return_inverse=True)[1]

@@ -16,7 +16,7 @@ from deepclust.grouping import (
 )
 from deepclust.lexical import count_matrix, lexical_features
 from deepclust.sequences import TokenSequences
-from deepclust.teaching import KEPT, _number_of_kind, teach
+from deepclust.teaching import KEPT, _agreed, _Mixed, _number_of_kind, teach
 
 
 def topics(n_topics, n_docs, *, words=30, length=8, seed=0):
@@ -403,3 +403,39 @@ def test_the_linkage_is_remembered_and_does_not_change_the_cut():
     np.testing.assert_array_equal(
         one.cut(5).assign(features, counts), other.cut(5).assign(features, counts)
     )
+
+
+def mixed(*labels, lead=9.0):
+    lead = np.full(len(labels), lead, dtype="float32")
+    return _Mixed(1.0, 0.0, np.array(labels, dtype="int32"), lead)
+
+
+def test_texts_that_most_others_group_otherwise_are_left_out():
+    """Whatever the groups' numbers: one against three, and two against two."""
+    targets = _agreed(
+        [
+            mixed(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2),
+            mixed(2, 2, 2, 2, 0, 0, 0, 0, 1, 1, 1, 1),
+            mixed(0, 0, 0, 1, 1, 1, 1, 1, 2, 2, 2, 2),
+            mixed(0, 0, 0, 1, 1, 1, 1, 1, 2, 2, 2, 0),
+        ]
+    )
+    assert [np.flatnonzero(target < 0).tolist() for target in targets] == [
+        [3],
+        [3],
+        [3],
+        [3, 11],
+    ]
+    assert targets[1].tolist() == [2, 2, 2, -1, 0, 0, 0, 0, 1, 1, 1, 1]
+
+
+def test_known_texts_are_targets_whatever_others_say():
+    three = [mixed(0, 0, 0, 1, 1, 1) for _ in range(3)]
+    told = mixed(0, 0, 1, 1, 1, 1)
+    told.lead[2] = np.inf
+    assert _agreed([*three, told])[3].tolist() == [0, 0, 1, 1, 1, 1]
+    assert _agreed([*three, mixed(0, 0, 1, 1, 1, 1)])[3].tolist() == [0, 0, -1, 1, 1, 1]
+
+
+def test_a_classification_alone_agrees_with_itself():
+    assert _agreed([mixed(1, 0, 1, 0)])[0].tolist() == [1, 0, 1, 0]
