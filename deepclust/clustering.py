@@ -136,14 +136,14 @@ class DBSCAN(ClusterMixin, DensityModel, BaseEstimator):
     `MemoryError` is raised before the work if `memory_limit` is too small.
 
     With "auto", the exact minimum spanning tree of mutual reachability gives the
-    clusters for every eps; that of the highest validity, divided by the number of
-    clusters to the power of 0.06, is taken, over eps and, if that is "auto" too, over
-    min_samples 5, 12 and 25. From more than 20,000 distinct rows, the tree is that of
-    the 20,000 with the smallest content hashes; min_samples "auto" is scaled up with
-    the number of rows, to 125 at most, and five radii that leave about the same share
-    of core points are tried on all rows. With a metric other than Euclidean and cosine,
-    the tree takes O(n²) time and is that of 5,000 rows at most, cuts are judged by the
-    same Euclidean validity, as by `score`, and `at` clusters anew.
+    clusters for every eps; the cut of the highest validity is taken, over eps and, if
+    that is "auto" too, over min_samples 5, 12 and 25. From more than 20,000 distinct
+    rows, the tree is that of the 20,000 with the smallest content hashes; min_samples
+    "auto" is scaled up with the number of rows, to 125 at most, and five radii that
+    leave about the same share of core points are tried on all rows. With a metric other
+    than Euclidean and cosine, the tree takes O(n²) time and is that of 5,000 rows at
+    most, cuts are judged by the same Euclidean validity, as by `score`, and `at`
+    clusters anew.
 
     References
     ----------

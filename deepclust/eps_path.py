@@ -23,7 +23,6 @@ _FINE_STEPS = 8
 _BUMP = 1 + 1e-12
 _FEWEST_CORE = 0.02
 _SPAN = 1 - _FEWEST_CORE
-_PARSIMONY = 0.06  # power: twice as many clusters have to be 4 % more valid
 
 
 def eps_path(
@@ -146,16 +145,13 @@ def best_cut(
 ) -> tuple[int, float]:
     """Return the place in `paths` and the eps of the best cut.
 
-    That is the most valid one; but twice as many clusters have to be 4 % more valid:
-    the validity is divided by a small power of their number.
-
     Parameters
     ----------
     paths : sequence of dict of ndarray
         See `eps_path`.
 
     n_clusters : int, default=None
-        Ask for this many clusters: only cuts whose number is nearest count.
+        Ask for this many clusters: of the cuts whose number is nearest, the most valid.
 
     Returns
     -------
@@ -167,7 +163,7 @@ def best_cut(
     rows = [
         (
             0 if n_clusters is None else -abs(int(found) - n_clusters),
-            float(validity) * max(int(found), 1) ** -_PARSIMONY,
+            float(validity),
             float(coverage),
             -place,
             float(eps),

@@ -69,7 +69,7 @@ def make_text_clusterer(
     `fit_predict(texts)` gives int labels (n_docs,), clusters numbered from 0 by
     decreasing size, -1 for noise; `predict` gives the same labels for the same texts,
     and new texts one by one or together. Linear in the number of texts, but for the
-    density clustering; 20,000 titles take about a minute on two cores.
+    density clustering; 20,000 titles take less than a minute on two cores.
 
     Examples
     --------

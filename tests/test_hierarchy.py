@@ -127,21 +127,17 @@ def test_nothing_to_choose_from():
     assert best_cut([path]) == (0, 1.0)
 
 
-def test_twice_as_many_clusters_have_to_be_more_valid():
+def test_the_most_valid_cut_is_the_best():
     names = ("eps", "n_clusters", "coverage", "validity")
 
     def path(*rows):
         return dict(zip(names, np.array(rows).T, strict=True))
 
-    few = (3.0, 4, 0.9, 0.7)
-    no_better, better = (2.0, 8, 0.8, 0.72), (1.0, 8, 0.7, 0.74)
-    one_more = (1.5, 5, 0.6, 0.72)
-    assert best_cut([path(no_better, few)]) == (0, 3.0)
-    assert best_cut([path(better, few)]) == (0, 1.0)
-    assert best_cut([path(few), path(one_more)]) == (1, 1.5)
-    assert best_cut([path(few, no_better, better)], n_clusters=9) == (0, 1.0)
-    one, two = (9.0, 1, 1.0, 0.0), (8.0, 2, 1.0, -0.1)
-    assert best_cut([path(one, two)]) == (0, 9.0)
+    few, many, wide = (3.0, 4, 0.7, 0.70), (2.0, 8, 0.8, 0.71), (1.0, 8, 0.9, 0.71)
+    assert best_cut([path(many, few)]) == (0, 2.0)
+    assert best_cut([path(few), path(many)]) == (1, 2.0)
+    assert best_cut([path(many, wide)]) == (0, 1.0)
+    assert best_cut([path(few, many)], n_clusters=5) == (0, 3.0)
 
 
 def test_sample_of_many_rows_gives_an_eps_for_all(monkeypatch):
