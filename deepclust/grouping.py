@@ -348,18 +348,18 @@ def merge_cells(
     costs = cost(cells)
     np.fill_diagonal(costs, np.inf)
     nearest = costs.argmin(axis=1)
-    gone_ones: list[int] = []
+    alive = np.ones(len(means), dtype=bool)
     merges = []
     for _ in range(len(means) - 1):
         one = int(costs[cells, nearest].argmin())
         kept, gone = sorted((one, int(nearest[one])))
         merges.append((kept, gone))
-        gone_ones.append(gone)
+        alive[gone] = False
         total = sizes[kept] + sizes[gone]
         means[kept] = (sizes[kept] * means[kept] + sizes[gone] * means[gone]) / total
         squares[kept], sizes[kept] = means[kept] @ means[kept], total
-        row = cost(cells[kept : kept + 1])[0]
-        row[[kept, *gone_ones]] = np.inf
+        row = np.where(alive, cost(cells[kept : kept + 1])[0], np.inf)
+        row[kept] = np.inf
         costs[gone, :] = costs[:, gone] = np.inf
         costs[kept, :] = costs[:, kept] = row
         nearest[row < costs[cells, nearest]] = kept
