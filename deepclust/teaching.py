@@ -214,7 +214,7 @@ def _agreed(groupings: list[_Mixed]) -> list[np.ndarray]:
 
 
 def _renamed(grouping: _Mixed, *, like: _Mixed) -> np.ndarray:
-    """Return the labels by the names of another's; groups without one keep apart."""
+    """Return the labels by the names of another's; groups left over get new ones."""
     table = np.zeros((grouping.n_groups, max(like.n_groups, grouping.n_groups)))
     np.add.at(table, (grouping.labels, like.labels), 1)
     return linear_sum_assignment(table, maximize=True)[1][grouping.labels]
