@@ -27,9 +27,16 @@ from deepclust.metric_space import MetricSpace
 from deepclust.other_metrics import NeighborSearch
 from deepclust.partition import Points
 
-__all__ = ["Choice", "choose", "choose_again", "most_tree_rows", "usual_min_samples"]
+__all__ = [
+    "MIN_SAMPLES_TRIED",
+    "Choice",
+    "choose",
+    "choose_again",
+    "most_tree_rows",
+    "usual_min_samples",
+]
 
-_MIN_SAMPLES_TRIED = (5, 12, 25)
+MIN_SAMPLES_TRIED = (5, 12, 25)
 TREE_ROWS = 20_000
 TREE_ROWS_OF_OTHER_METRICS = 5000
 _EUCLIDEAN = MetricSpace("euclidean", None)
@@ -76,7 +83,7 @@ def usual_min_samples(total: float) -> int:
     >>> usual_min_samples(3), usual_min_samples(20_000)
     (5, 14)
     """
-    low, high = _MIN_SAMPLES_TRIED[0], _MIN_SAMPLES_TRIED[-1]
+    low, high = MIN_SAMPLES_TRIED[0], MIN_SAMPLES_TRIED[-1]
     return int(np.clip(np.log2(max(total, 1)), low, high))
 
 
@@ -130,7 +137,7 @@ def choose(
     """
     places = points.sample(most_tree_rows(space))
     sample = points.only(places)
-    tries = _MIN_SAMPLES_TRIED if min_samples is None else (min_samples,)
+    tries = MIN_SAMPLES_TRIED if min_samples is None else (min_samples,)
     if not len(places):
         return Choice(tries[0], 1.0, path_of_nothing(), None, places)
     trees = space.trees(sample, tries)

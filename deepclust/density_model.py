@@ -7,7 +7,13 @@ import numpy as np
 from joblib import effective_n_jobs
 from threadpoolctl import threadpool_limits
 
-from deepclust.choice import Choice, choose, choose_again, usual_min_samples
+from deepclust.choice import (
+    MIN_SAMPLES_TRIED,
+    Choice,
+    choose,
+    choose_again,
+    usual_min_samples,
+)
 from deepclust.diagnosis import problem_with, suggested_radius
 from deepclust.distinct import content_hashes
 from deepclust.exceptions import ClusteringWarning
@@ -240,8 +246,9 @@ class DensityModel:
 
     def _block_entries(self, X: np.ndarray, tree_rows: int = 0) -> int:
         threads = effective_n_jobs(self.n_jobs)
+        n_trees = len(MIN_SAMPLES_TRIED) if self._min_samples() is None else 1
         return affordable_block(
-            X.shape, X.itemsize, self.memory_limit, threads, tree_rows
+            X.shape, X.itemsize, self.memory_limit, threads, tree_rows, n_trees
         )
 
 

@@ -11,7 +11,6 @@ _BYTES_AN_ENTRY = 24
 _BYTES_A_ROW = 40
 _BYTES_A_TREE_ROW = 3000
 _BYTES_A_TREE = 2**24
-_TREES_AT_ONCE = 3
 
 
 def bytes_of(limit: int | str) -> int:
@@ -53,6 +52,7 @@ def affordable_block(
     limit: int | str,
     n_threads: int,
     tree_rows: int = 0,
+    n_trees: int = 1,
 ) -> int:
     """Return the entries of a block of distances that keep to the limit.
 
@@ -72,6 +72,9 @@ def affordable_block(
 
     tree_rows : int, default=0
         Points that a hierarchy is to be built of.
+
+    n_trees : int, default=1
+        Hierarchies, of which each thread builds one at a time.
 
     Returns
     -------
@@ -93,7 +96,7 @@ def affordable_block(
     tables = _BYTES_A_ROW * n_rows
     if tree_rows:
         tables += _BYTES_A_TREE + _BYTES_A_TREE_ROW * tree_rows
-        more_trees = min(n_threads, _TREES_AT_ONCE) - 1
+        more_trees = min(n_threads, n_trees) - 1
         copies += 2 * more_trees * tree_rows * (n_features + 2) * itemsize
     left = (bytes_of(limit) - copies - tables) / (_BYTES_AN_ENTRY * n_threads)
     if left < _LEAST_BLOCK:
