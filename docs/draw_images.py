@@ -1,10 +1,14 @@
-"""Draw the pictures of the guide: `python docs/draw_images.py`, about two minutes.
+"""Draw the pictures of the guide: `python docs/draw_images.py`, about three minutes.
 
 The texts are those of `deepclust.datasets.load_docstrings`, so the pictures depend on
-the packages that are installed.
+the packages that are installed. That of the report is taken by a browser: it needs
+`chromium` and `chromedriver` beside the development packages.
 """
 
 import os
+import shutil
+import tempfile
+import time
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -12,10 +16,13 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 
 import matplotlib.pyplot as plt
 from PIL import Image
+from selenium import webdriver
+from selenium.webdriver.support.wait import WebDriverWait
 
 from deepclust import make_text_clusterer, plotting
 from deepclust.datasets import load_docstrings
 from deepclust.describing import cluster_table
+from deepclust.reporting import report
 
 FOLDER = Path(__file__).parent / "images"
 COLOURS = 192  # of the palette: the pictures are mostly white
@@ -27,10 +34,32 @@ def save(name, ax, dpi=80):
     figure = ax.figure.get_figure(root=True)
     figure.savefig(path, dpi=dpi)
     plt.close(figure)
+    shrink(path)
+
+
+def shrink(path):
+    """Give a picture a palette."""
     Image.open(path).convert("RGB").quantize(COLOURS, dither=0).save(
         path, optimize=True
     )
     print(f"{path.name}: {path.stat().st_size / 1000:.0f} kB")
+
+
+def photograph(page, path):
+    """Take the top of a report, with a word searched for."""
+    options = webdriver.ChromeOptions()
+    options.binary_location = shutil.which("chromium")
+    for flag in ("--headless=new", "--no-sandbox", "--window-size=1300,1000"):
+        options.add_argument(flag)
+    service = webdriver.ChromeService(executable_path=shutil.which("chromedriver"))
+    with webdriver.Chrome(options=options, service=service) as chrome:
+        chrome.get(page.as_uri())
+        ready = "return document.documentElement.dataset.ready"
+        WebDriverWait(chrome, 60).until(lambda chrome: chrome.execute_script(ready))
+        chrome.find_element("id", "search").send_keys("matrix")
+        time.sleep(1)  # until the map has faded the others out
+        chrome.save_screenshot(str(path))
+    shrink(path)
 
 
 def main():
@@ -51,16 +80,20 @@ def main():
             embeddings, labels, names=names, projection="tsne", max_points=4_000
         ),
     )
-    save("sizes", plotting.plot_cluster_sizes(labels, **few))
     save("similarity", plotting.plot_similarity(embeddings, labels, **few))
     save("classes", plotting.plot_class_table(labels, packages, **few))
     save("dendrogram", plotting.plot_dendrogram(clusterer, names=names))
     save("eps_path", plotting.plot_eps_path(clusterer))
-    save("noise", plotting.plot_noise(clusterer))
     save("agreement", plotting.plot_agreement(pipe["encode"]))
     save("training", plotting.plot_training(pipe["encode"].history_))
-    save("lengths", plotting.plot_lengths(cleaned))
     save("words", plotting.plot_word_frequencies(texts, cleaned=cleaned))
+
+    title = "Docstrings of the scientific Python packages"
+    with tempfile.TemporaryDirectory() as folder:
+        page = report(
+            pipe, texts, Path(folder) / "report.html", y=packages, title=title
+        )
+        photograph(page, FOLDER / "report.png")
 
 
 if __name__ == "__main__":
