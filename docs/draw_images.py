@@ -25,6 +25,7 @@ from deepclust.describing import cluster_table
 from deepclust.reporting import report
 
 FOLDER = Path(__file__).parent / "images"
+PROGRAMS = [shutil.which(name) for name in ("chromium", "chromedriver")]
 COLOURS = 192  # of the palette: the pictures are mostly white
 
 
@@ -48,10 +49,10 @@ def shrink(path):
 def photograph(page, path):
     """Take the top of a report, with a word searched for."""
     options = webdriver.ChromeOptions()
-    options.binary_location = shutil.which("chromium")
+    options.binary_location = PROGRAMS[0]
     for flag in ("--headless=new", "--no-sandbox", "--window-size=1300,1000"):
         options.add_argument(flag)
-    service = webdriver.ChromeService(executable_path=shutil.which("chromedriver"))
+    service = webdriver.ChromeService(executable_path=PROGRAMS[1])
     with webdriver.Chrome(options=options, service=service) as chrome:
         chrome.get(page.as_uri())
         ready = "return document.documentElement.dataset.ready"
@@ -63,6 +64,8 @@ def photograph(page, path):
 
 
 def main():
+    if None in PROGRAMS:
+        raise SystemExit("chromium or chromedriver is missing: install both.")
     corpus = load_docstrings()
     texts = corpus.data
     pipe = make_text_clusterer(random_state=0)
