@@ -24,6 +24,8 @@ __all__ = [
     "is_sure",
     "merge_cells",
     "spherical_k_means",
+    "word_evidence",
+    "word_frequencies",
 ]
 
 LINKAGES = ("ward", "average")
@@ -97,7 +99,7 @@ class Grouping:
         order = rng.permutation(n_docs)
         sample = features[np.sort(order[:size])]
         rows = np.sort(order[: max(size, MIXTURE_SAMPLE)])
-        self._features, self._counts = features[rows], counts[rows]
+        self._rows, self._features, self._counts = rows, features[rows], counts[rows]
         self._known = None if known is None else known[rows]
         n_cells = min(N_CELLS, max(size // 4, min(size, 8)))
         centers = sample[rng.choice(size, n_cells, replace=False)]
@@ -140,6 +142,23 @@ class Grouping:
         group = rng.permutation(np.arange(self.n_cells) % n_groups)
         labels = group[_nearest(self._features, _unit_rows(self._means))]
         return Mixture.fit(self._features, self._counts, labels, n_groups)
+
+    def resume(self, labels: np.ndarray) -> "Mixture":
+        """Return the mixture that begins with these groups of all texts.
+
+        Parameters
+        ----------
+        labels : ndarray of shape (n_docs,), int
+            From 0; each known class has its own number.
+        """
+        n_groups = int(labels.max()) + 1
+        return Mixture.fit(
+            self._features,
+            self._counts,
+            labels[self._rows],
+            n_groups,
+            known=self._known,
+        )
 
     def _cut(self, linkage: str, n_groups: int, n_steps: int) -> "Mixture":
         directions = self._directions(linkage, n_groups)
@@ -236,15 +255,11 @@ class Mixture:
         member = one_hot[labels]
         known = np.full(len(labels), -1) if known is None else known
         certain = np.flatnonzero(known >= 0)
-        seen = np.asarray(counts.sum(axis=0), dtype=np.float64).ravel() + 1e-9
-        background = (seen / seen.sum()).astype(np.float32)[:, None]
-        prior = np.float32(PSEUDO_COUNT * len(seen)) * background
+        background = word_frequencies(counts)
         transposed = counts.T.tocsr()
         for heat in np.geomspace(FIRST_HEAT, LAST_HEAT, n_steps, dtype=np.float32):
-            used = transposed @ member + prior
-            used /= used.sum(axis=0)
             mixture = cls(
-                words=heat * np.log(used / background),
+                words=word_evidence(transposed, member, background, heat),
                 directions=_unit_rows(member.T @ features),
                 log_shares=np.log(member.mean(axis=0) + np.float32(1e-9)),
             )
@@ -281,6 +296,44 @@ class Mixture:
         evidence += features @ (np.float32(CONCENTRATION) * self.directions.T)
         evidence += self.log_shares
         return evidence
+
+
+def word_frequencies(counts: csr_matrix) -> np.ndarray:
+    """Return the share of each token in all, none of them 0, float32 (n_tokens, 1)."""
+    seen = np.asarray(counts.sum(axis=0), dtype=np.float64).ravel() + 1e-9
+    return (seen / seen.sum()).astype(np.float32)[:, None]
+
+
+def word_evidence(
+    transposed: csr_matrix, member: np.ndarray, background: np.ndarray, heat: float
+) -> np.ndarray:
+    """Return the evidence of one occurrence of each token for each group.
+
+    Parameters
+    ----------
+    transposed : sparse matrix of shape (n_tokens, n_docs), float32
+        How often each token occurs.
+
+    member : ndarray of shape (n_docs, n_groups), float32
+        Share that each group has in each text.
+
+    background : ndarray of shape (n_tokens, 1), float32
+        As `word_frequencies` returns it.
+
+    heat : float
+        Weight of the evidence.
+
+    Returns
+    -------
+    evidence : ndarray of shape (n_tokens, n_groups), float32
+        Log of the token's probability in the group against that in all texts, times
+        the heat.
+    """
+    prior = np.float32(PSEUDO_COUNT * len(background)) * background
+    used = transposed @ member + prior
+    used /= used.sum(axis=0)
+    evidence: np.ndarray = np.float32(heat) * np.log(used / background)
+    return evidence
 
 
 def is_sure(lead: np.ndarray) -> np.ndarray:

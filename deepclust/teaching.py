@@ -9,10 +9,11 @@ How a corpus teaches itself:
 3. The *granularity*, the number of groups, is asked of witnesses who each see one
    random half of the vocabulary only (`deepclust.granularity`).
 4. At that granularity several mixtures are made, half of them from cuts of trees and
-   half from cells shared out at random. The one under which the texts are likeliest is
-   kept, and those that agree with it best; and one that is a little broader and one
-   that is a little finer, which tell the network what lies near and what divides a
-   group. Each is one classification to learn; texts of which it is not sure, or which
+   half from cells shared out at random. The one that best foretells words that it was
+   not told is chosen (`deepclust.completion`), and mended: it begins anew with the vote
+   of those most like it. That, and those most like it of this number of groups, of a
+   smaller and of a greater one, which tell the network what lies near and what divides
+   a group, are the classifications to learn; texts of which one is not sure, or which
    most of the others put elsewhere, are left out, so that the network decides about
    them (`teach`).
 
@@ -29,6 +30,7 @@ from scipy.optimize import linear_sum_assignment
 from sklearn.metrics import adjusted_mutual_info_score
 from threadpoolctl import threadpool_limits
 
+from deepclust.completion import completion_likelihoods
 from deepclust.granularity import choose_granularity
 from deepclust.grouping import Grouping, Mixture, is_sure
 from deepclust.lexical import count_matrix, lexical_features
@@ -137,16 +139,19 @@ def teach(
         )
         beginnings = [Grouping.cut, Grouping.scatter][: 2 if known is None else 1]
 
-        def mix(task: tuple[float, Grouping, Callable[..., Mixture]]) -> _Mixed:
-            """Return the texts by a mixture of this kind."""
-            kind, grouping, begin = task
-            number = min(_number_of_kind(kind, n_groups), grouping.n_cells)
-            mixture = begin(grouping, number)
+        def read(mixture: Mixture, kind: float) -> _Mixed:
+            """Return the texts by this mixture."""
             labels, lead = mixture.classify(features, counts)
             if known is not None:
                 labels = np.where(known >= 0, known, labels)
                 lead[known >= 0] = np.inf
-            return _Mixed(kind, mixture.likelihood, labels, lead)
+            return _Mixed(kind, labels, lead)
+
+        def mix(task: tuple[float, Grouping, Callable[..., Mixture]]) -> _Mixed:
+            """Return the texts by a mixture of this kind."""
+            kind, grouping, begin = task
+            number = min(_number_of_kind(kind, n_groups), grouping.n_cells)
+            return read(begin(grouping, number), kind)
 
         tasks = [
             (kind, grouping, begin)
@@ -155,13 +160,27 @@ def teach(
             for begin in beginnings
         ]
         mixed = in_threads(mix, tasks, n_jobs=-1)
-    judged = np.random.default_rng(seed).permutation(len(features))[:JUDGED]
+        judged = np.random.default_rng(seed).permutation(len(features))[:JUDGED]
+        rivals = [each for each in mixed if each.kind == 1.0]
+        foretold = completion_likelihoods(
+            counts, [each.labels for each in rivals], seed=seed
+        )
+        best = rivals[int(np.argmax(foretold))]
+        alike = _most_like(best, rivals, judged)[: KEPT[1.0]]
+        voted = _voted(alike)
+        if known is not None:
+            voted = np.where(known >= 0, known, voted)
+        start = np.unique(voted, return_inverse=True)[1]  # closes empty groups up
+        mended = read(groupings[0].resume(start), 1.0)
     targets, sizes = [], []
     for kind, kept in KEPT.items():
-        alike = [each for each in mixed if each.kind == kind]
-        best = _agreed(_like_the_best(alike, judged)[:kept])
-        targets += best
-        sizes += [int(target.max()) + 1 for target in best if kind == 1.0]
+        others = [each for each in mixed if each.kind == kind]
+        learned = _most_like(mended, others, judged)
+        if kind == 1.0:
+            learned.insert(0, mended)
+        agreed = _agreed(learned[:kept])
+        targets += agreed
+        sizes += [int(target.max()) + 1 for target in agreed if kind == 1.0]
     return Lesson(targets, max(sizes), table)
 
 
@@ -170,7 +189,6 @@ class _Mixed:
     """The texts by one mixture: their groups, and the lead over the second best."""
 
     kind: float
-    likelihood: float
     labels: np.ndarray
     lead: np.ndarray
 
@@ -187,16 +205,24 @@ def _number_of_kind(kind: float, n_groups: int) -> int:
     return max(number, n_groups + 1) if kind > 1.0 else n_groups
 
 
-def _like_the_best(groupings: list[_Mixed], judged: np.ndarray) -> list[_Mixed]:
-    """Return the likeliest grouping and the others, those most like it first.
-
-    How much alike they are is read from the texts that are judged.
-    """
-    best = max(groupings, key=lambda grouping: grouping.likelihood).labels[judged]
+def _most_like(one: _Mixed, others: list[_Mixed], judged: np.ndarray) -> list[_Mixed]:
+    """Return the others, those most like this one on the judged texts first."""
+    labels = one.labels[judged]
     return sorted(
-        groupings,
-        key=lambda grouping: -adjusted_mutual_info_score(best, grouping.labels[judged]),
+        others,
+        key=lambda other: -adjusted_mutual_info_score(labels, other.labels[judged]),
     )
+
+
+def _voted(groupings: list[_Mixed]) -> np.ndarray:
+    """Return the group that most of them put each text into, by the first one's names.
+
+    Of groups with as many votes the first is taken.
+    """
+    table = np.stack([_renamed(each, like=groupings[0]) for each in groupings])
+    votes = np.stack([np.sum(table == name, axis=0) for name in range(table.max() + 1)])
+    voted: np.ndarray = votes.argmax(axis=0)
+    return voted
 
 
 def _agreed(groupings: list[_Mixed]) -> list[np.ndarray]:
