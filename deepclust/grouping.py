@@ -149,14 +149,15 @@ class Grouping:
         Parameters
         ----------
         labels : ndarray of shape (n_docs,), int
-            From 0; each known class has its own number.
+            Groups left empty are closed up. Where classes are known, they are the first
+            ones.
         """
-        n_groups = int(labels.max()) + 1
+        _, closed_up = np.unique(labels, return_inverse=True)
         return Mixture.fit(
             self._features,
             self._counts,
-            labels[self._rows],
-            n_groups,
+            closed_up[self._rows],
+            int(closed_up.max()) + 1,
             known=self._known,
         )
 

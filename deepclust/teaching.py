@@ -27,6 +27,7 @@ from typing import Any
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
+from scipy.sparse import csr_matrix
 from sklearn.metrics import adjusted_mutual_info_score
 from threadpoolctl import threadpool_limits
 
@@ -37,7 +38,7 @@ from deepclust.lexical import count_matrix, lexical_features
 from deepclust.sequences import TokenSequences
 from deepclust.threads import in_threads
 
-__all__ = ["Lesson", "teach"]
+__all__ = ["Lesson", "teach", "voted_groups"]
 
 # Groupings that are made, by their number of groups against the granularity, and
 # mixtures that are kept. Each grouping has one mixture from its tree and, where no
@@ -160,22 +161,17 @@ def teach(
             for begin in beginnings
         ]
         mixed = in_threads(mix, tasks, n_jobs=-1)
-        judged = np.random.default_rng(seed).permutation(len(features))[:JUDGED]
-        rivals = [each for each in mixed if each.kind == 1.0]
-        foretold = completion_likelihoods(
-            counts, [each.labels for each in rivals], seed=seed
-        )
-        best = rivals[int(np.argmax(foretold))]
-        alike = _most_like(best, rivals, judged)[: KEPT[1.0]]
-        voted = _voted(alike)
+        rivals = [each.labels for each in mixed if each.kind == 1.0]
+        start = voted_groups(counts, rivals, seed=seed)
         if known is not None:
-            voted = np.where(known >= 0, known, voted)
-        start = np.unique(voted, return_inverse=True)[1]  # closes empty groups up
+            start = np.where(known >= 0, known, start)
         mended = read(groupings[0].resume(start), 1.0)
+    judged = _judged(len(features), seed)
     targets, sizes = [], []
     for kind, kept in KEPT.items():
         others = [each for each in mixed if each.kind == kind]
-        learned = _most_like(mended, others, judged)
+        order = _most_like(mended.labels, [each.labels for each in others], judged)
+        learned = [others[i] for i in order]
         if kind == 1.0:
             learned.insert(0, mended)
         agreed = _agreed(learned[:kept])
@@ -192,10 +188,6 @@ class _Mixed:
     labels: np.ndarray
     lead: np.ndarray
 
-    @property
-    def n_groups(self) -> int:
-        return int(self.labels.max()) + 1
-
 
 def _number_of_kind(kind: float, n_groups: int) -> int:
     """Return a number of groups that is broader or finer by at least one, from 2."""
@@ -205,24 +197,63 @@ def _number_of_kind(kind: float, n_groups: int) -> int:
     return max(number, n_groups + 1) if kind > 1.0 else n_groups
 
 
-def _most_like(one: _Mixed, others: list[_Mixed], judged: np.ndarray) -> list[_Mixed]:
-    """Return the others, those most like this one on the judged texts first."""
-    labels = one.labels[judged]
-    return sorted(
-        others,
-        key=lambda other: -adjusted_mutual_info_score(labels, other.labels[judged]),
-    )
+def voted_groups(
+    counts: csr_matrix, groupings: list[np.ndarray], *, seed: int = 0
+) -> np.ndarray:
+    """Return the vote of the grouping that best foretells words, and of its likes.
 
+    Parameters
+    ----------
+    counts : sparse matrix of shape (n_docs, n_tokens), float32
 
-def _voted(groupings: list[_Mixed]) -> np.ndarray:
-    """Return the group that most of them put each text into, by the first one's names.
+    groupings : list of ndarray of shape (n_docs,), int
+        Group of each text, from 0.
 
-    Of groups with as many votes the first is taken.
+    seed : int, default=0
+
+    Returns
+    -------
+    voted : ndarray of shape (n_docs,), int
+        Group that most of four put a text into: the best by
+        `deepclust.completion.completion_likelihoods`, and the three of the greatest
+        adjusted mutual information with it. Groups have the best one's numbers, and
+        answer to each other by the best one-to-one match; of those with as many votes
+        the first is taken.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from scipy.sparse import csr_matrix
+    >>> from deepclust.teaching import voted_groups
+    >>> topics = np.repeat([0, 1, 2], 40)
+    >>> rates = np.kron(np.eye(3), np.ones(8))[topics]
+    >>> counts = csr_matrix(np.random.default_rng(0).poisson(rates), dtype="f")
+    >>> shuffled = np.random.default_rng(1).permutation(topics)
+    >>> voted_groups(counts, [shuffled, topics, (topics + 1) % 3, topics])[::40]
+    array([0, 1, 2])
     """
-    table = np.stack([_renamed(each, like=groupings[0]) for each in groupings])
+    foretold = completion_likelihoods(counts, groupings, seed=seed)
+    best = groupings[int(np.argmax(foretold))]
+    order = _most_like(best, groupings, _judged(len(best), seed))[: KEPT[1.0]]
+    table = np.stack([_renamed(groupings[i], like=best) for i in order])
     votes = np.stack([np.sum(table == name, axis=0) for name in range(table.max() + 1)])
     voted: np.ndarray = votes.argmax(axis=0)
     return voted
+
+
+def _judged(n_docs: int, seed: int) -> np.ndarray:
+    """Return the texts that groupings are compared on."""
+    return np.random.default_rng(seed).permutation(n_docs)[:JUDGED]
+
+
+def _most_like(
+    one: np.ndarray, others: list[np.ndarray], judged: np.ndarray
+) -> list[int]:
+    """Return the order of the others, those most like this one first."""
+    likeness = [
+        adjusted_mutual_info_score(one[judged], other[judged]) for other in others
+    ]
+    return sorted(range(len(others)), key=lambda i: -likeness[i])
 
 
 def _agreed(groupings: list[_Mixed]) -> list[np.ndarray]:
@@ -230,7 +261,9 @@ def _agreed(groupings: list[_Mixed]) -> list[np.ndarray]:
 
     Groups of two classifications answer to each other by the best one-to-one match.
     """
-    table = np.stack([_renamed(each, like=groupings[0]) for each in groupings])
+    table = np.stack(
+        [_renamed(each.labels, like=groupings[0].labels) for each in groupings]
+    )
     targets = []
     for each, labels in zip(groupings, table, strict=True):
         agreed = np.mean(table == labels, axis=0) > 0.5
@@ -239,11 +272,13 @@ def _agreed(groupings: list[_Mixed]) -> list[np.ndarray]:
     return targets
 
 
-def _renamed(grouping: _Mixed, *, like: _Mixed) -> np.ndarray:
-    """Return the labels by the names of another's; groups left over get new ones."""
-    table = np.zeros((grouping.n_groups, max(like.n_groups, grouping.n_groups)))
-    np.add.at(table, (grouping.labels, like.labels), 1)
-    return linear_sum_assignment(table, maximize=True)[1][grouping.labels]
+def _renamed(labels: np.ndarray, *, like: np.ndarray) -> np.ndarray:
+    """Return the labels by the names of others; groups left over get new ones."""
+    n_groups = int(labels.max()) + 1
+    table = np.zeros((n_groups, max(n_groups, int(like.max()) + 1)))
+    np.add.at(table, (labels, like), 1)
+    renamed: np.ndarray = linear_sum_assignment(table, maximize=True)[1][labels]
+    return renamed
 
 
 def _sure_ones(labels: np.ndarray, lead: np.ndarray) -> np.ndarray:

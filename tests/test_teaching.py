@@ -18,7 +18,14 @@ from deepclust.grouping import (
 )
 from deepclust.lexical import count_matrix, lexical_features
 from deepclust.sequences import TokenSequences
-from deepclust.teaching import KEPT, _agreed, _Mixed, _number_of_kind, _voted, teach
+from deepclust.teaching import (
+    KEPT,
+    _agreed,
+    _Mixed,
+    _number_of_kind,
+    teach,
+    voted_groups,
+)
 
 
 def topics(n_topics, n_docs, *, words=30, length=8, seed=0):
@@ -321,7 +328,7 @@ def test_groupings_are_compared_on_texts_from_everywhere(monkeypatch):
 
     def noted(one, others, judged):
         seen.append(set(truth[order][judged]))
-        return others
+        return list(range(len(others)))
 
     monkeypatch.setattr("deepclust.teaching._most_like", noted)
     teach(sequences[order], granularity=4)
@@ -452,15 +459,19 @@ def test_a_classification_alone_agrees_with_itself():
     assert _agreed([mixed(1, 0, 1, 0)])[0].tolist() == [1, 0, 1, 0]
 
 
-def test_a_vote_is_by_the_first_ones_names_and_ties_are_its_own():
-    voted = _voted(
-        [
-            mixed(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2),
-            mixed(2, 2, 2, 2, 0, 0, 0, 0, 1, 1, 1, 1),
-            mixed(0, 0, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2),
-            mixed(0, 0, 0, 1, 1, 1, 1, 1, 2, 2, 0, 3),
-        ]
+def test_a_vote_is_by_the_names_of_the_best(monkeypatch):
+    """The first is the best; ties go to the group of the lesser number."""
+    groupings = [
+        np.array([0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2]),
+        np.array([2, 2, 2, 2, 0, 0, 0, 0, 1, 1, 1, 1]),
+        np.array([0, 0, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2]),
+        np.array([0, 0, 1, 1, 1, 1, 1, 1, 2, 2, 0, 3]),
+        np.array([3, 1, 2, 3, 1, 2, 3, 1, 2, 3, 1, 2]),  # unlike them: it has no vote
+    ]
+    monkeypatch.setattr(
+        "deepclust.teaching.completion_likelihoods", lambda *_, seed: [2, 1, 1, 1, 1]
     )
+    voted = voted_groups(csr_matrix(np.ones((12, 2))), groupings)
     assert voted.tolist() == [0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2]
 
 

@@ -6,7 +6,7 @@ DIR holds NAME.tsv or NAME.tsv.gz, a line per text: label, tab, text. Labels are
 for scoring alone, but for the rows on labels and keywords. Rows:
 
   lexical features  k-means / DBSCAN on what the network is taught from, no network
-  mixture           the teacher's likeliest grouping itself, no network
+  mixture           the teacher's grouping itself, chosen and mended, no network
   default           the encoder as it comes
   ...               one parameter changed
   5 % labelled      the encoder told the classes of a twentieth of the texts
@@ -36,6 +36,7 @@ from deepclust.granularity import choose_granularity
 from deepclust.grouping import Grouping
 from deepclust.lexical import count_matrix, lexical_features
 from deepclust.metrics import clustering_accuracy_score
+from deepclust.teaching import MADE, voted_groups
 
 VARIANTS = {
     "default": {},
@@ -78,12 +79,16 @@ def judged(truth, embeddings, seed):
     return (*scores(truth, known), *found, clusterer.n_clusters_)
 
 
-def likeliest(features, counts, n_groups, seed):
-    """Return the likeliest of six mixtures, of both beginnings."""
-    groupings = [Grouping(features, counts, seed=seed + i) for i in range(3)]
-    mixtures = [grouping.cut(n_groups) for grouping in groupings]
-    mixtures += [grouping.scatter(n_groups) for grouping in groupings]
-    return max(mixtures, key=lambda mixture: mixture.likelihood)
+def mended(features, counts, n_groups, seed):
+    """Return the mixture that is the first to be learned."""
+    groupings = [Grouping(features, counts, seed=seed + i) for i in range(MADE[1.0])]
+    mixtures = [
+        begin(n_groups)
+        for grouping in groupings
+        for begin in (grouping.cut, grouping.scatter)
+    ]
+    labels = [mixture.assign(features, counts) for mixture in mixtures]
+    return groupings[0].resume(voted_groups(counts, labels, seed=seed))
 
 
 def unseen(sequences, truth, seed):
@@ -95,7 +100,7 @@ def unseen(sequences, truth, seed):
     n_groups, _ = choose_granularity(counts[seen], vectors, seed=seed)
     # Features of both halves together: the teacher is even shown the unseen.
     features = lexical_features(counts, vectors, seed=seed)
-    mixture = likeliest(features[seen], counts[seen], n_groups, seed)
+    mixture = mended(features[seen], counts[seen], n_groups, seed)
     taught = mixture.assign(features[new], counts[new])
     means = KMeans(n_groups, n_init=3, random_state=seed).fit(features[seen])
     by_means = means.predict(features[new])
@@ -118,7 +123,7 @@ def rows_of_seed(sequences, truth, seed, variants):
     yield "lexical features", judged(truth, features, seed)
     n_groups, _ = choose_granularity(counts, vectors, seed=seed)
     by_k = [
-        likeliest(features, counts, k, seed).assign(features, counts)
+        mended(features, counts, k, seed).assign(features, counts)
         for k in (truth.max() + 1, n_groups)
     ]
     yield "mixture", (*scores(truth, by_k[0]), *scores(truth, by_k[1]), n_groups)
