@@ -18,6 +18,7 @@ import matplotlib.pyplot as plt
 from PIL import Image
 from selenium import webdriver
 from selenium.webdriver.support.wait import WebDriverWait
+from sklearn.base import clone
 
 from deepclust import make_text_clusterer, plotting
 from deepclust.datasets import load_docstrings
@@ -88,7 +89,9 @@ def main():
     save("dendrogram", plotting.plot_dendrogram(clusterer, names=names))
     save("eps_path", plotting.plot_eps_path(clusterer))
     save("agreement", plotting.plot_agreement(pipe["encode"]))
-    save("training", plotting.plot_training(pipe["encode"].history_))
+    watched = clone(pipe["encode"]).set_params(validation_fraction=0.1)
+    watched.fit(pipe[:-2].transform(texts))
+    save("training", plotting.plot_training(watched.history_))
     save("words", plotting.plot_word_frequencies(texts, cleaned=cleaned))
 
     title = "Docstrings of the scientific Python packages"
