@@ -149,15 +149,14 @@ class Grouping:
         Parameters
         ----------
         labels : ndarray of shape (n_docs,), int
-            Groups left empty are closed up. Where classes are known, they are the first
-            ones.
+            Group of each text, from 0. Where classes are known, their texts are in the
+            groups of these numbers.
         """
-        _, closed_up = np.unique(labels, return_inverse=True)
         return Mixture.fit(
             self._features,
             self._counts,
-            closed_up[self._rows],
-            int(closed_up.max()) + 1,
+            labels[self._rows],
+            int(labels.max()) + 1,
             known=self._known,
         )
 

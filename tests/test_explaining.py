@@ -64,7 +64,7 @@ def test_attributions_are_those_of_the_gradient(corpus, options, tolerated):
         words[2:], axis=0, weights=encoder.vocabulary_.document_frequency[2:]
     )
 
-    alphas = ((np.arange(256) + 0.5) / 256).astype(np.float32)
+    alphas = ((np.arange(4096) + 0.5) / 4096).astype(np.float32)
     path = tf.constant(mean + alphas[:, None, None] * (x - mean), dtype=tf.float32)
     with tf.GradientTape() as tape:
         tape.watch(path)

@@ -30,6 +30,7 @@ FIRST_FLOOR = {
     "encoding": {
         "batching",
         "blas",
+        "completion",
         "devices",
         "embedding_model",
         "granularity",

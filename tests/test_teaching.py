@@ -160,6 +160,15 @@ def test_known_classes_become_groups_and_others_are_still_found():
         assert adjusted_rand_score(truth[sure], target[sure]) > 0.9
 
 
+def test_a_class_may_have_no_text_left():
+    """Its texts had no known token, say; the others keep their numbers."""
+    sequences, truth = topics(3, 60)
+    known = np.where(np.arange(60) % 4 == 0, truth + 2, -1)
+    for target in teach(sequences, known=known, granularity=3, seed=0).targets:
+        assert np.all(target[known >= 0] >= 0)
+        assert adjusted_rand_score(known[known >= 0], target[known >= 0]) == 1.0
+
+
 @pytest.mark.parametrize(
     ("n_groups", "sizes"), [(1, [1, 1, 2]), (2, [2, 2, 3]), (3, [2, 3, 4]), (20, None)]
 )
