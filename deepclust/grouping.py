@@ -150,8 +150,10 @@ class Grouping:
         ----------
         labels : ndarray of shape (n_docs,), int
             Group of each text, from 0. Where classes are known, their texts are in the
-            groups of these numbers.
+            groups of these numbers; else groups left empty are closed up.
         """
+        if self._known is None:
+            labels = np.unique(labels, return_inverse=True)[1]
         return Mixture.fit(
             self._features,
             self._counts,

@@ -133,6 +133,8 @@ def test_a_grouping_resumes_from_groups_of_all_texts():
     start = np.where(np.arange(400) % 3 == 0, np.roll(truth, 7), truth)
     found = Grouping(features, counts, seed=0).resume(start).assign(features, counts)
     assert adjusted_rand_score(truth, found) > 0.95
+    gaps = Grouping(features, counts, seed=0).resume(3 * start)
+    assert gaps.directions.shape[0] == 4
     known = np.where(np.arange(400) % 10 == 0, truth, -1)
     grouping = Grouping(features, counts, seed=0, known=known)
     found = grouping.resume(np.where(known >= 0, known, start)).assign(features, counts)
