@@ -499,13 +499,16 @@ def test_groups_that_foretell_words_are_topics():
     assert found[3] == found.min()
 
 
-def test_foretelling_heeds_no_names_no_rivals_and_no_threads():
+def test_foretelling_heeds_no_names_no_rivals_and_no_threads(monkeypatch):
     sequences, truth = topics(4, 300)
     counts = count_matrix(sequences)
     together = completion_likelihoods(counts, [truth, (truth + 1) % 4, truth // 2])
     assert together[1] == pytest.approx(together[0], abs=1e-5)
-    with threadpool_limits(limits=1):
-        (alone,) = completion_likelihoods(counts, [truth // 2])
+    monkeypatch.setattr(
+        "deepclust.completion.in_threads",
+        lambda work, parts, n_jobs: [work(part) for part in parts],
+    )
+    (alone,) = completion_likelihoods(counts, [truth // 2])
     assert alone == together[2]
 
 
