@@ -21,7 +21,7 @@ help:
 	@echo "make demo    cluster the docstrings of the installed packages; writes a report"
 	@echo "make test    lint, types, wheel, demo and all tests"
 	@echo "make lint    ruff and mypy"
-	@echo "make unit    the tests alone"
+	@echo "make unit    the tests alone; ROOM=clustering: those of one room"
 	@echo "make backends  the encoder's tests on PyTorch and JAX, where installed"
 	@echo "make wheel   build the wheel and run it outside the checkout"
 	@echo "make docs    build the documentation into docs/_build/html"
@@ -40,14 +40,14 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/mypy deepclust
 
+# ROOM=clustering runs the tests and doctests of one room
 unit: $(VENV)/.dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(if $(ROOM),tests/$(ROOM) deepclust/$(ROOM))
 
 # The encoder on Keras' other backends: first $(BIN)/python -m pip install torch jax.
 # JAX compiles for seconds at a time; what it compiled is kept under build.
 BACKENDS ?= torch jax
-ENCODER := $(foreach room,devices encoding inference networks training,\
-  tests/test_$(room).py deepclust/$(room).py)
+ENCODER := tests/encoding deepclust/encoding
 
 backends: export JAX_COMPILATION_CACHE_DIR := $(abspath build/jax)
 backends: export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS := 0

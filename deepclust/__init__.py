@@ -6,7 +6,15 @@ nor matplotlib: every name below is imported on first use.
 """
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # what editors and type checkers read; the same names as _ROOMS
+    from deepclust.cleaning import TextCleaner
+    from deepclust.clustering import DBSCAN
+    from deepclust.encoding import RNNLSTMEncoder
+    from deepclust.pipeline import make_text_clusterer
+    from deepclust.sequences import TokenSequences, Vocabulary
+    from deepclust.vectorizing import Vectorizer
 
 __version__ = "0.1.0"
 
@@ -20,7 +28,16 @@ _ROOMS = {
     "make_text_clusterer": "pipeline",
 }
 
-__all__ = ["__version__", *_ROOMS]
+__all__ = [
+    "DBSCAN",
+    "RNNLSTMEncoder",
+    "TextCleaner",
+    "TokenSequences",
+    "Vectorizer",
+    "Vocabulary",
+    "__version__",
+    "make_text_clusterer",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -22,7 +22,7 @@ from sklearn.base import clone
 
 from deepclust import make_text_clusterer, plotting
 from deepclust.datasets import load_docstrings
-from deepclust.describing import cluster_table
+from deepclust.inspection import cluster_table
 from deepclust.reporting import report
 
 FOLDER = Path(__file__).parent / "images"

@@ -15,7 +15,7 @@ from sklearn.metrics import adjusted_mutual_info_score
 
 from deepclust import make_text_clusterer
 from deepclust.datasets import load_docstrings
-from deepclust.describing import cluster_table
+from deepclust.inspection import cluster_table
 from deepclust.plotting import plot_map
 
 

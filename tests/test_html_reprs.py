@@ -5,10 +5,8 @@ import re
 import pytest
 
 from deepclust import DBSCAN, RNNLSTMEncoder, TextCleaner, Vectorizer
-from deepclust.browsing import cluster_tree
-from deepclust.comparing import compare
-from deepclust.describing import cluster_table
-from deepclust.explaining import explain
+from deepclust.inspection import cluster_table, cluster_tree, explain
+from deepclust.metrics import compare
 
 HOSTILE = "<script>alert(1)</script>"
 

@@ -4,6 +4,6 @@
 pipeline. The page is `page.html` with `page.css` and `page.js` in it.
 """
 
-from deepclust.reporting.writing import report
+from deepclust.reporting._writing import report
 
 __all__ = ["report"]

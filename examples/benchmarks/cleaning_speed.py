@@ -19,7 +19,7 @@ from typing import Any
 import spacy
 
 from deepclust import TextCleaner, Vectorizer
-from deepclust.tokenizing import tokens_for
+from deepclust.cleaning._tokenizer import tokens_for
 
 
 def corpora(files: list[str]) -> Iterator[tuple[str, list[str]]]:

@@ -32,11 +32,11 @@ from sklearn.feature_selection import chi2
 from sklearn.metrics import adjusted_mutual_info_score
 
 from deepclust import DBSCAN, RNNLSTMEncoder, TextCleaner, Vectorizer
-from deepclust.granularity import choose_granularity
-from deepclust.grouping import Grouping
-from deepclust.lexical import count_matrix, lexical_features
 from deepclust.metrics import clustering_accuracy_score
-from deepclust.teaching import MADE, voted_groups
+from deepclust.pseudo_labels._features import count_matrix, lexical_features
+from deepclust.pseudo_labels._mixture import Grouping
+from deepclust.pseudo_labels._model_selection import choose_granularity
+from deepclust.pseudo_labels._pseudo_labels import MADE, voted_groups
 
 VARIANTS = {
     "default": {},

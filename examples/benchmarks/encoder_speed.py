@@ -177,8 +177,8 @@ def train_with_torch(data):
 def train_with_backend(data):
     """Time one epoch of ours with Keras on the backend that is set, once compiled."""
     from deepclust import TokenSequences
-    from deepclust.networks import build_network
-    from deepclust.training import Training, _Stepper
+    from deepclust.encoding._network import build_network
+    from deepclust.encoding._training import Training, _Stepper
 
     if os.environ["KERAS_BACKEND"] == "torch":
         import torch
@@ -197,7 +197,7 @@ def embed_with_onnx(weights, texts):
     """Return times of the exported encoder by onnxruntime, and the file's size."""
     import onnxruntime
 
-    from deepclust.onnx_graph import build_model
+    from deepclust.encoding._onnx import build_model
 
     order = np.argsort(texts.lengths, kind="stable")
     parts = [texts[order[i : i + 256]] for i in range(0, len(order), 256)]
@@ -225,8 +225,8 @@ def embed_with_onnx(weights, texts):
 
 def compare_inference(title, texts):
     """Time `transform`'s forward pass and `keras.Model.predict`."""
-    from deepclust.inference import ForwardPass
-    from deepclust.networks import build_network, read_weights
+    from deepclust.encoding._inference import ForwardPass
+    from deepclust.encoding._network import build_network, read_weights
 
     rng = np.random.default_rng(0)
     vectors = rng.standard_normal((N_TOKENS, WIDTH), dtype=np.float32)
@@ -259,9 +259,9 @@ def compare_training(texts):
     """Time an epoch of `keras.Model.fit` on padded texts, of PyTorch, and of ours."""
     import keras
 
-    from deepclust.batching import length_batches
-    from deepclust.networks import CosineHeads, build_network
-    from deepclust.training import Training, _Stepper
+    from deepclust.encoding._batches import length_batches
+    from deepclust.encoding._network import CosineHeads, build_network
+    from deepclust.encoding._training import Training, _Stepper
 
     rng = np.random.default_rng(0)
     vectors = rng.standard_normal((N_TOKENS, WIDTH), dtype=np.float32)

@@ -30,7 +30,7 @@ import scipy.sparse as sp
 from sklearn.feature_extraction.text import CountVectorizer
 
 from deepclust import make_text_clusterer
-from deepclust.describing import cluster_keywords
+from deepclust.inspection import cluster_keywords
 
 N_KEYWORDS = 10
 

@@ -16,8 +16,8 @@ from scipy.stats import spearmanr
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 from sklearn.metrics.pairwise import euclidean_distances
 
-from deepclust.distinct import distinct_rows
-from deepclust.hierarchy import ReachabilityTree
+from deepclust.clustering._mutual_reachability import ReachabilityTree
+from deepclust.clustering._unique_rows import distinct_rows
 from deepclust.metrics import dbcv_score, density_validity_score
 
 ROWS = 2500

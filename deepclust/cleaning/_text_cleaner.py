@@ -1,0 +1,266 @@
+"""Raw text in, space-separated tokens out.
+
+How one text is cleaned:
+
+1. Entities are decoded and, if the text really is markup, an HTML parser removes tags,
+   scripts, styles and comments (`markup`).
+2. Identifiers of the chosen kinds go (`redacting`).
+3. The text is cut at white space. Each piece is normalised (Unicode NFKC, no control or
+   zero-width characters) and tokenised by a blank spaCy pipeline (`tokenizing`).
+4. Tokens are lower-cased, stop words dropped, words replaced by lemma or stem.
+"""
+
+from collections.abc import Iterable
+from numbers import Integral
+from typing import Any
+
+import joblib
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils._param_validation import Interval
+from tqdm import tqdm
+
+from deepclust._text_input import check_texts
+from deepclust.cleaning._html import strip_html
+from deepclust.cleaning._redaction import KINDS, redact
+from deepclust.cleaning._tokenizer import TokenRules, tokens_for
+
+__all__ = ["TextCleaner"]
+
+_TEXTS_PER_JOB = 5_000
+
+
+class TextCleaner(  # type: ignore[call-arg]
+    TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
+):
+    """Clean and tokenise raw texts: one string of space-separated tokens per text.
+
+    Parameters
+    ----------
+    strip_html : bool, default=True
+        Remove tags, scripts, styles and comments, and decode entities, also broken
+        ones (`#39;`, `quot;`). Plain text with angle brackets stays text: `a < b`,
+        `vector<int>`, and the mention of a tag as in "how to centre a <div>".
+
+    lowercase : bool, default=True
+        Lower-case every token.
+
+    remove_stop_words : bool, default=True
+        Drop the stop words of `language`, as listed by spaCy, and contractions of them.
+
+    lemmatize : bool, default=False
+        Replace each token by its dictionary form. Needs the extra `lemmas`.
+
+    stem : bool, default=False
+        Replace each token by its Snowball stem. Needs the extra `stem`.
+
+    language : str, default="en"
+        ISO code of a language that spaCy has rules for. Nothing is downloaded. Each
+        Chinese character is a token, whatever the language; `"zh"` brings the stop
+        words. Japanese, Korean, Thai and Vietnamese need the
+        packages that spaCy names when they are missing.
+
+    tokenizer : callable or spacy.Language, default=None
+        Used instead of `spacy.blank(language)`. A callable takes a `str` without white
+        space and returns its tokens as an iterable of `str`; it must give the same
+        answer each time, since answers are cached.
+
+    redact : tuple of str, default=()
+        Kinds of identifiers to remove before tokenising: "email", "phone", "url", "ip",
+        "credit_card", "iban". Found by their structure alone, see
+        :func:`redact`; names and street addresses are not.
+
+    min_token_length : int, default=1
+        Shorter tokens, in characters, are dropped.
+
+    keep_numbers : bool, default=True
+        Keep tokens made of digits only, such as `2004` or `3.5`.
+
+    n_jobs : int, default=None
+        Number of processes, as in joblib. The result does not depend on it.
+
+    verbose : int, default=0
+        1 shows a progress bar.
+
+    See Also
+    --------
+    Vectorizer : The next step, which turns clean texts into token sequences.
+
+    Notes
+    -----
+    Order and number of the texts are kept; a text without tokens becomes `""`. Pure
+    punctuation is dropped, words such as `c#`, `.net`, `c++` and `node.js` are kept.
+    Linear time and memory in the characters; words are cut at 256 characters.
+    Stateless: `fit` learns nothing, and `transform` works without it.
+
+    Examples
+    --------
+    >>> from deepclust import TextCleaner
+    >>> TextCleaner().transform(["<p>Isn't C# &amp; .NET fun?</p>", "", "Dogs bark!"])
+    ['c# .net fun', '', 'dogs bark']
+    """
+
+    _parameter_constraints: dict = {
+        "strip_html": ["boolean"],
+        "lowercase": ["boolean"],
+        "remove_stop_words": ["boolean"],
+        "lemmatize": ["boolean"],
+        "stem": ["boolean"],
+        "language": [str],
+        "tokenizer": [callable, None],
+        "redact": [tuple, list, set, frozenset],
+        "min_token_length": [Interval(Integral, 1, None, closed="left")],
+        "keep_numbers": ["boolean"],
+        "n_jobs": [Integral, None],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        *,
+        strip_html: bool = True,
+        lowercase: bool = True,
+        remove_stop_words: bool = True,
+        lemmatize: bool = False,
+        stem: bool = False,
+        language: str = "en",
+        tokenizer: Any = None,
+        redact: Iterable[str] = (),
+        min_token_length: int = 1,
+        keep_numbers: bool = True,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.strip_html = strip_html
+        self.lowercase = lowercase
+        self.remove_stop_words = remove_stop_words
+        self.lemmatize = lemmatize
+        self.stem = stem
+        self.language = language
+        self.tokenizer = tokenizer
+        self.redact = redact
+        self.min_token_length = min_token_length
+        self.keep_numbers = keep_numbers
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+
+    def fit(self, X: Iterable[str], y: Any = None) -> "TextCleaner":
+        """Check the parameters and the texts; nothing is learned.
+
+        Parameters
+        ----------
+        X : iterable of str
+            The texts.
+
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : TextCleaner
+
+        Raises
+        ------
+        InvalidTextError
+            If a row is not a `str`.
+
+        MissingExtraError
+            If the language, `lemmatize` or `stem` needs a package that is missing.
+        """
+        self._check_parameters()
+        check_texts(X, estimator="TextCleaner")
+        return self
+
+    def fit_transform(self, X: Iterable[str], y: Any = None) -> list[str]:
+        """Same as `transform`."""
+        return self.transform(X)
+
+    def transform(self, X: Iterable[str]) -> list[str]:
+        """Clean each text.
+
+        Parameters
+        ----------
+        X : iterable of str, length n_docs
+            The texts.
+
+        Returns
+        -------
+        clean : list of str, length n_docs
+            Tokens joined by single spaces.
+
+        Raises
+        ------
+        InvalidTextError
+            If a row is not a `str`.
+
+        MissingExtraError
+            If the language, `lemmatize` or `stem` needs a package that is missing.
+        """
+        rules = self._check_parameters()
+        texts = check_texts(X, estimator="TextCleaner")
+        kinds = tuple(self.redact)
+        starts = range(0, len(texts), _TEXTS_PER_JOB)
+        bar = tqdm(starts, desc="clean", unit="job", disable=not self.verbose)
+        jobs = joblib.Parallel(n_jobs=self.n_jobs if len(starts) > 1 else 1)(
+            joblib.delayed(_clean)(rules, kinds, texts[i : i + _TEXTS_PER_JOB])
+            for i in bar
+        )
+        return [text for job in jobs for text in job]
+
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """Return the name of the one output column, `text`."""
+        return np.array(["text"], dtype=object)
+
+    def set_output(self, *, transform: str | None = None) -> "TextCleaner":
+        """Do nothing: clean texts stay a list, whatever container later steps use."""
+        return self
+
+    def _check_parameters(self) -> TokenRules:
+        self._validate_params()
+        if unknown := [kind for kind in self.redact if kind not in KINDS]:
+            raise ValueError(
+                f"The 'redact' parameter of TextCleaner must hold names out of {KINDS}."
+                f" Received: {unknown[0]!r}."
+            )
+        rules = TokenRules(
+            strip_html=bool(self.strip_html),
+            lowercase=bool(self.lowercase),
+            remove_stop_words=bool(self.remove_stop_words),
+            lemmatize=bool(self.lemmatize),
+            stem=bool(self.stem),
+            language=self.language,
+            tokenizer=self.tokenizer,
+            min_token_length=int(self.min_token_length),
+            keep_numbers=bool(self.keep_numbers),
+        )
+        tokens_for(rules)  # a missing package shows here, not in a worker
+        return rules
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = False
+        tags.input_tags.string = True
+        tags.input_tags.one_d_array = True
+        tags.input_tags.two_d_array = False
+        return tags
+
+
+def _clean(rules: TokenRules, kinds: tuple[str, ...], texts: list[str]) -> list[str]:
+    """Pure per-chunk transform."""
+    tokens_of = tokens_for(rules).__getitem__
+    if rules.strip_html:
+        texts = [strip_html(text) for text in texts]
+    cleaned = texts
+    while True:
+        if kinds:
+            cleaned = [redact(text, kinds) for text in cleaned]
+        before = cleaned
+        cleaned = [
+            " ".join(filter(None, map(tokens_of, text.split()))) for text in cleaned
+        ]
+        # Words dropped between digits can leave what looks like a phone number.
+        if not kinds or cleaned == before:
+            return cleaned

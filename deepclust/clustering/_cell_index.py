@@ -1,0 +1,472 @@
+"""Points grouped into cells: which distances need not be computed.
+
+1. A few Lloyd steps on a sample give about 0.8 √n centres; the points are sorted by
+   their nearest centre. The points of one centre are a cell.
+2. For a point x of cell a and a point y of cell b, the hyperplane halfway between the
+   two centres lies between them, so |x - y| ≥ margin(x→b) + margin(y→a), where
+   margin(x→b) = (|x - c_b|² - |x - c_a|²) / (2 |c_a - c_b|). With the least margin of
+   each cell towards each other cell, whole cells are skipped without a distance.
+3. What is left is computed as matrix products, one cell against all the queries that
+   have to meet it. A row carries two more columns, so that a product is -|x - y|² / 2.
+4. A product is rounded. Whatever lies closer to the limit than the rounding error is
+   computed again in float64 from the original rows, one pair at a time, so that the
+   answer depends neither on the batch, nor on the thread count, nor on the BLAS.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from copy import copy
+from itertools import pairwise
+
+import numpy as np
+
+from deepclust._parallel import in_threads, least_parts
+from deepclust.clustering._pairs import squared_distances, true_entries
+
+__all__ = ["CellIndex"]
+
+_LARGEST_CELL = 2048
+_LLOYD_STEPS = 4
+_SAMPLE_PER_CELL = 24
+
+
+class CellIndex:
+    """Points in cells, with the bound that tells which pairs may be near.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_points, n_features), float32 or float64
+        At least one row. Kept by reference.
+
+    radius : float, default=None
+        The radius that will be asked for. Products are computed in float32 unless that
+        is too coarse for this radius. When None, in the type of `X`.
+
+    block_entries : int, default=2**22
+        Upper bound of the entries of one block of distances, per thread.
+
+    n_jobs : int, default=None
+        Threads, as in joblib. Results do not depend on it.
+
+    Attributes
+    ----------
+    order : ndarray of shape (n_points,), intp
+        Row of `X` at each sorted position; the points of a cell are neighbours there.
+
+    cell : ndarray of shape (n_points,), intp
+        Cell of each sorted position.
+
+    n_cells : int
+        Number of cells.
+
+    tolerance : float
+        Bound of the error of a product, in working units.
+
+    Notes
+    -----
+    Building costs O(n^1.5 d) time. Memory beyond `X`: one copy of it in the working
+    type, two square matrices of the cells (about 0.64 n entries each), and a few
+    blocks. Working units: shifted to the mean and scaled into the unit ball.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from deepclust.clustering._cell_index import CellIndex
+    >>> index = CellIndex(np.array([[0.0], [1.0], [5.0]]), radius=2.0)
+    >>> index.n_cells, index.order
+    (1, array([0, 1, 2]))
+    """
+
+    def __init__(
+        self,
+        X: np.ndarray,
+        *,
+        radius: float | None = None,
+        block_entries: int = 2**22,
+        n_jobs: int | None = None,
+    ) -> None:
+        self.X = X
+        self.block_entries = max(int(block_entries), 2**16)
+        self.n_jobs = n_jobs
+        self._choose_units(radius)
+        self._build()
+
+    # Units: shifted to the mean and scaled to the unit ball ---------------------------
+
+    def _choose_units(self, radius: float | None) -> None:
+        n_features = self.X.shape[1]
+        self.shift = self.X.mean(axis=0, dtype=np.float64)
+        largest = 0.0
+        for part in self.slices(len(self.X), n_features):
+            centred = self.X[part] - self.shift
+            largest = max(largest, float(np.square(centred).sum(axis=1).max()))
+        self.scale = np.sqrt(largest) or 1.0
+        coarse = 2 * (n_features + 16) * 2.0**-24
+        if radius is None:
+            wide = self.X.dtype == np.float32
+        else:
+            wide = coarse <= 0.02 * (radius / self.scale) ** 2
+        self.dtype = np.dtype(np.float32 if wide else np.float64)
+        # Bound of the error of a product, in units where every norm is at most 1.
+        self.tolerance = coarse if wide else coarse * 2.0**-29
+
+    def slices(self, n_rows: int, width: int) -> Iterator[slice]:
+        step = max(1, self.block_entries // max(width, 1))
+        return (slice(i, min(i + step, n_rows)) for i in range(0, n_rows, step))
+
+    def left_form(self, rows: np.ndarray) -> np.ndarray:
+        """Return (rows, n_features + 2): x, 1, -|x|²/2 in working units."""
+        n_features = rows.shape[1]
+        left = np.empty((len(rows), n_features + 2), dtype=self.dtype)
+        for part in self.slices(len(rows), 4 * n_features):
+            scaled = (rows[part] - self.shift) / self.scale
+            left[part, :n_features] = scaled
+            scaled = left[part, :n_features].astype(np.float64)
+            left[part, n_features] = 1
+            left[part, n_features + 1] = np.square(scaled).sum(axis=1) / -2
+        return left
+
+    @staticmethod
+    def _swap(rows: np.ndarray) -> None:
+        """Turn left form into right form (x, -|x|²/2, 1), or back, in place."""
+        rows[:, -2:] = rows[:, :-3:-1].copy()
+
+    def _swapped(self, rows: np.ndarray) -> np.ndarray:
+        swapped = rows.copy()
+        self._swap(swapped)
+        return swapped
+
+    def left_of(self, positions: np.ndarray) -> np.ndarray:
+        """Return the left form of the points at these sorted positions."""
+        left = self.right[positions]
+        self._swap(left)
+        return left
+
+    def subset(self, kept: np.ndarray, *, consume: bool = False) -> "CellIndex":
+        """Return an index of the kept rows of `X`, in the same cells.
+
+        Parameters
+        ----------
+        kept : ndarray of shape (n_points,), bool
+            At least one true entry.
+
+        consume : bool, default=False
+            Take over this index's copy of the rows, and leave it unusable.
+        """
+        part = copy(self)
+        positions = kept[self.order]
+        part.order = self.order[positions]
+        part.right = self._moved_up(positions) if consume else self.right[positions]
+        sizes = np.bincount(self.cell[positions], minlength=self.n_cells)
+        filled = np.flatnonzero(sizes)
+        part.n_cells = len(filled)
+        part.starts = np.concatenate(([0], np.cumsum(sizes[filled])))
+        part.cell = np.repeat(np.arange(len(filled)), sizes[filled])
+        part.centres = self.centres[filled]
+        part._between = self._between[np.ix_(filled, filled)]
+        part._least_margin = part._least_margins()
+        return part
+
+    def extended(self, X: np.ndarray) -> "CellIndex | None":
+        """Return an index of more rows, in the same cells and the same units.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_rows, n_features)
+            Begins with the rows of this index, which must hold all rows of its own `X`.
+
+        Returns
+        -------
+        index : CellIndex, or None
+            None where the new rows do not fit: if one lies outside the unit ball, or a
+            cell would grow too large. Then build a new one.
+
+        Notes
+        -----
+        O(m √n d) for m new rows, and a copy of the rows in the working type.
+        """
+        added = self.left_form(X[len(self.X) :])
+        if not (added[:, -1] >= -0.5).all():
+            return None
+        cells = self.nearest_centre(added, self.centres)
+        self._swap(added)
+        part = copy(self)
+        part.X = X
+        every_cell = np.concatenate((self.cell, cells))
+        merged = np.argsort(every_cell, kind="stable")
+        rows = np.arange(len(self.X), len(X))
+        part.order = np.concatenate((self.order, rows))[merged]
+        part.right = np.concatenate((self.right, added))[merged]
+        part.cell = every_cell[merged]
+        sizes = np.bincount(every_cell, minlength=self.n_cells)
+        if sizes.max() > 2 * _LARGEST_CELL:
+            return None
+        part.starts = np.concatenate(([0], np.cumsum(sizes)))
+        part._least_margin = self._least_margin.copy()
+        order = np.argsort(cells, kind="stable")
+        for cell, some in self.runs(cells[order]):
+            margins = self._margins(added[order[some]], cell)
+            np.minimum(part._least_margin[cell], margins, out=part._least_margin[cell])
+        return part
+
+    def _moved_up(self, positions: np.ndarray) -> np.ndarray:
+        """Move these rows of `right` to its start, a cell at a time."""
+        right, stop = self.right, 0
+        del self.right
+        for cell in range(self.n_cells):
+            members = self.members(cell)
+            rows = right[members][positions[members]]
+            right[stop : stop + len(rows)] = rows
+            stop += len(rows)
+        return right[:stop]
+
+    # Building -------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        n_points, n_features = self.X.shape
+        centres = self._lloyd()
+        nearest = np.empty(n_points, dtype=np.int32)
+        columns = self._swapped(centres)
+
+        def assign(part: slice) -> None:
+            product = self.left_form(self.X[part]) @ columns.T
+            nearest[part] = product.argmax(axis=1)
+
+        self.run(assign, self.shares(n_points, max(4 * n_features, len(centres))))
+        order = np.argsort(nearest, kind="stable")
+        sizes = np.bincount(nearest, minlength=len(centres))
+        centre_of, starts = self._split(sizes)
+        self.order = order
+        self.right = np.empty((n_points, n_features + 2), dtype=self.dtype)
+
+        def copy_rows(part: slice) -> None:
+            self.right[part] = self.left_form(self.X[order[part]])
+
+        self.run(copy_rows, self.shares(n_points, 4 * n_features))
+        self._swap(self.right)
+        self.centres = centres[centre_of]
+        self.starts = starts
+        self.n_cells = len(centre_of)
+        self.cell = np.repeat(np.arange(self.n_cells), np.diff(starts))
+        points = self.centres[:, :-2].astype(np.float64)
+        norms = np.square(points).sum(axis=1)
+        squared = norms[:, None] + norms - 2 * points @ points.T
+        self._between = np.sqrt(np.maximum(squared, 0))
+        same = centre_of[:, None] == centre_of
+        self._between[same] = 0
+        self._least_margin = self._least_margins()
+
+    def _lloyd(self) -> np.ndarray:
+        """Return centres in left form, moved a few times over a strided sample."""
+        n_points = len(self.X)
+        n_cells = 1 if n_points <= 256 else int(0.8 * np.sqrt(n_points))
+        step = max(1, n_points // (n_cells * _SAMPLE_PER_CELL))
+        sample = self.left_form(self.X[::step])
+        centres = sample[np.linspace(0, len(sample) - 1, n_cells).astype(np.intp)]
+        for _ in range(_LLOYD_STEPS if n_cells > 1 else 1):
+            nearest = self.nearest_centre(sample, centres)
+            order = np.argsort(nearest, kind="stable")
+            starts = np.searchsorted(nearest[order], np.arange(n_cells))
+            filled = np.diff(np.append(starts, len(sample))) > 0
+            sums = np.add.reduceat(sample[order, :-2], starts[filled], dtype=np.float64)
+            counts = np.bincount(nearest, minlength=n_cells)[filled]
+            centres = np.empty((len(counts), sample.shape[1]), dtype=self.dtype)
+            centres[:, :-2] = sums / counts[:, None]
+            centres[:, -2] = 1
+            kept = centres[:, :-2].astype(np.float64)
+            centres[:, -1] = np.square(kept).sum(axis=1) / -2
+            n_cells = len(counts)
+        return centres
+
+    def nearest_centre(self, left: np.ndarray, centres: np.ndarray) -> np.ndarray:
+        """Return the nearest centre of each row of `left`, int32 (n_rows,)."""
+        columns = self._swapped(centres)
+        nearest = np.empty(len(left), dtype=np.int32)
+
+        def work(part: slice) -> None:
+            nearest[part] = (left[part] @ columns.T).argmax(axis=1)
+
+        self.run(work, self.shares(len(left), len(centres)))
+        return nearest
+
+    @staticmethod
+    def _split(sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Cut cells above `_LARGEST_CELL` into several with the same centre."""
+        filled = np.flatnonzero(sizes)
+        pieces = -(-sizes[filled] // _LARGEST_CELL)
+        centre_of = np.repeat(filled, pieces)
+        lengths = np.concatenate(
+            [
+                np.diff(np.linspace(0, sizes[cell], count + 1).astype(np.intp))
+                for cell, count in zip(filled, pieces, strict=True)
+            ]
+        )
+        return centre_of, np.concatenate(([0], np.cumsum(lengths)))
+
+    def _least_margins(self) -> np.ndarray:
+        """Return (n_cells, n_cells): least margin of the points of a towards b."""
+        least = np.zeros((self.n_cells, self.n_cells), dtype=self.dtype)
+
+        def work(cells: range) -> None:
+            for cell in cells:
+                least[cell] = self._margins(self.right[self.members(cell)], cell)
+
+        self.run(work, self.chunks())
+        return least
+
+    def _margins(self, points: np.ndarray, cell: int) -> np.ndarray:
+        """Return (n_cells,): least margin of points of `cell` towards the others."""
+        to_centres = points @ self.centres.T
+        gap = (to_centres[:, [cell]] - to_centres).min(axis=0)
+        between = self._between[cell]
+        return np.divide(gap, between, where=between > 0, out=gap * 0)
+
+    def members(self, cell: int) -> slice:
+        return slice(self.starts[cell], self.starts[cell + 1])
+
+    def run(self, work: Callable, parts: Iterable) -> None:
+        """Call `work` on every part, in `n_jobs` threads."""
+        in_threads(work, parts, self.n_jobs)
+
+    def shares(self, n_rows: int, width: int) -> Iterator[slice]:
+        """Yield slices of rows: bounded blocks, and enough of them for all threads."""
+        most = -(-n_rows // least_parts(self.n_jobs))
+        return self.slices(n_rows, max(width, self.block_entries // max(most, 1)))
+
+    # Which queries have to meet which cell --------------------------------------------
+
+    def chunks(self) -> list[range]:
+        """Return consecutive cells in groups whose blocks stay bounded."""
+        most = self.block_entries // self.n_cells
+        most = min(most, len(self.order) // least_parts(self.n_jobs))
+        groups, first = [], 0
+        for cell in range(1, self.n_cells + 1):
+            full = self.starts[min(cell + 1, self.n_cells)] - self.starts[first] > most
+            if full or cell == self.n_cells:
+                groups.append(range(first, cell))
+                first = cell
+        return groups
+
+    @staticmethod
+    def runs(cells: np.ndarray) -> Iterator[tuple[int, slice]]:
+        """Yield each run of equal cells: the cell and its slice."""
+        edges = np.flatnonzero(np.diff(cells)) + 1
+        bounds = [0, *edges.tolist(), len(cells)]
+        for start, stop in pairwise(bounds):
+            if stop > start:
+                yield int(cells[start]), slice(start, stop)
+
+    def reachable(
+        self,
+        to_centres: np.ndarray,
+        cells: np.ndarray,
+        radius: float | np.ndarray,
+        slack: float | np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Return bool (n_cells, n_queries): the pairs that the bound does not exclude.
+
+        Parameters
+        ----------
+        to_centres : ndarray of shape (n_cells, n_queries)
+            Products of the centres and the queries.
+
+        cells : ndarray of shape (n_queries,), intp, sorted
+            Cell of each query.
+
+        radius : float, or ndarray of shape (n_queries,)
+
+        slack : float, or ndarray of shape (n_queries,), default=tolerance
+            Bound of the error of a product.
+        """
+        shape = (len(cells),)
+        reach = np.broadcast_to(radius / self.scale * (1 + 1e-5), shape)
+        slack = self.tolerance if slack is None else slack
+        slack = np.broadcast_to(slack, shape)
+        reachable = np.empty(to_centres.shape, dtype=bool)
+        for cell, part in self.runs(cells):
+            between = self._between[cell][:, None]
+            room = reach[part] if np.ndim(radius) else reach[part][:1]
+            limit = (room - self._least_margin[:, [cell]]) * between
+            floor = to_centres[cell, part] - (limit + 6 * slack[part]).astype(
+                self.dtype
+            )
+            np.greater_equal(to_centres[:, part], floor, out=reachable[:, part])
+        return reachable
+
+    def products(self, left: np.ndarray, cell: int) -> np.ndarray:
+        """Return (n_queries, size of the cell): -|x - y|² / 2, rounded."""
+        return left @ self.right[self.members(cell)].T
+
+    def within(
+        self, left: np.ndarray, rows: np.ndarray, cell: int, radius: float
+    ) -> np.ndarray:
+        """Tell exactly which points of `cell` lie within `radius` of which rows.
+
+        Parameters
+        ----------
+        left : ndarray of shape (n_queries, n_features + 2)
+            The queries in left form.
+
+        rows : ndarray of shape (n_queries,), intp
+            Their rows in `X`, for the pairs that rounding leaves open.
+
+        cell : int
+
+        radius : float
+
+        Returns
+        -------
+        within : ndarray of shape (n_queries, size of the cell), bool
+        """
+        members = self.members(cell)
+        within = np.empty((len(left), members.stop - members.start), dtype=bool)
+        for part in self.slices(*within.shape):
+            product = self.products(left[part], cell)
+            low, high = self._limits(radius)
+            np.greater_equal(product, high, out=within[part])
+            possible = product >= low
+            if np.count_nonzero(possible) != np.count_nonzero(within[part]):
+                row, column = true_entries(possible ^ within[part])
+                points = self.order[members][column]
+                squared = self.exact(self.X, rows[part][row], points)
+                within[part][row, column] = squared <= radius * radius
+        return within
+
+    def pairs_within(
+        self, left: np.ndarray, rows: np.ndarray, cell: int, radius: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the true entries of `within`: faster where they are few.
+
+        Parameters
+        ----------
+        left, rows, cell, radius : see `within`
+
+        Returns
+        -------
+        row, column : ndarray of shape (n_pairs,), intp
+        """
+        product = self.products(left, cell)
+        low, high = self._limits(radius)
+        row, column = true_entries(product >= low)
+        certain = product[row, column] >= high
+        if not certain.all():
+            open_pairs = np.flatnonzero(~certain)
+            points = self.order[self.members(cell)][column[open_pairs]]
+            squared = self.exact(self.X, rows[row[open_pairs]], points)
+            certain[open_pairs] = squared <= radius * radius
+            row, column = row[certain], column[certain]
+        return row, column
+
+    def _limits(self, radius: float) -> tuple[np.floating, np.floating]:
+        """Return the products from which pairs may be, and surely are, within."""
+        limit = -((radius / self.scale) ** 2) / 2
+        low, high = limit - self.tolerance, limit + self.tolerance
+        return self.dtype.type(low), self.dtype.type(high)
+
+    def exact(
+        self, source: np.ndarray, rows: np.ndarray, points: np.ndarray
+    ) -> np.ndarray:
+        """Return the squared distances of `source[rows]` and `X[points]`."""
+        squared = np.empty(len(rows))
+        for part in self.slices(len(rows), 4 * self.X.shape[1]):
+            squared[part] = squared_distances(source[rows[part]], self.X[points[part]])
+        return squared

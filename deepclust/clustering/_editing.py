@@ -1,0 +1,307 @@
+"""Merge, split and rename the clusters of a fitted model.
+
+An edit changes the clusters of core points, so that `predict` follows it for every
+text, old or new, and pickling keeps it. `fit` starts from scratch. Clusters may be
+given by number or by the name that `rename` gave. After a merge or split, clusters are
+numbered anew by decreasing size, ties by first text, as always; names stay with their
+texts.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.cluster import KMeans
+from sklearn.neighbors import NearestNeighbors
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
+
+from deepclust.clustering._dbscan import DBSCAN
+
+__all__ = ["merge", "rename", "split"]
+
+
+def merge(model: Any, clusters: Iterable[int | str], *, name: str | None = None) -> int:
+    """Make one cluster of several.
+
+    Parameters
+    ----------
+    model : fitted Pipeline that ends in DBSCAN, search over one, or DBSCAN
+        Changed in place.
+
+    clusters : iterable of int or str
+        Two or more, by number or name.
+
+    name : str, default=None
+        Name of the whole. When None, that of the first one with a name, if any.
+
+    Returns
+    -------
+    cluster : int
+        Its number now; the others are numbered anew, too.
+
+    Raises
+    ------
+    TypeError
+        If the model has no DBSCAN.
+    ValueError
+        If a cluster is not there, or fewer than two are given.
+
+    Notes
+    -----
+    Time of one `predict` over the texts of `fit`.
+
+    Examples
+    --------
+    >>> from deepclust import DBSCAN
+    >>> from deepclust.clustering import merge
+    >>> X = [[0.0], [0.1], [5.0], [5.1], [9.0], [9.1], [9.2]]
+    >>> model = DBSCAN(eps=0.2, min_samples=2).fit(X)
+    >>> model.labels_
+    array([1, 1, 2, 2, 0, 0, 0])
+    >>> merge(model, [1, 2], name="low")
+    0
+    >>> model.predict([[0.05], [5.2], [9.3]])
+    array([0, 0, 1])
+    """
+    clusterer = _clusterer(model)
+    if isinstance(clusters, str | int):
+        raise ValueError(f"merge takes two or more clusters. Received: {clusters!r}.")
+    parts = list(dict.fromkeys(_number(clusterer, c) for c in clusters))
+    if len(parts) < 2:
+        raise ValueError(f"merge takes two or more clusters. Received: {parts}.")
+    names = getattr(clusterer, "cluster_names_", {})
+    kept = next((names[part] for part in parts if part in names), None)
+    wanted = kept if name is None else str(name)
+    others = {part: text for part, text in names.items() if part not in parts}
+    _check_names({**others, parts[0]: wanted})
+    core_labels = clusterer._core_labels.copy()
+    core_labels[np.isin(core_labels, parts)] = parts[0]
+    became = clusterer._relabel(core_labels)
+    whole = became[parts[0]]
+    _keep_names(clusterer, {**others, parts[0]: wanted}, became)
+    _note(clusterer, f"merge {', '.join(map(str, parts))}: now {whole}")
+    return whole
+
+
+def split(
+    model: Any, cluster: int | str, into: Any = None, *, names: Iterable[str] = ()
+) -> list[int]:
+    """Cluster again inside one cluster.
+
+    Parameters
+    ----------
+    model : fitted Pipeline that ends in DBSCAN, search over one, or DBSCAN
+        Changed in place.
+
+    cluster : int or str
+        By number or name.
+
+    into : int, clusterer, array-like of shape (n_members,) or None, default=None
+        A number makes as many parts by k-means. A clusterer, with `fit_predict`, or
+        an array of labels says which member belongs to which part; members are the
+        texts of `fit` with this label, in their order. None looks for parts by
+        density.
+
+    names : iterable of str, default=()
+        Names for the parts, the largest first.
+
+    Returns
+    -------
+    parts : list of int
+        Their numbers now, the largest first; the others are numbered anew, too.
+
+    Raises
+    ------
+    TypeError
+        If the model has no DBSCAN.
+    ValueError
+        If the cluster is not there or does not fall into two parts.
+
+    Notes
+    -----
+    The parts are of core points; every other text goes with the nearest of these, also
+    where an array said otherwise, since `predict` knows nothing else. Core points that
+    `into` calls noise go with the nearest part.
+
+    Examples
+    --------
+    >>> from deepclust import DBSCAN
+    >>> from deepclust.clustering import split
+    >>> X = [[0.0], [0.1], [0.2], [0.7], [0.8], [5.0], [5.1]]
+    >>> model = DBSCAN(eps=0.6, min_samples=2).fit(X)
+    >>> model.labels_
+    array([0, 0, 0, 0, 0, 1, 1])
+    >>> split(model, 0, into=2)
+    [0, 1]
+    >>> model.labels_, model.predict([[0.9]])
+    (array([0, 0, 0, 1, 1, 2, 2]), array([1]))
+    """
+    clusterer = _clusterer(model)
+    number = _number(clusterer, cluster)
+    called = [str(name) for name in names]
+    kept = {
+        label: name
+        for label, name in getattr(clusterer, "cluster_names_", {}).items()
+        if label != number
+    }
+    _check_names({**kept, **{f"part {i}": name for i, name in enumerate(called)}})
+    core_labels = clusterer._core_labels.copy()
+    here = core_labels == number
+    parts = _parts(clusterer, number, here, into)
+    core_labels[here] = clusterer.n_clusters_ + parts
+    before = {clusterer.n_clusters_ + part for part in np.unique(parts).tolist()}
+    became = clusterer._relabel(core_labels)
+    now = sorted(new for old, new in became.items() if old in before)
+    _keep_names(clusterer, kept, became)
+    given = dict(zip(now, called, strict=False))
+    if given:
+        clusterer.cluster_names_ = {**getattr(clusterer, "cluster_names_", {}), **given}
+    _note(clusterer, f"split {number}: now {', '.join(map(str, now))}")
+    return now
+
+
+def rename(model: Any, names: Mapping[int | str, str]) -> dict[int, str]:
+    """Give clusters names, which reports, tables and files then show.
+
+    Parameters
+    ----------
+    model : fitted Pipeline that ends in DBSCAN, search over one, or DBSCAN
+        Changed in place.
+
+    names : mapping of int or str to str
+        New name of each cluster, by number or earlier name; "" takes it away.
+
+    Returns
+    -------
+    names : dict of int to str
+        All names there are, as in `cluster_names_`.
+
+    Raises
+    ------
+    TypeError
+        If the model has no DBSCAN.
+    ValueError
+        If a cluster is not there, or two would have one name.
+
+    Examples
+    --------
+    >>> from deepclust import DBSCAN
+    >>> from deepclust.clustering import rename
+    >>> model = DBSCAN(eps=0.2, min_samples=2).fit([[0.0], [0.1], [5.0], [5.1]])
+    >>> rename(model, {0: "low", 1: "high"})
+    {0: 'low', 1: 'high'}
+    >>> rename(model, {"high": "top"})
+    {0: 'low', 1: 'top'}
+    """
+    clusterer = _clusterer(model)
+    given = {_number(clusterer, key): str(name) for key, name in names.items()}
+    together = {**getattr(clusterer, "cluster_names_", {}), **given}
+    together = {number: name for number, name in together.items() if name}
+    _check_names(together)
+    clusterer.cluster_names_ = dict(sorted(together.items()))
+    told = ", ".join(f"{number} {name!r}" for number, name in given.items())
+    _note(clusterer, f"rename {told}")
+    return dict(clusterer.cluster_names_)
+
+
+def _clusterer(model: Any) -> DBSCAN:
+    model = getattr(model, "best_estimator_", model)
+    clusterer = model.steps[-1][1] if isinstance(model, Pipeline) else model
+    if not isinstance(clusterer, DBSCAN):
+        raise TypeError(
+            "Only a DBSCAN of deepclust, or a pipeline that ends in one, can be "
+            f"edited. Received: {type(clusterer).__name__}."
+        )
+    check_is_fitted(clusterer)
+    return clusterer
+
+
+def _number(clusterer: DBSCAN, cluster: Any) -> int:
+    names = getattr(clusterer, "cluster_names_", {})
+    if isinstance(cluster, str):
+        found = [number for number, name in names.items() if name == cluster]
+        if not found:
+            raise ValueError(
+                f"No cluster is named {cluster!r}. Names: {list(names.values())}."
+            )
+        return found[0]
+    is_whole = isinstance(cluster, int | np.integer) and not isinstance(cluster, bool)
+    if not is_whole or not 0 <= cluster < clusterer.n_clusters_:
+        raise ValueError(
+            f"There is no cluster {cluster!r}. Clusters: 0 to "
+            f"{clusterer.n_clusters_ - 1}; noise cannot be edited."
+        )
+    return int(cluster)
+
+
+def _check_names(names: Mapping[Any, str | None]) -> None:
+    given = [name for name in names.values() if name]
+    twice = next((name for name in given if given.count(name) > 1), None)
+    if twice is not None:
+        raise ValueError(f"Two clusters would be named {twice!r}.")
+
+
+def _keep_names(
+    clusterer: DBSCAN, names: Mapping[int, str | None], became: Mapping[int, int]
+) -> None:
+    """Let the names follow the numbers."""
+    kept = {became[old]: name for old, name in names.items() if name and old in became}
+    if kept or hasattr(clusterer, "cluster_names_"):
+        clusterer.cluster_names_ = dict(sorted(kept.items()))
+
+
+def _note(clusterer: DBSCAN, edit: str) -> None:
+    clusterer.edits_ = [*getattr(clusterer, "edits_", []), edit]
+
+
+def _parts(clusterer: DBSCAN, number: int, here: np.ndarray, into: Any) -> np.ndarray:
+    """Return the part of each core point of the cluster, as 0, 1, ..."""
+    X = clusterer._known_rows()
+    indices = clusterer.core_sample_indices_[here]
+    rows = clusterer._space.rows(X[indices])[0]
+    if into is None:
+        into = DBSCAN(
+            metric=clusterer.metric,
+            metric_params=clusterer.metric_params,
+            memory_limit=clusterer.memory_limit,
+        )
+        found = into.fit_predict(X[indices])
+    elif isinstance(into, int | np.integer):
+        n_distinct = len(np.unique(rows, axis=0))
+        if not 2 <= into <= n_distinct:
+            raise ValueError(
+                f"Cluster {number} can be split into 2 to {n_distinct} parts. "
+                f"Received: {into}."
+            )
+        found = KMeans(int(into), n_init=5, random_state=0).fit_predict(rows)
+    elif hasattr(into, "fit_predict"):
+        found = clone(into).fit_predict(rows)
+    else:
+        members = np.flatnonzero(clusterer.labels_ == number)
+        found = np.asarray(into)
+        if found.shape != members.shape:
+            raise ValueError(
+                f"Cluster {number} has {len(members)} texts: into needs as many "
+                f"labels. Received: an array of shape {found.shape}."
+            )
+        found = found[np.searchsorted(members, indices)]
+    return _without_noise(rows, np.asarray(found), number)
+
+
+def _without_noise(rows: np.ndarray, found: np.ndarray, number: int) -> np.ndarray:
+    """Give rows with -1 the part of the nearest row that has one."""
+    noise = found == -1
+    parts, codes = np.unique(found[~noise], return_inverse=True)
+    if len(parts) < 2:
+        raise ValueError(
+            f"Cluster {number} does not fall into parts. Give into= a number of "
+            "parts, a clusterer, or labels."
+        )
+    whole = np.empty(len(found), dtype=np.intp)
+    whole[~noise] = codes
+    if noise.any():
+        search = NearestNeighbors(n_neighbors=1).fit(rows[~noise])
+        whole[noise] = codes[search.kneighbors(rows[noise])[1][:, 0]]
+    return whole

@@ -1,0 +1,128 @@
+"""Which distance counts, and the search engine that answers for it.
+
+Euclidean and cosine distances are computed by the cells of `_cell_index.py`; cosine is
+Euclidean between rows scaled to length 1. Any other metric is left to scikit-learn.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.neighbors import VALID_METRICS
+
+from deepclust.clustering._any_metric import NeighborSearch
+from deepclust.clustering._any_metric_hierarchy import reachability_trees
+from deepclust.clustering._cell_index import CellIndex
+from deepclust.clustering._components import Points, density_clusters
+from deepclust.clustering._mutual_reachability import ReachabilityTree
+from deepclust.clustering._neighbors import nearest
+from deepclust.clustering._unique_rows import distinct_rows
+
+__all__ = ["METRICS", "MetricSpace"]
+
+METRICS = sorted({name for names in VALID_METRICS.values() for name in names})
+METRICS = [name for name in METRICS if name not in ("precomputed", "pyfunc")]
+_OWN = {"euclidean": "euclidean", "l2": "euclidean", "cosine": "cosine"}
+
+
+@dataclass(frozen=True)
+class MetricSpace:
+    """A metric, and how to cluster by it.
+
+    Parameters
+    ----------
+    metric : str or callable
+
+    metric_params : dict or None
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from deepclust.clustering._metric_space import MetricSpace
+    >>> space = MetricSpace("cosine", None)
+    >>> space.rows(np.array([[0.0, 3.0], [0.0, 0.0]]))
+    (array([[0., 1.],
+           [0., 0.]]), array([ True, False]))
+    >>> space.radius(0.5), space.eps(1.0)
+    (1.0, 0.5)
+    """
+
+    metric: str | Callable
+    metric_params: dict | None
+
+    @property
+    def name(self) -> str | None:
+        """The metric "euclidean" or "cosine"; None is any other."""
+        return _OWN.get(self.metric) if isinstance(self.metric, str) else None
+
+    def rows(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return rows whose distances count, and which rows take part."""
+        if self.name != "cosine":
+            return X, np.ones(len(X), dtype=bool)
+        largest = np.abs(X).max(axis=1, initial=0)
+        valid = largest > 0
+        largest[~valid] = 1
+        rows = X / largest[:, None]  # the squares of a row may not fit its type
+        norms = np.sqrt(np.square(rows, dtype=np.float64).sum(axis=1))
+        norms[~valid] = 1
+        rows /= norms[:, None].astype(X.dtype)
+        return rows, valid
+
+    def radius(self, eps: float) -> float:
+        """Return the distance of `rows` that is `eps` in the metric."""
+        return float(np.sqrt(2 * eps)) if self.name == "cosine" else float(eps)
+
+    def eps(self, radius: Any) -> Any:
+        """Return what a distance of `rows` is in the metric."""
+        return radius**2 / 2 if self.name == "cosine" else radius
+
+    def clusters(
+        self, points: Points, radius: float, min_samples: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return core points and clusters; see `partition.density_clusters`."""
+        if self.name is not None or not len(points.rows):
+            return density_clusters(points, radius, min_samples)
+        search = NeighborSearch(points, self.metric, self.metric_params)
+        return search.density_clusters(radius, min_samples)
+
+    def trees(
+        self, points: Points, min_samples: Sequence[int]
+    ) -> list[ReachabilityTree]:
+        """Return one density hierarchy of the points for each value."""
+        if self.name is None:
+            return reachability_trees(
+                points, min_samples, self.metric, self.metric_params
+            )
+        return ReachabilityTree.build_all(
+            points.rows,
+            min_samples,
+            weights=points.weights,
+            block_entries=points.block_entries,
+            n_jobs=points.n_jobs,
+        )
+
+    def nearest_search(
+        self, rows: np.ndarray, radius: float, block_entries: int, n_jobs: int | None
+    ) -> Callable[[np.ndarray, float], np.ndarray]:
+        """Return a function of queries and a radius: the nearest of `rows`, or -1."""
+        first, _ = distinct_rows(rows)
+        rows = rows[first]
+        search = self._search(rows, radius, block_entries, n_jobs)
+
+        def of_all_rows(queries: np.ndarray, limit: float) -> np.ndarray:
+            found = search(queries, limit)
+            return np.where(found >= 0, first[found], -1)
+
+        return of_all_rows
+
+    def _search(
+        self, rows: np.ndarray, radius: float, block_entries: int, n_jobs: int | None
+    ) -> Callable[[np.ndarray, float], np.ndarray]:
+        if self.name is None:
+            points = Points(rows, np.ones(len(rows)), block_entries, n_jobs)
+            return NeighborSearch(points, self.metric, self.metric_params).nearest
+        index = CellIndex(
+            rows, radius=radius, block_entries=block_entries, n_jobs=n_jobs
+        )
+        return lambda queries, limit: nearest(index, queries, limit)[0]

@@ -1,0 +1,196 @@
+"""A cheap lower bound of distances, from the directions in which points vary most.
+
+The distance between two points is at least that of their projections onto a few
+orthogonal directions, and the rests, too, are at least as far apart as their lengths
+differ: |x - y|² ≥ |Px - Py|² + (|x - Px| - |y - Py|)². Where cells overlap, nearly all
+pairs of points are far apart, and a product in a third of the dimensions shows it.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from deepclust.clustering._cell_index import CellIndex
+
+__all__ = ["LeadingDirections"]
+
+_LEAST_FEATURES = 24
+_LEAST_PAIRS = 2**24
+_SAMPLE_ROWS = 2048
+_QUERIES_TRIED = 96
+_CELLS_TRIED = 8
+_SHARES_TRIED = (0.2, 0.3, 0.4, 0.5, 0.65)
+_WORTH_IT = 0.85
+# What it costs to compare one product, in multiply-adds.
+_COMPARISON = 8
+
+
+class LeadingDirections:
+    """Points of an index along a few directions.
+
+    Parameters
+    ----------
+    index : CellIndex
+
+    basis : ndarray of shape (n_features, n_directions), float64
+        Orthonormal columns.
+
+    Attributes
+    ----------
+    right : ndarray of shape (n_points, n_directions + 3)
+        At each sorted position: the projection, the length of the rest, -|x|²/2, 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from deepclust.clustering._cell_index import CellIndex
+    >>> from deepclust.clustering._pca_bound import LeadingDirections
+    >>> X = np.random.default_rng(0).random((600, 2))
+    >>> X[300:, 0] += 9
+    >>> index = CellIndex(X, radius=1.0)
+    >>> first_axis = LeadingDirections(index, np.array([[1.0], [0.0]]))
+    >>> asking = first_axis.left_of(np.arange(600))  # in the order of the index
+    >>> may_reach = first_axis.may_reach(asking, 0, 1.0)  # the first cell
+    >>> may_reach[index.order < 300].mean(), may_reach[index.order >= 300].mean()
+    (np.float64(1.0), np.float64(0.0))
+    """
+
+    def __init__(self, index: CellIndex, basis: np.ndarray) -> None:
+        self.index = index
+        n_points, width = len(index.order), basis.shape[1]
+        self.right = np.empty((n_points, width + 3), dtype=index.dtype)
+        for part in index.slices(n_points, 4 * len(basis)):
+            self.right[part] = _projected(index.right[part], basis)
+
+    @classmethod
+    def if_worth_it(
+        cls, index: CellIndex, positions: np.ndarray, radius: float
+    ) -> "LeadingDirections | None":
+        """Return the directions that will save most, or None if none save much.
+
+        Parameters
+        ----------
+        index : CellIndex
+
+        positions : ndarray of shape (n_queries,), intp
+            Sorted positions of the points that will ask.
+
+        radius : float
+
+        Returns
+        -------
+        leading : LeadingDirections or None
+
+        Notes
+        -----
+        Decided by trying a hundred of the queries on eight of the cells.
+        """
+        n_features = index.X.shape[1]
+        pairs = len(positions) * len(index.order)
+        if n_features < _LEAST_FEATURES or pairs < _LEAST_PAIRS:
+            return None
+        few = positions[_evenly(len(positions), _QUERIES_TRIED)]
+        own = index.cell[few]
+        met = index.reachable(index.centres @ index.right[few].T, own, radius)
+        met[own, np.arange(len(few))] = False
+        if met.mean() * pairs <= _LEAST_PAIRS:
+            return None
+        basis = _principal_directions(index)
+        full = _COMPARISON + n_features + 2
+        best, width = _WORTH_IT * full, 0
+        for tried, kept in _shares_kept(index, basis, few, met, radius):
+            cost = _COMPARISON + tried + 3 + kept * full
+            if cost < best:
+                best, width = cost, tried
+        return cls(index, basis[:, :width]) if width else None
+
+    def left_of(self, positions: np.ndarray) -> np.ndarray:
+        """Return the queries at these sorted positions, with the last columns swapped.
+
+        Parameters
+        ----------
+        positions : ndarray of shape (n_queries,), intp
+
+        Returns
+        -------
+        left : ndarray of shape (n_queries, n_directions + 3)
+        """
+        left = self.right[positions]
+        left[:, -2:] = left[:, :-3:-1].copy()
+        return left
+
+    def may_reach(self, left: np.ndarray, cell: int, radius: float) -> np.ndarray:
+        """Tell which queries may have a point of `cell` within `radius`.
+
+        Parameters
+        ----------
+        left : ndarray of shape (n_queries, n_directions + 3)
+
+        cell : int
+
+        radius : float
+
+        Returns
+        -------
+        may_reach : ndarray of shape (n_queries,), bool
+            False is certain.
+        """
+        product = left @ self.right[self.index.members(cell)].T
+        near = product >= _floor(self.index, radius)
+        return np.asarray(near.any(axis=1))
+
+
+def _floor(index: CellIndex, radius: float) -> np.floating:
+    """Return what a product of points within the radius cannot be below."""
+    # Projections are computed in float64; then their product is rounded like any other.
+    slack = 2 * index.tolerance + 4 * index.X.shape[1] ** 1.5 * 2.0**-52
+    return index.dtype.type(-((radius / index.scale) ** 2) / 2 - slack)
+
+
+def _evenly(size: int, most: int) -> np.ndarray:
+    return np.unique(np.linspace(0, size - 1, min(most, size)).astype(np.intp))
+
+
+def _principal_directions(index: CellIndex) -> np.ndarray:
+    """Return (n_features, n_features): principal directions of a sample."""
+    rows = index.right[_evenly(len(index.order), _SAMPLE_ROWS), :-2].astype(np.float64)
+    rows -= rows.mean(axis=0)
+    return np.linalg.eigh(rows.T @ rows)[1][:, ::-1]
+
+
+def _shares_kept(
+    index: CellIndex,
+    basis: np.ndarray,
+    positions: np.ndarray,
+    met: np.ndarray,
+    radius: float,
+) -> Iterator[tuple[int, float]]:
+    """Yield numbers of directions and the share of meetings that each would leave."""
+    cells = np.flatnonzero(met.any(axis=1))
+    cells = cells[_evenly(len(cells), _CELLS_TRIED)]
+    sizes = np.diff(index.starts)[cells]
+    points = np.concatenate(
+        [np.arange(index.starts[c], index.starts[c + 1]) for c in cells]
+    )
+    left, right = index.left_of(positions), index.right[points]
+    first = np.concatenate(([0], np.cumsum(sizes)[:-1]))
+    for share in _SHARES_TRIED:
+        width = int(share * len(basis))
+        product = (
+            _projected(left, basis[:, :width]) @ _projected(right, basis[:, :width]).T
+        )
+        near = np.logical_or.reduceat(product >= _floor(index, radius), first, axis=1)
+        yield width, near.T[met[cells]].mean()
+
+
+def _projected(rows: np.ndarray, basis: np.ndarray) -> np.ndarray:
+    """Return projections of rows in left or right form, in the same form."""
+    width = basis.shape[1]
+    projected = np.empty((len(rows), width + 3), dtype=rows.dtype)
+    points = rows[:, :-2].astype(np.float64)
+    leading = points @ basis
+    rest = np.square(points).sum(axis=1) - np.square(leading).sum(axis=1)
+    projected[:, :width] = leading
+    projected[:, width] = np.sqrt(rest.clip(0))
+    projected[:, -2:] = rows[:, -2:]
+    return projected

@@ -1,0 +1,9 @@
+"""Corpora: one that needs no download, and readers of the user's own files.
+
+csv, tsv, json lines, parquet, text files, folders. Public: `load_docstrings`,
+`load_texts`, `Texts`. Open `_corpora.py` first, then `_readers.py`.
+"""
+
+from deepclust.datasets._corpora import load_docstrings, load_texts
+
+__all__ = ["load_docstrings", "load_texts"]

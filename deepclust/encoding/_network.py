@@ -1,0 +1,389 @@
+"""The Keras network that turns token ids into one unit vector per text.
+
+                    ┌ SimpleRNN ───────────┐
+    ids → embedding ┼ Bidirectional(LSTM) ─┼ fusion → masked pooling → dense → unit norm
+                    └ (the word itself) ───┘
+
+Keras is the reference for the equations, the way onto a GPU and the owner of the
+weights while they are trained; `_inference.py` repeats the forward pass in
+numpy. Token ids are right-padded with 0, as the fused GPU kernels require.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from deepclust.encoding._inference import SCALE
+
+__all__ = ["CosineHeads", "MaskedPooling", "Network", "build_network", "read_weights"]
+
+
+class MaskedPooling(keras.layers.Layer):
+    """Average a sequence over its real positions.
+
+    Parameters
+    ----------
+    mode : {"attention", "mean", "max"}
+        "attention" weighs position t by softmax_t(features_t · kernel).
+
+    Notes
+    -----
+    Input float (batch, time, features) and bool mask (batch, time) or None; output
+    float (batch, features). With `axis=0`, time comes first.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from deepclust.encoding._network import MaskedPooling
+    >>> features = np.array([[[1.0], [3.0], [9.0]]], dtype="float32")
+    >>> pooled = MaskedPooling("mean")(features, np.array([[True, True, False]]))
+    >>> float(pooled[0, 0])
+    2.0
+    """
+
+    def __init__(
+        self, mode: str = "attention", *, initializer: Any = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.mode = mode
+        self.initializer = initializer or "glorot_uniform"
+
+    def build(self, shape: tuple[int | None, ...]) -> None:
+        if self.mode == "attention":
+            self.kernel = self.add_weight(
+                shape=(shape[-1], 1), initializer=self.initializer, name="kernel"
+            )
+
+    def call(self, features: Any, real: Any = None, axis: int = 1) -> Any:
+        """Pool over the positions of `axis` that are real; None: all are."""
+        if self.mode == "max":
+            if real is not None:
+                features = ops.where(real[..., None], features, self._lowest())
+            return ops.max(features, axis=axis)
+        if self.mode == "attention":
+            # Not a product of matrices: the gradient of one with a single column is
+            # summed in an order that depends on the number of threads.
+            scores = ops.sum(features * self.kernel[:, 0], axis=-1, keepdims=True)
+        else:
+            scores = ops.zeros_like(features[..., :1])
+        if real is not None:
+            scores = ops.where(real[..., None], scores, self._lowest())
+        scores = ops.exp(scores - ops.max(scores, axis=axis, keepdims=True))
+        shares = scores / ops.sum(scores, axis=axis, keepdims=True)
+        return ops.sum(features * shares, axis=axis)
+
+    def _lowest(self) -> float:
+        """Return a score that stands for minus infinity in the layer's arithmetic."""
+        return -6e4 if self.compute_dtype == "float16" else -1e9
+
+
+class CosineHeads(keras.layers.Layer):
+    """One softmax per head: logits = 16 · cos(embedding, prototype).
+
+    Parameters
+    ----------
+    n_classes : sequence of int
+        Number of classes of each head.
+
+    seed : int, default=0
+        Of the normal initial prototypes.
+
+    Notes
+    -----
+    Input float (batch, embedding_dim), unit norm; output a list of float
+    (batch, n_classes[h]).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from deepclust.encoding._network import CosineHeads
+    >>> logits = CosineHeads([3, 5])(np.eye(2, 4, dtype="float32"))
+    >>> [tuple(head.shape) for head in logits]
+    [(2, 3), (2, 5)]
+    """
+
+    def __init__(
+        self, n_classes: Sequence[int], *, seed: int = 0, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.n_classes = tuple(int(n) for n in n_classes)
+        self.seed = seed
+
+    def build(self, shape: tuple[int | None, ...]) -> None:
+        self.prototypes = [
+            self.add_weight(
+                shape=(n, shape[-1]),
+                initializer=keras.initializers.RandomNormal(seed=self.seed + head),
+                name=f"prototypes_{head}",
+            )
+            for head, n in enumerate(self.n_classes)
+        ]
+
+    def call(self, embeddings: Any) -> list[Any]:
+        return [
+            SCALE * ops.matmul(embeddings, ops.transpose(ops.normalize(p, axis=1)))
+            for p in self.prototypes
+        ]
+
+
+class Network(keras.Model):
+    """Right-padded int32 ids (batch, time) → unit vectors (batch, embedding_dim).
+
+    Build it with `build_network`. Layers that a configuration does not need are None:
+    `rnn`, `lstm`, `align` (brings the RNN to the width of the LSTM) and `gate`.
+    """
+
+    def __init__(self, layers: dict[str, Any], fusion: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.fusion = fusion
+        self.words = layers["words"]
+        self.rnn = layers.get("rnn")
+        self.lstm = layers.get("lstm")
+        self.align: Any = layers.get("align")
+        self.gate: Any = layers.get("gate")
+        self.pooling = layers["pooling"]
+        self.dense = layers["dense"]
+
+    def build(self, shape: tuple[int | None, ...]) -> None:
+        """Create all weights, for texts of any number and length."""
+        steps = (None, None)
+        words = rnn = (*steps, self.words.output_dim)
+        self.words.build(steps)
+        widths = []
+        if self.rnn is not None:
+            self.rnn.build(words)
+            rnn = (*steps, self.rnn.units)
+            widths.append(self.rnn.units)
+        if self.lstm is not None:
+            self.lstm.build(rnn if self.fusion == "stack" else words)
+            widths.append(self.lstm.compute_output_shape(words)[-1])
+        if self.align is not None:
+            self.align.build((*steps, widths[0]))
+        if self.gate is not None:
+            self.gate.build((*steps, sum(widths)))
+        mixed = sum(widths) if self.fusion == "concat" else sum(widths[-1:])
+        features = (*steps, mixed + words[-1])
+        self.pooling.build(features)
+        self.dense.build((None, features[-1]))
+        self.built = True
+
+    def call(self, ids: Any) -> Any:
+        real = ops.not_equal(ids, 0)
+        words = self.words(ids)
+        first = words if self.rnn is None else self.rnn(words, mask=real)
+        stacked = self.fusion == "stack" and self.rnn is not None
+        second = None
+        if self.lstm is not None:
+            second = self.lstm(first if stacked else words, mask=real)
+        return self.join(words, None if self.rnn is None else first, second, real)
+
+    def join(
+        self, words: Any, rnn: Any, lstm: Any, real: Any = None, axis: int = 1
+    ) -> Any:
+        """Return the unit vectors, given what each branch made of the words.
+
+        Parameters
+        ----------
+        words : float (batch, time, vector_dim)
+        rnn : float (batch, time, rnn_units) or None
+        lstm : float (batch, time, lstm_units or twice that) or None
+        real : bool (batch, time) or None
+            False where a position is padding; None when there is none.
+        axis : {0, 1}, default=1
+            Where time is; 0 for (time, batch, ...) throughout.
+
+        Returns
+        -------
+        embeddings : float (batch, embedding_dim)
+        """
+        mixed = self._fuse(rnn, lstm)
+        features = ops.concatenate([*mixed, words], axis=-1) if mixed else words
+        embeddings = self.dense(self.pooling(features, real, axis=axis))
+        return ops.normalize(ops.cast(embeddings, "float32"), axis=-1)
+
+    def _fuse(self, rnn: Any, lstm: Any) -> list[Any]:
+        """Return what stands beside the words, to be concatenated."""
+        if rnn is None or lstm is None or self.fusion == "concat":
+            return [branch for branch in (rnn, lstm) if branch is not None]
+        if self.fusion == "stack":
+            return [lstm]
+        aligned = self.align(rnn)
+        if self.fusion == "sum":
+            return [aligned + lstm]
+        share = self.gate(ops.concatenate([rnn, lstm], axis=-1))
+        return [share * aligned + (1.0 - share) * lstm]
+
+
+def build_network(
+    word_vectors: np.ndarray,
+    *,
+    rnn_units: int = 64,
+    lstm_units: int = 96,
+    bidirectional: bool = True,
+    fusion: str = "concat",
+    pooling: str = "attention",
+    activation: str = "tanh",
+    embedding_dim: int = 64,
+    train_word_vectors: bool = True,
+    initializer: str = "glorot_uniform",
+    dtype: str = "float32",
+    seed: int = 0,
+) -> Network:
+    """Return a network with fresh weights.
+
+    Parameters
+    ----------
+    word_vectors : ndarray of shape (n_tokens, vector_dim), float32
+        Where the embedding starts; row 0 (padding) is zero.
+
+    rnn_units, lstm_units : int
+        Width of each branch (the LSTM has that many per direction); 0 leaves it out.
+
+    bidirectional : bool, default=True
+        Whether the LSTM also reads from the end.
+
+    fusion : {"concat", "stack", "sum", "gate"}, default="concat"
+        "concat": both branches side by side. "stack": the LSTM reads what the RNN
+        wrote. "sum" and "gate": the RNN, brought to the LSTM's width, is added to the
+        LSTM, or mixed with it by a learned sigmoid gate. The word itself is always
+        kept beside them.
+
+    pooling : {"attention", "mean", "max"}, default="attention"
+
+    activation : str, default="tanh"
+        Of both recurrent branches. Anything but "tanh" rules out the fused GPU kernel.
+
+    embedding_dim : int, default=64
+
+    train_word_vectors : bool, default=True
+
+    initializer : str, default="glorot_uniform"
+        A Keras initializer, for input and dense kernels; recurrent kernels start
+        orthogonal.
+
+    dtype : str, default="float32"
+        A Keras dtype policy, such as "mixed_float16".
+
+    seed : int, default=0
+        The same seed gives the same weights.
+
+    Returns
+    -------
+    network : Network
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from deepclust.encoding._network import build_network
+    >>> vectors = np.random.default_rng(0).normal(size=(10, 5)).astype("float32")
+    >>> network = build_network(vectors, rnn_units=4, lstm_units=4, embedding_dim=3)
+    >>> tuple(network(np.array([[2, 3, 0]])).shape)
+    (1, 3)
+    """
+    seeds = iter(range(seed, seed + 10))
+
+    def fresh(name: str = initializer) -> Any:
+        """Return an initializer with a seed of its own."""
+        return _seeded_initializer(name, next(seeds))
+
+    def dense(width: int, name: str, activation: str | None = None) -> Any:
+        """Return a dense layer."""
+        return keras.layers.Dense(
+            width, activation, kernel_initializer=fresh(), dtype=dtype, name=name
+        )
+
+    def recurrent(layer: Any, units: int, name: str, **more: Any) -> Any:
+        """Return a recurrent layer that gives its output at every step."""
+        return layer(
+            units,
+            activation=activation,
+            kernel_initializer=fresh(),
+            recurrent_initializer=fresh("orthogonal"),
+            return_sequences=True,
+            dtype=dtype,
+            name=name,
+            **more,
+        )
+
+    layers: dict[str, Any] = {
+        "words": keras.layers.Embedding(
+            *word_vectors.shape, trainable=train_word_vectors, dtype=dtype, name="words"
+        )
+    }
+    if rnn_units:
+        layers["rnn"] = recurrent(keras.layers.SimpleRNN, rnn_units, "rnn")
+    if lstm_units:
+        layers["lstm"] = recurrent(keras.layers.LSTM, lstm_units, "lstm")
+    width = lstm_units
+    if lstm_units and bidirectional:
+        width = 2 * lstm_units
+        back = recurrent(keras.layers.LSTM, lstm_units, "lstm_back", go_backwards=True)
+        layers["lstm"] = keras.layers.Bidirectional(layers["lstm"], backward_layer=back)
+    if rnn_units and lstm_units and fusion in ("sum", "gate"):
+        layers["align"] = dense(width, "align")
+        if fusion == "gate":
+            layers["gate"] = dense(width, "gate", "sigmoid")
+    layers["pooling"] = MaskedPooling(pooling, initializer=fresh(), dtype=dtype)
+    layers["dense"] = dense(embedding_dim, "dense")
+    network = Network(layers, fusion, dtype=dtype)
+    network.build((None, None))
+    network.words.embeddings.assign(word_vectors)
+    return network
+
+
+def _seeded_initializer(name: str, seed: int) -> Any:
+    """Return the initializer of that name; one that draws numbers gets the seed."""
+    initializer = keras.initializers.get(name)
+    config = initializer.get_config()
+    if "seed" in config:
+        config["seed"] = seed
+    return type(initializer).from_config(config)
+
+
+def variables(network: Network) -> dict[str, Any]:
+    """Return the network's Keras variables under the names that `inference` reads."""
+    named = {"words": network.words.embeddings}
+    cells = {"rnn": network.rnn, "lstm": network.lstm}
+    if isinstance(network.lstm, keras.layers.Bidirectional):
+        cells["lstm"] = network.lstm.forward_layer
+        cells["lstm_back"] = network.lstm.backward_layer
+    for name, layer in cells.items():
+        if layer is not None:
+            named[f"{name}/kernel"] = layer.cell.kernel
+            named[f"{name}/recurrent_kernel"] = layer.cell.recurrent_kernel
+            named[f"{name}/bias"] = layer.cell.bias
+    for name in ("align", "gate", "dense"):
+        layer = getattr(network, name)
+        if layer is not None:
+            named[f"{name}/kernel"], named[f"{name}/bias"] = layer.kernel, layer.bias
+    if network.pooling.mode == "attention":
+        named["attention/kernel"] = network.pooling.kernel
+    return named
+
+
+def read_weights(network: Network) -> dict[str, np.ndarray]:
+    """Return a float32 copy of every weight, by name.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from deepclust.encoding._network import build_network, read_weights
+    >>> network = build_network(np.zeros((4, 2), "float32"), rnn_units=3, lstm_units=0)
+    >>> sorted(read_weights(network))
+    ['attention/kernel', 'dense/bias', 'dense/kernel', 'rnn/bias', 'rnn/kernel',
+     'rnn/recurrent_kernel', 'words']
+    """
+    named = variables(network)
+    return {
+        name: ops.convert_to_numpy(variable.value).astype(np.float32)
+        for name, variable in named.items()
+    }
+
+
+def write_weights(network: Network, weights: dict[str, np.ndarray]) -> None:
+    """Assign every weight of `read_weights` to a network of the same configuration."""
+    for name, variable in variables(network).items():
+        variable.assign(weights[name])

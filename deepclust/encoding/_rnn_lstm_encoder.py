@@ -1,0 +1,668 @@
+"""RNNLSTMEncoder: token sequences → one unit vector per text, without labels."""
+
+import math
+from collections.abc import Iterable, Iterator
+from numbers import Integral, Real
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+)
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from deepclust import pseudo_labels as teaching
+from deepclust.encoding._devices import (
+    on_device,
+    refuse_forked_backend,
+    refuse_other_backends,
+)
+from deepclust.encoding._inference import ACTIVATIONS, SCALE, ForwardPass
+from deepclust.encoding._validation import (
+    check_ids,
+    encode_labels,
+    known_tokens,
+    parts_of_rows,
+    sequences_of_matrix,
+    start_vectors,
+)
+from deepclust.exceptions import EmptyVocabularyError
+from deepclust.pseudo_labels._seed_words import keyword_labels
+from deepclust.sequences import TokenSequences
+
+__all__ = ["RNNLSTMEncoder"]
+
+UPDATES = 600  # of the weights, that epochs="auto" aims at
+# Parameters of the encoder that the network and the training take as they are.
+_NETWORK_OPTIONS = (
+    "rnn_units", "lstm_units", "bidirectional", "fusion", "pooling", "activation",
+    "embedding_dim", "train_word_vectors", "initializer",
+)  # fmt: skip
+_TRAINING_OPTIONS = (
+    "optimizer", "momentum", "schedule", "loss", "batch_size", "word_dropout",
+    "validation_fraction", "early_stopping", "patience", "verbose",
+)  # fmt: skip
+
+
+class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """Encode texts with a recurrent network trained on these texts alone.
+
+    Each token's word vector goes through a simple recurrent layer and a bidirectional
+    LSTM side by side; what both make of it, and the vector itself, are pooled over the
+    text and brought to `embedding_dim`, at unit length. Without labels the network
+    learns by cross-entropy to predict several classifications found in the words of
+    the same texts, at the granularity that the texts themselves attest
+    (`_pseudo_labels.py`); where there are labels it learns from them as well. The
+    result is sharpened: each vector moves toward the prototypes it resembles.
+
+    Parameters
+    ----------
+    rnn_units : int, default=64
+        Width of the simple recurrent layer; 0 leaves it out.
+
+    lstm_units : int, default=96
+        Width of the LSTM, per direction; 0 leaves it out.
+
+    bidirectional : bool, default=True
+        Whether the LSTM also reads from the end.
+
+    fusion : {"concat", "stack", "sum", "gate"}, default="concat"
+        How the two layers meet: side by side, the LSTM on top of the RNN, added, or
+        mixed by a learned gate.
+
+    pooling : {"attention", "mean", "max"}, default="attention"
+        How a text's positions become one vector.
+
+    activation : {"tanh", "relu", "sigmoid", "softsign", "linear"}, default="tanh"
+        Of the recurrent layers. A GPU's fused kernel knows "tanh" only.
+
+    embedding_dim : int, default=64
+        Width of the result.
+
+    vector_dim : int, default=100
+        Width of the word vectors where the sequences bring none.
+
+    word_dropout : float, default=0.5
+        Share of the words taken out of each text, anew in every epoch.
+
+    train_word_vectors : bool, default=True
+        Whether the word vectors are trained further.
+
+    initializer : str, default="glorot_uniform"
+        Keras initializer of input and dense kernels.
+
+    objective : {"self_taught", "labels"}, default="self_taught"
+        What to learn from: "self_taught" uses labels as well, where there are any;
+        "labels" uses nothing else.
+
+    granularity : int or "auto", default="auto"
+        How many groups the self-taught classifications aim at, but for one that has a
+        fifth fewer and one that has a quarter more; "auto" lets the texts decide. The
+        number of clusters is found later, by density, and may differ.
+
+    sharpening : float, default=0.75
+        How far each embedding moves toward the prototypes it resembles: 0 leaves it
+        where the network puts it, near 1 groups become points.
+
+    guide : dict of str to list of str, default=None
+        Topics and words that name them, such as
+        `{"billing": ["invoice", "refund"]}`. A text with words of one topic only counts
+        as labelled with it, unless `y` says otherwise.
+
+    label_weight : float, default=0.3
+        Weight of the labels in the loss, against 1 for everything self-taught, of which
+        the labelled classes are part: too much of it, and few labels draw all texts.
+
+    loss : {"cross_entropy", "focal", "generalized"}, default="cross_entropy"
+        "focal" [2]_ turns to uncertain texts, "generalized" [3]_ away from texts whose
+        target looks wrong.
+
+    optimizer : str, default="sgd"
+        A Keras optimizer, such as "sgd" (Nesterov), "adam", "rmsprop", "adamw".
+
+    learning_rate : float or "auto", default="auto"
+        Peak of the schedule; "auto" is 0.3 for "sgd" and 0.003 otherwise.
+
+    momentum : float, default=0.9
+        Of "sgd".
+
+    schedule : {"cosine", "linear", "constant"}, default="cosine"
+        Course of the learning rate, after a short warm-up.
+
+    epochs : int or "auto", default="auto"
+        Passes over the texts; "auto" makes about 600 updates, in 4 to 20 passes.
+
+    batch_size : int, default=128
+        Texts per update.
+
+    validation_fraction : float, default=0.0
+        Share of the texts held out to report `val_loss`.
+
+    early_stopping : bool, default=False
+        Stop when the validation loss (the training loss if nothing is held out) no
+        longer falls, and go back to the best epoch.
+
+    patience : int, default=3
+        Epochs without improvement that early stopping waits for.
+
+    device : {"auto", "cpu", "gpu"}, default="auto"
+        Where to train; "auto" takes a GPU if there is one, "gpu" all there are.
+        `transform` runs in numpy unless `device="gpu"`.
+
+    precision : {"auto", "float32", "mixed_float16", "mixed_bfloat16"}, default="auto"
+        Of the training arithmetic; "auto" is float32. Weights are always float32.
+
+    random_state : int, RandomState instance or None, default=None
+        The same number gives the same embeddings.
+
+    verbose : int, default=0
+        1 shows a progress bar.
+
+    Attributes
+    ----------
+    weights_ : dict of str to ndarray, float32
+        Everything learned, by name.
+
+    history_ : pandas DataFrame
+        The training curve: epoch, loss, val_loss, accuracy, learning_rate, seconds.
+
+    classes_ : ndarray of shape (n_classes,)
+        The labels; only after `fit` with labels.
+
+    vocabulary_ : Vocabulary or None
+        Of the sequences given to `fit`.
+
+    embedding_dim_ : int
+        Width of the result.
+
+    n_features_in_ : int
+        Width of the padded matrix given to `fit`.
+
+    n_parameters_ : int
+        Number of weights.
+
+    granularity_ : int or None
+        Number of groups the self-taught classifications have.
+
+    agreement_ : pandas DataFrame
+        What spoke for each number of groups: n_groups, agreement and information (what
+        those who know half of the words each have in common, in nats), stability
+        (agreement of those who have read half of the texts) and support, which decides
+        (NaN where only a quick first round was asked); see `_model_selection.py`.
+
+    n_unknown_texts_ : int
+        Texts given to `fit` without any known token; their embedding is zero.
+
+    See Also
+    --------
+    Vectorizer : Makes the token sequences.
+    DBSCAN : Clusters the embeddings.
+
+    Notes
+    -----
+    Time is linear in tokens. On one CPU core, with the default sizes, about 10,000
+    titles a second and epoch to train and 50,000 titles a second to transform.
+    Memory: three times the weights, plus a batch.
+
+    An embedding does not depend on the other texts of the call or on the number of
+    threads, bit for bit. Unknown tokens (id 1) are passed over.
+
+    References
+    ----------
+    .. [1] Hochreiter, Schmidhuber, "Long short-term memory", Neural Computation 9(8),
+       1997, doi:10.1162/neco.1997.9.8.1735.
+    .. [2] Lin, Goyal, Girshick, He, Dollár, "Focal loss for dense object detection",
+       ICCV 2017, doi:10.1109/ICCV.2017.324.
+    .. [3] Zhang, Sabuncu, "Generalized cross entropy loss for training deep neural
+       networks with noisy labels", NeurIPS 2018, doi:10.48550/arXiv.1805.07836.
+
+    Examples
+    --------
+    >>> from deepclust import RNNLSTMEncoder, TokenSequences
+    >>> texts = TokenSequences.from_lists([[2, 3, 4], [2, 4], [5, 6], [6, 7, 5]] * 5)
+    >>> encoder = RNNLSTMEncoder(4, lstm_units=4, embedding_dim=3, random_state=0)
+    >>> encoder.fit_transform(texts).shape
+    (20, 3)
+    """
+
+    _parameter_constraints: dict[str, list[Any]] = {
+        "rnn_units": [Interval(Integral, 0, None, closed="left")],
+        "lstm_units": [Interval(Integral, 0, None, closed="left")],
+        "bidirectional": ["boolean"],
+        "fusion": [StrOptions({"concat", "stack", "sum", "gate"})],
+        "pooling": [StrOptions({"attention", "mean", "max"})],
+        "activation": [StrOptions(set(ACTIVATIONS))],
+        "embedding_dim": [Interval(Integral, 1, None, closed="left")],
+        "vector_dim": [Interval(Integral, 1, None, closed="left")],
+        "word_dropout": [Interval(Real, 0, 1, closed="left")],
+        "train_word_vectors": ["boolean"],
+        "initializer": [str],
+        "objective": [StrOptions({"self_taught", "labels"})],
+        "granularity": [
+            StrOptions({"auto"}), Interval(Integral, 2, None, closed="left")
+        ],
+        "sharpening": [Interval(Real, 0, 1, closed="left")],
+        "guide": [dict, None],
+        "label_weight": [Interval(Real, 0, None, closed="neither")],
+        "loss": [StrOptions({"cross_entropy", "focal", "generalized"})],
+        "optimizer": [str],
+        "learning_rate": [
+            StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")
+        ],
+        "momentum": [Interval(Real, 0, 1, closed="left")],
+        "schedule": [StrOptions({"cosine", "linear", "constant"})],
+        "epochs": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
+        "early_stopping": ["boolean"],
+        "patience": [Interval(Integral, 1, None, closed="left")],
+        "device": [StrOptions({"auto", "cpu", "gpu"})],
+        "precision": [
+            StrOptions({"auto", "float32", "mixed_float16", "mixed_bfloat16"})
+        ],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }  # fmt: skip
+
+    def __init__(
+        self,
+        rnn_units: int = 64,
+        *,
+        lstm_units: int = 96,
+        bidirectional: bool = True,
+        fusion: str = "concat",
+        pooling: str = "attention",
+        activation: str = "tanh",
+        embedding_dim: int = 64,
+        vector_dim: int = 100,
+        word_dropout: float = 0.5,
+        train_word_vectors: bool = True,
+        initializer: str = "glorot_uniform",
+        objective: str = "self_taught",
+        granularity: int | str = "auto",
+        sharpening: float = 0.75,
+        guide: dict[str, list[str]] | None = None,
+        label_weight: float = 0.3,
+        loss: str = "cross_entropy",
+        optimizer: str = "sgd",
+        learning_rate: float | str = "auto",
+        momentum: float = 0.9,
+        schedule: str = "cosine",
+        epochs: int | str = "auto",
+        batch_size: int = 128,
+        validation_fraction: float = 0.0,
+        early_stopping: bool = False,
+        patience: int = 3,
+        device: str = "auto",
+        precision: str = "auto",
+        random_state: Any = None,
+        verbose: int = 0,
+    ) -> None:
+        self.rnn_units = rnn_units
+        self.lstm_units = lstm_units
+        self.bidirectional = bidirectional
+        self.fusion = fusion
+        self.pooling = pooling
+        self.activation = activation
+        self.embedding_dim = embedding_dim
+        self.vector_dim = vector_dim
+        self.word_dropout = word_dropout
+        self.train_word_vectors = train_word_vectors
+        self.initializer = initializer
+        self.objective = objective
+        self.granularity = granularity
+        self.sharpening = sharpening
+        self.guide = guide
+        self.label_weight = label_weight
+        self.loss = loss
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.momentum = momentum
+        self.schedule = schedule
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.validation_fraction = validation_fraction
+        self.early_stopping = early_stopping
+        self.patience = patience
+        self.device = device
+        self.precision = precision
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(self, X: Any, y: Any = None) -> "RNNLSTMEncoder":
+        """Train the network.
+
+        Parameters
+        ----------
+        X : TokenSequences or array-like of int, shape (n_docs, max_len)
+            Token ids, right-padded with 0; 1 is an unknown token.
+
+        y : array-like of shape (n_docs,), default=None
+            Labels; -1, None, NaN or "" where a text has none.
+
+        Returns
+        -------
+        self : RNNLSTMEncoder
+
+        Raises
+        ------
+        ValueError
+            If X holds negative numbers or fractions, or y has another length.
+        EmptyVocabularyError
+            (a `ValueError`) If no text has a known token.
+        RuntimeError
+            In a forked child of a process that uses TensorFlow (or PyTorch or JAX, if
+            Keras runs on that), where training would hang; with `device="gpu"` and no
+            GPU; where Keras runs on any other backend.
+        """
+        self._validate_params()
+        refuse_forked_backend()
+        refuse_other_backends()
+        sequences = self._check_sequences(X, fitting=True)
+        labels, classes = self._labels(sequences, y)
+        if self.objective == "labels" and labels is None:
+            raise ValueError(
+                'RNNLSTMEncoder(objective="labels") learns from labels only, but y has '
+                'none. Pass y, or use objective="self_taught".'
+            )
+        self._train(sequences, labels)
+        self.__dict__.pop("classes_", None)
+        if classes is not None:
+            self.classes_ = classes
+        return self
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Return one unit vector per text.
+
+        Parameters
+        ----------
+        X : TokenSequences or array-like of int, shape (n_docs, max_len)
+            May have no rows. Or an iterator, such as a generator, over rows of ids of
+            any length, which is read part by part.
+
+        Returns
+        -------
+        embeddings : ndarray of shape (n_docs, embedding_dim), float32
+            Zero where a text has no known token.
+
+        Raises
+        ------
+        ValueError
+            If a token id is negative, a fraction, or unknown to the fitted encoder.
+        """
+        check_is_fitted(self, "weights_")
+        if isinstance(X, Iterator):
+            parts = parts_of_rows(X, len(self.weights_["words"]))
+            empty = np.zeros((0, self.embedding_dim_), dtype=np.float32)
+            return np.concatenate([empty, *map(self.transform, parts)])
+        sequences = known_tokens(self._check_sequences(X, fitting=False))
+        if self.device == "gpu":
+            return self._transform_keras(sequences, device="gpu")
+        return self._forward_pass()(sequences)
+
+    @available_if(lambda self: hasattr(self, "classes_"))
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Return the probability of each label; only after `fit` with labels.
+
+        Parameters
+        ----------
+        X : TokenSequences or array-like of int, shape (n_docs, max_len)
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_docs, n_classes), float32
+            Columns follow `classes_`. Equal where a text has no known token.
+        """
+        check_is_fitted(self, "weights_")
+        sequences = known_tokens(self._check_sequences(X, fitting=False))
+        return self._class_shares(sequences)
+
+    def export_onnx(self, path: Any, *, weight_type: str = "float32") -> Path:
+        """Write the encoder as an ONNX file: padded token ids → embeddings.
+
+        Parameters
+        ----------
+        path : path
+            Of the file, which is replaced.
+
+        weight_type : {"float32", "int8"}, default="float32"
+            How weights are stored; "int8" takes about a quarter of the space.
+
+        Returns
+        -------
+        path : Path
+
+        Raises
+        ------
+        MissingExtraError
+            If the package `onnx` is not installed.
+
+        See Also
+        --------
+        deepclust.persistence._export.export_pipeline : Also writes the tokenizer.
+
+        Notes
+        -----
+        Input `token_ids`, int32 (n_docs, max_len); output `embeddings`, float32
+        (n_docs, embedding_dim), those of `transform` to 1e-5 with float32 weights.
+        """
+        check_is_fitted(self, "weights_")
+        if weight_type not in ("float32", "int8"):
+            raise ValueError(
+                "The 'weight_type' parameter of export_onnx must be 'float32' or "
+                f"'int8'. Received: {weight_type!r}."
+            )
+        from deepclust.encoding._onnx import build_model
+
+        model = build_model(
+            self.weights_, **self._pass_options(), weight_type=weight_type
+        )
+        path = Path(path)
+        path.write_bytes(model.SerializeToString())
+        return path
+
+    @property
+    def history_(self) -> pd.DataFrame:
+        check_is_fitted(self, "weights_")
+        return pd.DataFrame(self._history)
+
+    @property
+    def agreement_(self) -> pd.DataFrame:
+        check_is_fitted(self, "weights_")
+        columns = ["n_groups", "agreement", "information", "stability", "support"]
+        return pd.DataFrame(self._agreement, columns=columns)
+
+    @property
+    def network_(self) -> Any:
+        """The Keras network with the fitted weights, built once per process."""
+        check_is_fitted(self, "weights_")
+        return self._fitted_network()
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.embedding_dim_
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = super().__getstate__()
+        return {key: value for key, value in state.items() if key != "_network"}
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.categorical = True
+        tags.input_tags.positive_only = True
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags
+
+    def _train(self, sequences: TokenSequences, labels: np.ndarray | None) -> None:
+        """Be taught and learn; set everything fitted but `classes_`."""
+        known = known_tokens(sequences)
+        rows = np.flatnonzero(known.lengths)
+        if len(rows) == 0:
+            raise EmptyVocabularyError(
+                f"None of the {len(known)} texts has a known token, so there is "
+                "nothing to learn from. Lower min_df, or check the cleaning."
+            )
+        seed = int(check_random_state(self.random_state).randint(2**31 - 100))
+        vectors = start_vectors(sequences, self.vector_dim, seed)
+        labels = None if labels is None else labels[rows]
+        lesson = self._teach(known[rows], labels, seed)
+        weights, history = self._learn(known[rows], vectors, lesson, labels, seed)
+
+        self.vocabulary_ = sequences.vocabulary
+        self.embedding_dim_ = self.embedding_dim
+        self.n_unknown_texts_ = len(known) - len(rows)
+        self.n_parameters_ = sum(array.size for array in weights.values())
+        self.weights_ = weights
+        self._fitted_options = {n: getattr(self, n) for n in _NETWORK_OPTIONS}
+        self._history = history
+        self.granularity_ = lesson.n_groups
+        self._agreement = lesson.agreement
+        self.__dict__.pop("_network", None)
+
+    def _labels(
+        self, sequences: TokenSequences, y: Any
+    ) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """Return class numbers (-1: unlabelled) and the classes, or (None, None)."""
+        if self.guide is None:
+            return encode_labels(y, len(sequences))
+        return encode_labels(y, len(sequences), keyword_labels(sequences, self.guide))
+
+    def _teach(
+        self, sequences: TokenSequences, labels: np.ndarray | None, seed: int
+    ) -> teaching.Lesson:
+        if self.objective == "labels":
+            return teaching.Lesson([], None, [])
+        vocabulary = sequences.vocabulary
+        return teaching.teach(
+            sequences,
+            None if vocabulary is None else vocabulary.vectors,
+            granularity=self.granularity,
+            known=labels,
+            seed=seed,
+        )
+
+    def _learn(
+        self,
+        sequences: TokenSequences,
+        vectors: np.ndarray,
+        lesson: teaching.Lesson,
+        labels: np.ndarray | None,
+        seed: int,
+    ) -> tuple[dict[str, np.ndarray], list[dict[str, float]]]:
+        """Return weights and training curve; every text has a token."""
+        from deepclust.encoding import _training as training
+        from deepclust.encoding._network import read_weights
+
+        targets = {f"head_{i}/prototypes": t for i, t in enumerate(lesson.targets)}
+        if labels is not None:
+            targets["labels/prototypes"] = labels
+        shares = self._shares(targets)
+        with on_device(self.device, together=True):
+            options = {name: getattr(self, name) for name in _NETWORK_OPTIONS}
+            network = self._build_network(vectors, seed, options)
+            run = self._training(len(sequences), seed)
+            training.train_heads(
+                network,
+                sequences,
+                list(targets.values()),
+                run,
+                head_weights=list(shares.values()),
+            )
+        weights = read_weights(network)
+        weights |= dict(zip(targets, run.prototypes, strict=True))
+        return weights, run.history
+
+    def _shares(self, names: Iterable[str]) -> dict[str, float]:
+        """Return the weight of each head: 1 for all self-taught ones together.
+
+        Labels without a self-taught head beside them weigh 1.
+        """
+        heads = [name for name in names if name.endswith("/prototypes")]
+        taught = [name for name in heads if name != "labels/prototypes"]
+        shares = {name: 1.0 / len(taught) for name in taught}
+        weight = self.label_weight if taught else 1.0
+        return shares | {h: weight for h in heads if h not in shares}
+
+    def _training(self, n_texts: int, seed: int) -> Any:
+        """Return the training options as `Training`."""
+        from deepclust.encoding._training import Training
+
+        rate: Any = self.learning_rate
+        epochs: Any = self.epochs
+        if rate == "auto":
+            rate = 0.3 if self.optimizer == "sgd" else 0.003
+        if epochs == "auto":
+            per_epoch = math.ceil(n_texts / self.batch_size)
+            epochs = int(np.clip(round(UPDATES / per_epoch), 4, 20))
+        same = {name: getattr(self, name) for name in _TRAINING_OPTIONS}
+        return Training(epochs=epochs, learning_rate=rate, seed=seed, **same)
+
+    def _build_network(
+        self, vectors: np.ndarray, seed: int, options: dict[str, Any]
+    ) -> Any:
+        from deepclust.encoding._network import build_network
+
+        dtype = "float32" if self.precision == "auto" else self.precision
+        return build_network(vectors, dtype=dtype, seed=seed, **options)
+
+    def _fitted_network(self) -> Any:
+        """Return the Keras network with the fitted weights, built once a process."""
+        if "_network" not in self.__dict__:
+            from deepclust.encoding._network import write_weights
+
+            network = self._build_network(
+                self.weights_["words"], 0, self._fitted_options
+            )
+            write_weights(network, self.weights_)
+            self._network = network
+        return self._network
+
+    def _forward_pass(self, *, sharpened: bool = True) -> ForwardPass:
+        return ForwardPass(self.weights_, **self._pass_options(sharpened=sharpened))
+
+    def _pass_options(self, *, sharpened: bool = True) -> dict[str, Any]:
+        names = ("fusion", "pooling", "activation")
+        return {name: self._fitted_options[name] for name in names} | {
+            "sharpening": self.sharpening if sharpened else 0.0,
+            "scale": SCALE,
+            "shares": self._shares(self.weights_),
+        }
+
+    def _class_shares(self, sequences: TokenSequences) -> np.ndarray:
+        """Return the softmax of the labels' head, float32 (n_docs, n_classes)."""
+        prototypes = self.weights_["labels/prototypes"]
+        directions = prototypes / np.linalg.norm(prototypes, axis=1, keepdims=True)
+        embeddings = self._forward_pass(sharpened=False)(sequences)
+        logits = SCALE * np.einsum("nd,kd->nk", embeddings, directions)
+        odds = np.exp(logits - logits.max(axis=1, keepdims=True, initial=0))
+        return odds / odds.sum(axis=1, keepdims=True)
+
+    def _transform_keras(self, sequences: TokenSequences, *, device: str) -> np.ndarray:
+        from deepclust.encoding._training import embed_with_keras
+
+        refuse_forked_backend()
+        with on_device(device):
+            plain = embed_with_keras(self._fitted_network(), sequences)
+        return self._forward_pass().sharpen_all(plain)
+
+    def _check_sequences(self, X: Any, *, fitting: bool) -> TokenSequences:
+        if isinstance(X, TokenSequences):
+            if fitting:
+                self.n_features_in_ = X.max_len
+                self.__dict__.pop("feature_names_in_", None)
+            sequences = X
+        else:
+            X = validate_data(
+                self, X, reset=fitting, dtype="numeric", ensure_min_samples=int(fitting)
+            )
+            sequences = sequences_of_matrix(X)
+        if not fitting:
+            check_ids(sequences, len(self.weights_["words"]))
+        return sequences

@@ -1,0 +1,175 @@
+"""What `RNNLSTMEncoder` takes: token ids, and labels for some of the texts."""
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from sklearn.utils import column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
+
+from deepclust.sequences import UNKNOWN_ID, TokenSequences
+
+__all__ = [
+    "check_ids",
+    "encode_labels",
+    "known_tokens",
+    "parts_of_rows",
+    "sequences_of_matrix",
+    "start_vectors",
+]
+
+
+ROWS_PER_PART = 16_384  # of an iterator
+
+
+def sequences_of_matrix(matrix: np.ndarray) -> TokenSequences:
+    """Return the rows of a right-padded matrix of shape (n_docs, max_len).
+
+    Raises
+    ------
+    ValueError
+        If it holds a negative number or a fraction; the message names the row.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from deepclust.encoding._validation import sequences_of_matrix
+    >>> sequences_of_matrix(np.array([[4.0, 2.0], [3.0, 0.0]])).lengths
+    array([2, 1])
+    """
+    fraction = (matrix != np.floor(matrix)).any(axis=1)
+    if fraction.any():
+        raise ValueError(
+            "RNNLSTMEncoder expects token ids, which are whole numbers. "
+            f"Row {np.argmax(fraction)} holds a fraction."
+        )
+    negative = (matrix < 0).any(axis=1)
+    if negative.any():
+        raise ValueError(
+            "Negative values in data passed to RNNLSTMEncoder: row "
+            f"{np.argmax(negative)} holds one. Token ids are 0 (padding), 1 (unknown), "
+            "2, 3, ..."
+        )
+    return TokenSequences.from_matrix(matrix.astype(np.int32))
+
+
+def parts_of_rows(
+    rows: Iterator[Sequence[int]], n_tokens: int
+) -> Iterator[TokenSequences]:
+    """Yield the rows of an iterator, `ROWS_PER_PART` at a time.
+
+    Raises
+    ------
+    ValueError
+        If an id is negative or not below `n_tokens`; the message names the row.
+
+    Examples
+    --------
+    >>> from deepclust.encoding._validation import parts_of_rows
+    >>> [part.lengths.tolist() for part in parts_of_rows(iter([[2, 3], [], [4]]), 5)]
+    [[2, 0, 1]]
+    """
+    first = 0
+    while part := list(islice(rows, ROWS_PER_PART)):
+        sequences = TokenSequences.from_lists(part)
+        if sequences.ids.min(initial=0) < 0:
+            row = first + _row_of(sequences, sequences.ids < 0)
+            raise ValueError(
+                f"Negative values in data passed to RNNLSTMEncoder: row {row} holds "
+                "one. Token ids are 0 (padding), 1 (unknown), 2, 3, ..."
+            )
+        check_ids(sequences, n_tokens, first_row=first)
+        yield sequences
+        first += len(part)
+
+
+def _row_of(sequences: TokenSequences, wrong: np.ndarray) -> int:
+    place = int(np.argmax(wrong))
+    return int(np.searchsorted(sequences.offsets, place, side="right")) - 1
+
+
+def check_ids(sequences: TokenSequences, n_tokens: int, *, first_row: int = 0) -> None:
+    """Raise ValueError, naming the row, if an id is not below `n_tokens`."""
+    if sequences.ids.max(initial=0) >= n_tokens:
+        place = int(np.argmax(sequences.ids >= n_tokens))
+        row = first_row + _row_of(sequences, sequences.ids >= n_tokens)
+        raise ValueError(
+            f"Row {row} holds token id {sequences.ids[place]}, but the encoder was "
+            f"fitted with ids below {n_tokens}. Use the Vectorizer it was fitted with."
+        )
+
+
+def known_tokens(sequences: TokenSequences) -> TokenSequences:
+    """Return the sequences without padding and unknown tokens."""
+    kept = sequences.ids > UNKNOWN_ID
+    if kept.all():
+        return sequences
+    offsets = np.concatenate(([0], np.cumsum(kept)))[sequences.offsets]
+    return TokenSequences(
+        sequences.ids[kept], offsets, sequences.vocabulary, max_len=sequences.max_len
+    )
+
+
+def start_vectors(sequences: TokenSequences, vector_dim: int, seed: int) -> np.ndarray:
+    """Return the word vectors that the sequences bring, or random ones of length 1.
+
+    Returns
+    -------
+    vectors : ndarray of shape (n_tokens, vector_dim), float32
+        Row 0, the padding, is zero.
+    """
+    vocabulary = sequences.vocabulary
+    if vocabulary is not None and vocabulary.vectors is not None:
+        return np.asarray(vocabulary.vectors, dtype=np.float32)
+    n_tokens = int(sequences.ids.max(initial=UNKNOWN_ID)) + 1
+    if vocabulary is not None:
+        n_tokens = max(n_tokens, len(vocabulary))
+    shape = (n_tokens, vector_dim)
+    vectors = np.random.default_rng(seed).standard_normal(shape, dtype=np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    vectors[0] = 0.0
+    return vectors
+
+
+def encode_labels(
+    y: Any, n_docs: int, otherwise: np.ndarray | None = None
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Return class numbers (-1: unlabelled) and the classes, or (None, None).
+
+    Parameters
+    ----------
+    y : array-like of shape (n_docs,) or None
+        Labels; -1, None, NaN or "" where a text has none.
+    n_docs : int
+    otherwise : ndarray of shape (n_docs,), object, default=None
+        Labels of texts that have none in `y`.
+    """
+    given = np.full(n_docs, None, dtype=object) if y is None else np.asarray(y)
+    given = column_or_1d(given)
+    if len(given) != n_docs:
+        raise ValueError(f"X has {n_docs} texts, but y has {len(given)} labels.")
+    values = given.tolist()
+    labelled = ~np.array([_is_missing(value) for value in values], dtype=bool)
+    if otherwise is not None:
+        pairs = zip(values, otherwise.tolist(), labelled, strict=True)
+        values = [value if has else other for value, other, has in pairs]
+        labelled = ~np.array([_is_missing(value) for value in values], dtype=bool)
+    if not labelled.any():
+        return None, None
+    known = [value for value, has in zip(values, labelled, strict=True) if has]
+    kinds = {isinstance(value, str) for value in known}
+    if len(kinds) > 1:
+        raise ValueError(
+            "Labels are of two kinds, texts and numbers: the topics of guide are named "
+            "by texts, so let y hold texts as well."
+        )
+    check_classification_targets(known)
+    classes, codes = np.unique(known, return_inverse=True)
+    labels = np.full(n_docs, -1, dtype=np.int32)
+    labels[labelled] = codes
+    return labels, classes
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or value != value or value in (-1, "", "-1")

@@ -1,0 +1,9 @@
+"""Clean texts → token sequences and word vectors: `Vectorizer`.
+
+Selects a vocabulary, and learns word vectors from the corpus or reads a file of them.
+Public: `Vectorizer`. Open `_vectorizer.py` first, then `_word_vectors.py`.
+"""
+
+from deepclust.vectorizing._vectorizer import Vectorizer
+
+__all__ = ["Vectorizer"]

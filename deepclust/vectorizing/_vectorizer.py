@@ -1,0 +1,450 @@
+"""Clean texts in, sequences of token ids with a vocabulary and word vectors out."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any
+from warnings import warn
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from deepclust._text_input import check_texts
+from deepclust.exceptions import EmptyVocabularyError, TextWarning
+from deepclust.sequences import UNKNOWN_ID, TokenSequences, Vocabulary
+from deepclust.vectorizing._word_vectors import (
+    check_source,
+    corpus_vectors,
+    load_vectors,
+)
+
+__all__ = ["TokenCounts", "Vectorizer"]
+
+_SPECIAL = ("", "[unk]")
+_AUTO_SHARE = 0.995
+_AUTO_MAX_LEN = 256
+_MANY_UNKNOWN = 0.5
+_LOW_COVERAGE = 0.5
+_ENOUGH_TOKENS = 100  # below, the share of unknown tokens says nothing
+
+
+class Vectorizer(  # type: ignore[call-arg]
+    TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
+):
+    """Select a vocabulary and turn clean texts into sequences of token ids.
+
+    Parameters
+    ----------
+    min_df : int or float, default=2
+        Drop tokens that occur in fewer texts: a count, or a share in [0, 1]. If no
+        token reaches it, all are kept and a `TextWarning` says so.
+
+    max_df : int or float, default=1.0
+        Drop tokens that occur in more texts: a count, or a share in [0, 1].
+
+    max_features : int, default=50_000
+        Keep at most so many tokens, those in most texts; all when None.
+
+    max_len : int or "auto", default="auto"
+        Longer texts are cut after so many tokens. "auto" takes the length that 99.5 %
+        of the training texts keep to, at most 256.
+
+    word_vectors : "corpus", path, object or None, default="corpus"
+        "corpus" learns vectors from the training texts; None brings none. A path or
+        object is looked up: GloVe text, word2vec text or binary, gensim `KeyedVectors`,
+        spaCy `Language` or `Vocab`, or a mapping from token to vector.
+
+    vector_dim : int, default=100
+        Length of the vectors learned from the corpus.
+
+    random_state : int, RandomState or None, default=None
+        Seed of the decomposition behind the corpus vectors. None means 0: vectors that
+        differ between two runs serve nobody.
+
+    Attributes
+    ----------
+    vocabulary_ : Vocabulary
+        Tokens by decreasing number of texts, then alphabetically, after the padding
+        (id 0) and the unknown token (id 1).
+
+    embedding_matrix_ : ndarray of shape (n_tokens, vector_dim), float32, or None
+        Word vectors of unit length; rows 0 and 1 are zero.
+
+    vector_coverage_ : float or None
+        Share of the vocabulary that has a word vector.
+
+    max_len_ : int
+        Texts are cut after so many tokens.
+
+    min_df_ : int
+        Number of texts in which a kept token occurs at least.
+
+    oov_share_ : float
+        Share of the training tokens that are not in the vocabulary.
+
+    n_truncated_ : int
+        Number of training texts longer than `max_len_`.
+
+    See Also
+    --------
+    TextCleaner : The step before, which makes the clean texts.
+    RNNLSTMEncoder : The next step, which reads the sequences.
+
+    Notes
+    -----
+    Linear time in the tokens, plus the decomposition of the co-occurrence matrix, which
+    takes a second or two for 10,000 tokens. Tokens outside the vocabulary become the
+    unknown id 1 and keep their position.
+
+    For texts in several parts, `merge` the results of `summarise` over the parts and
+    give them to `finalize`.
+
+    Examples
+    --------
+    >>> from deepclust import Vectorizer
+    >>> texts = ["cats purr", "dogs bark", "cats purr loudly", "dogs bark"]
+    >>> vectorizer = Vectorizer(vector_dim=2).fit(texts)
+    >>> list(vectorizer.get_feature_names_out())
+    ['bark', 'cats', 'dogs', 'purr']
+    >>> import numpy as np
+    >>> np.asarray(vectorizer.transform(["cats bark loudly"]))
+    array([[3, 2, 1]], dtype=int32)
+    """
+
+    _parameter_constraints: dict = {
+        "min_df": [
+            Interval(Integral, 1, None, closed="left"),
+            Interval(RealNotInt, 0, 1, closed="both"),
+        ],
+        "max_df": [
+            Interval(Integral, 1, None, closed="left"),
+            Interval(RealNotInt, 0, 1, closed="both"),
+        ],
+        "max_features": [Interval(Integral, 1, None, closed="left"), None],
+        "max_len": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "word_vectors": "no_validation",  # by check_source, which knows the kinds
+        "vector_dim": [Interval(Integral, 1, None, closed="left")],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        *,
+        min_df: int | float = 2,
+        max_df: int | float = 1.0,
+        max_features: int | None = 50_000,
+        max_len: int | str = "auto",
+        word_vectors: Any = "corpus",
+        vector_dim: int = 100,
+        random_state: Any = None,
+    ) -> None:
+        self.min_df = min_df
+        self.max_df = max_df
+        self.max_features = max_features
+        self.max_len = max_len
+        self.word_vectors = word_vectors
+        self.vector_dim = vector_dim
+        self.random_state = random_state
+
+    def fit(self, X: Iterable[str], y: Any = None) -> "Vectorizer":
+        """Select the vocabulary and learn or look up its word vectors.
+
+        Parameters
+        ----------
+        X : iterable of str
+            Clean texts: tokens separated by white space.
+
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : Vectorizer
+
+        Raises
+        ------
+        InvalidTextError
+            If a row is not a `str`.
+
+        EmptyVocabularyError
+            If no token is left.
+
+        FileNotFoundError, ValueError
+            If `word_vectors` cannot be read, see `load_vectors`.
+        """
+        self._fit(check_texts(X, estimator="Vectorizer"))
+        return self
+
+    def fit_transform(self, X: Iterable[str], y: Any = None) -> TokenSequences:
+        """Fit to the texts and return their sequences; also takes a generator."""
+        texts = check_texts(X, estimator="Vectorizer")
+        self._fit(texts)
+        return self._sequences(texts)
+
+    def transform(self, X: Iterable[str]) -> TokenSequences:
+        """Return the token ids of each text.
+
+        Parameters
+        ----------
+        X : iterable of str, length n_docs
+            Clean texts.
+
+        Returns
+        -------
+        sequences : TokenSequences of n_docs texts
+            Carries `vocabulary_`. An empty text is an empty sequence.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+
+        InvalidTextError
+            If a row is not a `str`.
+
+        Warns
+        -----
+        TextWarning
+            If more than half of the tokens are unknown.
+        """
+        check_is_fitted(self)
+        sequences = self._sequences(check_texts(X, estimator="Vectorizer"))
+        n_unknown = np.count_nonzero(sequences.ids == UNKNOWN_ID)
+        n_ids = len(sequences.ids)
+        if n_ids >= _ENOUGH_TOKENS and n_unknown > _MANY_UNKNOWN * n_ids:
+            warn(
+                f"{n_unknown / n_ids:.0%} of {n_ids:,} tokens are not in the "
+                f"vocabulary; {self.oov_share_:.0%} were not at fit. Are these texts "
+                "cleaned in the same way, and of the same language and subject?",
+                TextWarning,
+                stacklevel=2,
+            )
+        return sequences
+
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """Return the tokens of the vocabulary in the order of their ids, from id 2."""
+        check_is_fitted(self)
+        return np.array(self.vocabulary_.tokens[len(_SPECIAL) :], dtype=object)
+
+    def set_output(self, *, transform: str | None = None) -> "Vectorizer":
+        """Do nothing: sequences are ragged and fit into no data frame."""
+        return self
+
+    def summarise(self, X: Iterable[str]) -> "TokenCounts":
+        """Count one part of the training texts; see `finalize`."""
+        return TokenCounts.of(check_texts(X, estimator="Vectorizer"))
+
+    @staticmethod
+    def merge(a: "TokenCounts", b: "TokenCounts") -> "TokenCounts":
+        """Return the counts of two parts together."""
+        return TokenCounts(
+            a.document_frequency + b.document_frequency,
+            a.term_frequency + b.term_frequency,
+            a.lengths + b.lengths,
+        )
+
+    def finalize(self, counts: "TokenCounts") -> "Vectorizer":
+        """Select the vocabulary from the counts of all parts.
+
+        Vectors are looked up if `word_vectors` is a path or object. Those of the corpus
+        need a second pass: sum `wordvectors.count_cooccurrence` over the transformed
+        parts and give `wordvectors.factorise` of the sum to `set_word_vectors`.
+        """
+        self._check_parameters()
+        n_documents = counts.n_documents
+        document_frequency = {
+            token: n
+            for token, n in counts.document_frequency.items()
+            if token not in _SPECIAL
+        }
+        if not document_frequency:
+            raise EmptyVocabularyError(
+                f"none of the {n_documents:,} texts holds a token. Check that they are "
+                "not empty; TextCleaner drops stop words and punctuation."
+            )
+        chosen, min_df = self._select(document_frequency, n_documents)
+        known = sum(counts.term_frequency[token] for token in chosen)
+        self.min_df_ = min_df
+        self.oov_share_ = 1.0 - known / counts.term_frequency.total()
+        self.max_len_ = self._choose_max_len(counts.lengths)
+        self.n_truncated_ = sum(
+            n for length, n in counts.lengths.items() if length > self.max_len_
+        )
+        frequencies = [0, 0, *(document_frequency[token] for token in chosen)]
+        self.vocabulary_ = Vocabulary(
+            (*_SPECIAL, *chosen), np.array(frequencies, dtype=np.int64), n_documents
+        )
+        self.embedding_matrix_: np.ndarray | None = None
+        self.vector_coverage_: float | None = None
+        if self.word_vectors is not None and not self._learns_vectors():
+            self._look_vectors_up()
+        return self
+
+    def set_word_vectors(self, vectors: np.ndarray) -> "Vectorizer":
+        """Attach word vectors of shape (n_tokens, dim) to the vocabulary."""
+        words = self.vocabulary_
+        if vectors.shape[0] != len(words):
+            raise ValueError(
+                f"expected one vector for each of the {len(words):,} tokens. "
+                f"Received: shape {vectors.shape}."
+            )
+        vectors = np.asarray(vectors, dtype=np.float32)
+        self.embedding_matrix_ = vectors
+        self.vector_coverage_ = float(vectors[len(_SPECIAL) :].any(axis=1).mean())
+        self.vocabulary_ = Vocabulary(
+            words.tokens, words.document_frequency, words.n_documents, vectors
+        )
+        return self
+
+    def _look_vectors_up(self) -> None:
+        tokens = self.vocabulary_.tokens
+        vectors, coverage = load_vectors(self.word_vectors, tokens)
+        self.set_word_vectors(vectors)
+        if coverage < _LOW_COVERAGE:
+            warn(
+                f"word_vectors knows only {coverage:.0%} of {len(tokens) - 2:,} "
+                "tokens; the others get the zero vector. Do its words match the "
+                "cleaning, such as lower case or stems?",
+                TextWarning,
+                stacklevel=5,
+            )
+
+    def _check_parameters(self) -> None:
+        self._validate_params()
+        if self.word_vectors is not None and not self._learns_vectors():
+            check_source(self.word_vectors)
+
+    def _learns_vectors(self) -> bool:
+        return isinstance(self.word_vectors, str) and self.word_vectors == "corpus"
+
+    def _fit(self, texts: list[str]) -> None:
+        self._check_parameters()
+        self.finalize(TokenCounts.of(texts))
+        if self._learns_vectors():
+            seed = self.random_state if self.random_state is not None else 0
+            vectors = corpus_vectors(
+                self._sequences(texts),
+                len(self.vocabulary_),
+                dim=self.vector_dim,
+                random_state=check_random_state(seed).randint(2**31 - 1),
+            )
+            self.set_word_vectors(vectors)
+
+    def _select(
+        self, document_frequency: dict[str, int], n_documents: int
+    ) -> tuple[list[str], int]:
+        """Return the chosen tokens in the order of their ids, and the least count."""
+        least = _as_count(self.min_df, n_documents)
+        most = _as_count(self.max_df, n_documents)
+        if max(document_frequency.values()) < least:
+            warn(
+                f"no token occurs in min_df={self.min_df} texts or more; keeping all "
+                f"{len(document_frequency):,} tokens of {n_documents:,} texts.",
+                TextWarning,
+                stacklevel=5,
+            )
+            least = 1
+        kept = [t for t, n in document_frequency.items() if least <= n <= most]
+        if not kept:
+            raise EmptyVocabularyError(
+                f"no token is left of {len(document_frequency):,}: each occurs in "
+                f"fewer than min_df={self.min_df} or more than max_df={self.max_df} "
+                f"of {n_documents:,} texts. Raise max_df or lower min_df."
+            )
+        kept.sort(key=lambda token: (-document_frequency[token], token))
+        return kept[: self.max_features], max(int(np.ceil(least)), 1)
+
+    def _choose_max_len(self, lengths: Counter[int]) -> int:
+        if self.max_len != "auto":
+            return int(self.max_len)
+        values = np.array(sorted(n for n in lengths if n > 0))
+        reached = np.cumsum([lengths[n] for n in values])
+        position = np.searchsorted(reached, _AUTO_SHARE * reached[-1])
+        return int(min(values[position], _AUTO_MAX_LEN))
+
+    def _sequences(self, texts: list[str]) -> TokenSequences:
+        """Pure per-chunk transform."""
+        find, width = self.vocabulary_.index.get, self.max_len_
+        rows = [
+            [find(token, UNKNOWN_ID) for token in _tokens_of(text)[:width]]
+            for text in texts
+        ]
+        return TokenSequences.from_lists(rows, self.vocabulary_, max_len=width)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        tags.input_tags.one_d_array = True
+        tags.input_tags.two_d_array = False
+        return tags
+
+
+@dataclass(frozen=True)
+class TokenCounts:
+    """What `Vectorizer` needs to know about a part of the training texts.
+
+    Parameters
+    ----------
+    document_frequency : Counter of str
+        Number of texts that hold the token.
+
+    term_frequency : Counter of str
+        Number of times the token occurs.
+
+    lengths : Counter of int
+        Number of texts with so many tokens.
+    """
+
+    document_frequency: Counter[str]
+    term_frequency: Counter[str]
+    lengths: Counter[int]
+
+    @property
+    def n_documents(self) -> int:
+        return self.lengths.total()
+
+    @classmethod
+    def of(cls, texts: Iterable[str]) -> "TokenCounts":
+        """Count the tokens of clean texts."""
+        counts = cls(Counter(), Counter(), Counter())
+        for text in texts:
+            tokens = _tokens_of(text)
+            counts.document_frequency.update(set(tokens))
+            counts.term_frequency.update(tokens)
+            counts.lengths[len(tokens)] += 1
+        return counts
+
+
+def _tokens_of(text: str) -> list[str]:
+    """Return the tokens; two neighbouring Han characters also make a pair.
+
+    A Chinese word has two characters as a rule, and neither says much alone.
+
+    Examples
+    --------
+    >>> from deepclust.vectorizing import _tokens_of
+    >>> _tokens_of("学 习 python")
+    ['学', '学习', '习', 'python']
+    """
+    tokens = text.split()
+    if text.isascii():
+        return tokens
+    result = []
+    for token, following in zip(tokens, [*tokens[1:], ""], strict=True):
+        result.append(token)
+        if _is_han(token) and _is_han(following):
+            result.append(token + following)
+    return result
+
+
+def _is_han(token: str) -> bool:
+    return len(token) == 1 and "\u3400" <= token <= "\u9fff"
+
+
+def _as_count(df: int | float, n_documents: int) -> float:
+    """Return a document frequency given as a count or a share as a count."""
+    return float(df) if isinstance(df, Integral) else df * n_documents

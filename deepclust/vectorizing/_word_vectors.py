@@ -1,0 +1,439 @@
+"""Word vectors: learned from the corpus itself, or read from a file or an object.
+
+Corpus vectors factorise positive pointwise mutual information, in three steps:
+
+1. `count_cooccurrence` counts the pairs of tokens at most `window` positions apart. The
+   counts of two parts of a corpus may be added, on one machine or on many.
+2. The counts become positive pointwise mutual information with smoothed contexts.
+3. `factorise` keeps the leading singular vectors, times the root of the singular value.
+"""
+
+import gzip
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils.extmath import randomized_svd
+from threadpoolctl import threadpool_limits
+
+from deepclust.sequences import UNKNOWN_ID, TokenSequences
+
+__all__ = [
+    "check_source",
+    "corpus_vectors",
+    "count_cooccurrence",
+    "factorise",
+    "load_vectors",
+]
+
+_IDS_PER_BLOCK = 500_000
+_SMOOTHING = 0.75
+
+
+def corpus_vectors(
+    sequences: TokenSequences,
+    n_tokens: int,
+    *,
+    dim: int = 100,
+    window: int = 10,
+    random_state: int = 0,
+) -> np.ndarray:
+    """Learn one vector a token from the tokens around it.
+
+    Parameters
+    ----------
+    sequences : TokenSequences
+        The corpus.
+
+    n_tokens : int
+        Size of the vocabulary, the two special tokens included.
+
+    dim : int, default=100
+        Length of a vector.
+
+    window : int, default=10
+        Greatest distance, in tokens, of two tokens that count as neighbours. Short
+        texts are thus one window.
+
+    random_state : int, default=0
+        Seed of the factorisation.
+
+    Returns
+    -------
+    vectors : ndarray of shape (n_tokens, dim), float32
+        Unit length; zero for the special tokens and for tokens without neighbours.
+
+    See Also
+    --------
+    count_cooccurrence, factorise : The two halves, for a corpus that comes in parts.
+
+    Examples
+    --------
+    >>> from deepclust import TokenSequences
+    >>> from deepclust.vectorizing._word_vectors import corpus_vectors
+    >>> seqs = TokenSequences.from_lists([[2, 3], [2, 3], [4, 5], [4, 5]])
+    >>> corpus_vectors(seqs, 6, dim=4).shape
+    (6, 4)
+    """
+    counts = count_cooccurrence(sequences, n_tokens, window=window)
+    return factorise(counts, dim=dim, random_state=random_state)
+
+
+def count_cooccurrence(
+    sequences: TokenSequences, n_tokens: int, *, window: int = 10
+) -> sparse.csr_array:
+    """Count how often two tokens stand within `window` positions of each other.
+
+    Parameters
+    ----------
+    sequences : TokenSequences
+        A corpus or a part of one.
+
+    n_tokens : int
+        Size of the vocabulary, the two special tokens included.
+
+    window : int, default=10
+        Greatest distance in tokens.
+
+    Returns
+    -------
+    counts : csr_array of shape (n_tokens, n_tokens), float64
+        Symmetric. Pairs with padding or an unknown token are not counted, nor is a
+        token with itself. Counts of parts add up to the counts of the whole.
+
+    Notes
+    -----
+    O(n_ids * window) time. Memory: the counts of one block of 500,000 ids at one
+    distance, and the distinct pairs of the whole, 12 bytes each.
+    """
+    offsets = sequences.offsets
+    total = sparse.csr_array((n_tokens, n_tokens), dtype=np.float64)
+    first = 0
+    while first < len(sequences):
+        last = int(
+            np.searchsorted(offsets, offsets[first] + _IDS_PER_BLOCK, side="right") - 1
+        )
+        last = max(last, first + 1)
+        total = total + _count_block(
+            sequences.ids[offsets[first] : offsets[last]],
+            offsets[first : last + 1] - offsets[first],
+            n_tokens,
+            window,
+        )
+        first = last
+    return total + total.T
+
+
+def _count_block(
+    ids: np.ndarray, offsets: np.ndarray, n_tokens: int, window: int
+) -> sparse.csr_array:
+    document = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+    longest = int(np.diff(offsets).max(initial=0))
+    counts = sparse.csr_array((n_tokens, n_tokens), dtype=np.float64)
+    for distance in range(1, min(window, longest - 1) + 1):
+        left, right = ids[:-distance], ids[distance:]
+        kept = document[:-distance] == document[distance:]
+        kept &= (left > UNKNOWN_ID) & (right > UNKNOWN_ID) & (left != right)
+        pairs = left[kept].astype(np.int64) * n_tokens + right[kept]
+        pairs, times = np.unique(pairs, return_counts=True)
+        shape = (n_tokens, n_tokens)
+        counts = counts + sparse.csr_array(
+            (times.astype(np.float64), np.divmod(pairs, n_tokens)), shape=shape
+        )
+    return counts
+
+
+def factorise(
+    counts: sparse.csr_array, *, dim: int = 100, random_state: int = 0
+) -> np.ndarray:
+    """Turn co-occurrence counts into word vectors.
+
+    Parameters
+    ----------
+    counts : csr_array of shape (n_tokens, n_tokens)
+        From `count_cooccurrence`.
+
+    dim : int, default=100
+        Length of a vector. A small vocabulary has fewer dimensions to offer; the
+        columns left are zero.
+
+    random_state : int, default=0
+        Seed of the random projection that starts the decomposition.
+
+    Returns
+    -------
+    vectors : ndarray of shape (n_tokens, dim), float32
+        Rows of unit length, or zero where a token has no neighbours.
+
+    Notes
+    -----
+    The matrix is max(0, log(p(i, j) / (p(i) p'(j)))) with p'(j) proportional to the
+    count of j to the power 0.75; with its decomposition U S V', the vectors are the
+    rows of U sqrt(S) [1]_. O(nnz * dim) time, O(n_tokens * dim) memory. One BLAS
+    thread is used, so that the result does not depend on their number.
+
+    References
+    ----------
+    .. [1] Levy, Goldberg, Dagan (2015), "Improving distributional similarity with
+       lessons learned from word embeddings", TACL 3, 211-225.
+       https://doi.org/10.1162/tacl_a_00134
+    """
+    information = _positive_information(counts)
+    used = np.flatnonzero(np.diff(information.indptr))
+    vectors = np.zeros((counts.shape[0], dim), dtype=np.float32)
+    rank = min(dim, len(used))
+    if rank == 0:
+        return vectors
+    information = information[used][:, used]
+    with threadpool_limits(1):
+        left, scale, _ = randomized_svd(
+            information, rank, n_iter=5, random_state=random_state
+        )
+        vectors[used, :rank] = left * np.sqrt(scale)
+    return _unit_rows(vectors)
+
+
+def _positive_information(counts: sparse.csr_array) -> sparse.csr_array:
+    information = sparse.csr_array(counts, dtype=np.float64, copy=True)
+    if information.nnz == 0:
+        return information
+    row_sum = np.asarray(information.sum(axis=1)).ravel()
+    context = row_sum**_SMOOTHING  # the counts are symmetric
+    context /= context.sum()
+    rows = np.repeat(np.arange(len(row_sum)), np.diff(information.indptr))
+    expected = row_sum[rows] * context[information.indices]
+    information.data = np.maximum(np.log(information.data / expected), 0.0)
+    information.eliminate_zeros()
+    return information
+
+
+def _unit_rows(vectors: np.ndarray) -> np.ndarray:
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.divide(vectors, norms, out=np.zeros_like(vectors), where=norms > 1e-6)
+
+
+def load_vectors(
+    source: Any, tokens: Sequence[str], *, dim: int | None = None
+) -> tuple[np.ndarray, float]:
+    """Look the tokens up in pretrained word vectors.
+
+    Parameters
+    ----------
+    source : path, mapping or object
+        One of
+
+        * path of a text file with one token a line and its numbers after it, separated
+          by spaces: GloVe, or word2vec text with its line of counts;
+        * path of a word2vec binary file, told by the ending `.bin`;
+        * one of these files packed by gzip, told by a further ending `.gz`;
+        * mapping from token to vector;
+        * gensim `KeyedVectors`, or any object with `key_to_index` and `vectors`, or a
+          model that has one as `wv`;
+        * spaCy `Language` or `Vocab` with vectors.
+
+    tokens : sequence of str, length n_tokens
+        The vocabulary; the first two are the padding and the unknown token.
+
+    dim : int, default=None
+        Expected length of a vector; any when None.
+
+    Returns
+    -------
+    vectors : ndarray of shape (n_tokens, dim), float32
+        Unit length; zero for the special tokens and for tokens that `source` lacks,
+        so that a text's mean vector is that of its known words.
+
+    coverage : float
+        Share of the tokens, the two special ones left out, that `source` knows.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the path does not exist.
+
+    ValueError
+        If a line or record is malformed (the message gives its number), a vector has
+        another length or is not finite, no token is known, or `source` is none of
+        the above.
+
+    Notes
+    -----
+    Files are read once, from the start, and only the rows of known tokens are kept:
+    memory is that of the result. Where a token is listed twice, the first row counts.
+
+    Examples
+    --------
+    >>> from deepclust.vectorizing._word_vectors import load_vectors
+    >>> vectors, coverage = load_vectors({"cat": [3.0, 4.0]}, ["", "[unk]", "cat", "x"])
+    >>> vectors[2], coverage
+    (array([0.6, 0.8], dtype=float32), 0.5)
+    """
+    row_of = {token: row for row, token in enumerate(tokens) if row > UNKNOWN_ID}
+    vectors: np.ndarray | None = None
+    found: set[str] = set()
+    for token, values in _rows_of(source, row_of):
+        if token in found:
+            continue
+        if vectors is None:
+            vectors = np.zeros((len(tokens), len(values)), dtype=np.float32)
+        if len(values) != vectors.shape[1] or not np.isfinite(values).all():
+            raise ValueError(
+                f"the vector of {token!r} in {_name(source)} has {len(values)} "
+                f"numbers, expected {vectors.shape[1]} finite ones."
+            )
+        vectors[row_of[token]] = values
+        found.add(token)
+    if vectors is None:
+        raise ValueError(
+            f"{_name(source)} knows none of the {len(row_of):,} tokens of the "
+            "vocabulary. Check its language and whether its words are lower-cased."
+        )
+    if dim is not None and vectors.shape[1] != dim:
+        raise ValueError(
+            f"{_name(source)} holds vectors of length {vectors.shape[1]}, not {dim}."
+        )
+    return _unit_rows(vectors), len(found) / max(len(row_of), 1)
+
+
+def check_source(source: Any) -> None:
+    """Raise if `source` is nothing that `load_vectors` can read.
+
+    Raises
+    ------
+    FileNotFoundError
+        If it is a path and there is no such file.
+
+    ValueError
+        If it is no path, mapping, gensim or spaCy object.
+    """
+    if isinstance(source, str | os.PathLike):
+        if not Path(source).is_file():
+            raise FileNotFoundError(
+                f"word_vectors={str(source)!r}: there is no such file. Give the path "
+                'of a GloVe or word2vec file, a vectors object, "corpus" or None.'
+            )
+    elif not (isinstance(source, Mapping) or _is_gensim(source) or _is_spacy(source)):
+        raise ValueError(
+            "The 'word_vectors' parameter must be \"corpus\", a path, a mapping from "
+            "token to vector, gensim KeyedVectors, a spaCy vocabulary or None. "
+            f"Received: {type(source).__name__}."
+        )
+
+
+def _is_gensim(source: Any) -> bool:
+    source = getattr(source, "wv", source)
+    return hasattr(source, "key_to_index") and hasattr(source, "vectors")
+
+
+def _is_spacy(source: Any) -> bool:
+    return hasattr(getattr(source, "vocab", source), "has_vector")
+
+
+def _name(source: Any) -> str:
+    is_path = isinstance(source, str | os.PathLike)
+    return str(source) if is_path else type(source).__name__
+
+
+def _rows_of(
+    source: Any, wanted: Mapping[str, int]
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield (token, vector) of the wanted tokens."""
+    check_source(source)
+    if isinstance(source, str | os.PathLike):
+        yield from _read_file(Path(source), wanted)
+    elif isinstance(source, Mapping):
+        yield from _lookup(wanted, source.__contains__, source.__getitem__)
+    elif _is_gensim(source):
+        keyed = getattr(source, "wv", source)
+        index, matrix = keyed.key_to_index, keyed.vectors
+        yield from _lookup(wanted, index.__contains__, lambda t: matrix[index[t]])
+    else:
+        vocab = getattr(source, "vocab", source)
+        yield from _lookup(wanted, vocab.has_vector, vocab.get_vector)
+
+
+def _lookup(
+    tokens: Iterable[str], has: Any, get: Any
+) -> Iterator[tuple[str, np.ndarray]]:
+    for token in tokens:
+        if has(token):
+            yield token, np.asarray(get(token), dtype=np.float32).ravel()
+
+
+def _read_file(
+    path: Path, wanted: Mapping[str, int]
+) -> Iterator[tuple[str, np.ndarray]]:
+    packed = path.suffix == ".gz"
+    is_binary = Path(path.stem if packed else path.name).suffix == ".bin"
+    with gzip.open(path) if packed else path.open("rb") as stream:
+        read = _read_binary if is_binary else _read_text
+        yield from read(cast(BinaryIO, stream), path, wanted)
+
+
+def _read_text(
+    stream: BinaryIO, path: Path, wanted: Mapping[str, int]
+) -> Iterator[tuple[str, np.ndarray]]:
+    dim = None
+    for number, line in enumerate(stream, start=1):
+        fields = line.decode("utf-8", errors="replace").rstrip("\r\n ").split(" ")
+        if number == 1 and len(fields) == 2:  # word2vec's line of counts
+            dim = _count_of(fields[1], path)
+            continue
+        if fields == [""]:
+            continue
+        dim = dim or len(fields) - 1
+        extra = fields[1:-dim] if dim else []
+        # GloVe has a few tokens with spaces inside, but not with numbers after those.
+        if not 0 < dim < len(fields) or (extra and all(map(_is_number, extra))):
+            raise ValueError(
+                f"{path}, line {number}: expected a token and {dim} numbers, found "
+                f"{len(fields)} fields. (Binary files must end in .bin or .bin.gz.)"
+            )
+        token = " ".join(fields[:-dim])
+        if token in wanted:
+            try:
+                yield token, np.array(fields[-dim:], dtype=np.float32)
+            except ValueError as error:
+                raise ValueError(f"{path}, line {number}: {error}.") from error
+
+
+def _is_number(field: str) -> bool:
+    try:
+        float(field)
+    except ValueError:
+        return False
+    return True
+
+
+def _count_of(field: str, path: Path) -> int:
+    if not field.isdecimal() or not 0 < int(field) <= 100_000:
+        raise ValueError(f"{path}, line 1: {field!r} is not a vector length.")
+    return int(field)
+
+
+def _read_binary(
+    stream: BinaryIO, path: Path, wanted: Mapping[str, int]
+) -> Iterator[tuple[str, np.ndarray]]:
+    header = stream.readline(100).split()
+    if len(header) != 2 or not header[0].isdigit():
+        raise ValueError(f"{path}: not a word2vec binary file (no line of counts).")
+    count, dim = int(header[0]), _count_of(header[1].decode("latin-1"), path)
+    for record in range(1, count + 1):
+        token = _read_token(stream, path, record)
+        data = stream.read(4 * dim)
+        if len(data) < 4 * dim:
+            raise ValueError(f"{path}: the file ends in record {record} of {count}.")
+        if token in wanted:
+            yield token, np.frombuffer(data, dtype="<f4")
+
+
+def _read_token(stream: BinaryIO, path: Path, record: int) -> str:
+    token = bytearray()
+    while (byte := stream.read(1)) != b" ":
+        if not byte or len(token) > 10_000:
+            raise ValueError(f"{path}: record {record} has no token.")
+        token += byte
+    return token.lstrip(b"\n").decode("utf-8", errors="replace")

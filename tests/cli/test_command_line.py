@@ -1,0 +1,339 @@
+import csv
+import json
+import os
+import pickle
+import subprocess
+import sys
+import unicodedata
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import TINY
+from sklearn.utils import Bunch
+
+import deepclust
+from deepclust.cli import _commands, _terminal, main
+from deepclust.cli import _main as command_line
+from deepclust.cli._result_files import load_model, save_model, write_table
+from deepclust.datasets import load_texts
+
+
+def columns(text):
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+
+
+@pytest.fixture
+def tiny_network(monkeypatch):
+    """Let the command train a network that needs a second."""
+    real = deepclust.make_text_clusterer
+    monkeypatch.setattr(
+        "deepclust.pipeline.make_text_clusterer",
+        lambda **parameters: real(**parameters).set_params(**TINY),
+    )
+
+
+@pytest.fixture
+def corpus_file(tmp_path, corpus):
+    path = tmp_path / "corpus.csv"
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("id", "body", "topic"))
+        for row, (text, code) in enumerate(
+            zip(corpus.texts, corpus.target, strict=True)
+        ):
+            writer.writerow((row, text, corpus.target_names[code]))
+    return path
+
+
+@pytest.mark.usefixtures("tiny_network")
+def test_cluster_predict_report(tmp_path, corpus, corpus_file, capsys, monkeypatch):
+    """One model for three commands: fitting is what takes the time."""
+    monkeypatch.setenv("COLUMNS", "90")
+    clustered = tmp_path / "out"
+    arguments = ["--column", "body", "--label", "topic", "--out", str(clustered)]
+
+    assert main(["cluster", str(corpus_file), *arguments, "--dates", "id"]) == 0
+
+    printed = capsys.readouterr()
+    labels = pd.read_csv(clustered / "labels.csv", keep_default_na=False)
+    assert labels["text"].tolist() == corpus.texts
+    assert labels["row"].tolist() == list(range(len(corpus.texts)))
+    table = pd.read_csv(clustered / "clusters.csv")
+    assert table["size"].sum() == len(corpus.texts)
+    assert set(table["cluster"]) == set(labels["cluster"])
+    assert (clustered / "map.png").read_bytes().startswith(b"\x89PNG")
+    assert "deepclust" in (clustered / "report.html").read_text("utf-8")
+    assert "every text assigned" in printed.out
+    lines = [line for line in printed.out.splitlines() if str(tmp_path) not in line]
+    assert max(map(len, lines)) <= 90
+    assert "encoding" in printed.err
+    assert "encoding" not in printed.out
+    assert not [path for path in clustered.iterdir() if path.name.startswith(".")]
+
+    model, source = str(clustered / "model.joblib"), [str(corpus_file)]
+    source += ["--column", "body", "--trust-model"]
+
+    assert main(["predict", model, *source]) == 0
+    printed = capsys.readouterr()
+    assert printed.out == (clustered / "labels.csv").read_text("utf-8")
+    assert "in a cluster" in printed.err
+
+    new = tmp_path / "new.jsonl"
+    chosen = ["--noise", "nearest", "--quiet", "--out", str(new)]
+    assert main(["predict", model, *source, *chosen]) == 0
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err) == ("", "")
+    records = [json.loads(line) for line in new.read_text("utf-8").splitlines()]
+    assert min(record["cluster"] for record in records) >= 0
+    assert [record["text"] for record in records] == corpus.texts
+
+    page = tmp_path / "r.html"
+    asked = ["--label", "topic", "--out", str(page), "--title", "Four <topics>"]
+    assert main(["report", model, *source, *asked]) == 0
+    assert "<h1>Four &lt;topics&gt;</h1>" in page.read_text("utf-8")
+    assert str(page) in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("tiny_network")
+def test_noise_nearest_limit_quiet_and_format(tmp_path, corpus_file, capsys):
+    arguments = [str(corpus_file), "--column", "body", "--out", str(tmp_path / "out")]
+    chosen = ["--noise", "nearest", "--limit", "200", "--quiet", "--format", "parquet"]
+
+    assert main(["cluster", *arguments, *chosen]) == 0
+
+    labels = pd.read_parquet(tmp_path / "out" / "labels.parquet")
+    assert len(labels) == 200
+    assert labels["cluster"].min() >= 0
+    assert "s  encoding" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["cluster", "no-such-file.csv"], "no file or folder 'no-such-file.csv'"),
+        (["cluster", "{corpus}"], "several columns: 'id', 'body', 'topic'"),
+        (["cluster", "{corpus}", "--column", "text"], "no column 'text'"),
+        (["cluster", "{corpus}", "--column", "body", "--encoding", "nix"], "nix"),
+        (["cluster", "{corpus}", "--column", "body", "--out", "{corpus}"], "cannot"),
+        (["cluster", "{corpus}", "--column", "body", "--language", "xx-no"], "xx-no"),
+        (["cluster", "{corpus}", "--column", "body", "--dates", "topic"], "no date"),
+        (["predict", "no.joblib", "{corpus}"], "no model 'no.joblib'"),
+        (["predict", "{corpus}", "{corpus}"], "add --trust-model"),
+        (["predict", "{corpus}", "{corpus}", "--trust-model"], "no model that can be"),
+        (["predict", "no.joblib", "{corpus}", "--out", "a.doc"], "give --format"),
+        (["predict", "no.joblib", "{corpus}", "--format", "parquet"], "--out"),
+        (["report", "{corpus}", "{corpus}"], "add --trust-model"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2(
+    arguments, message, corpus_file, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    arguments = [argument.format(corpus=corpus_file) for argument in arguments]
+
+    assert main([*arguments, "--quiet"]) == 2
+
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert error.startswith("deepclust: error: ")
+    assert message in error
+
+
+def test_an_untrusted_model_is_not_opened(tmp_path):
+    class Bomb:
+        def __reduce__(self):
+            return open, (str(tmp_path / "exploded"), "w")
+
+    path = tmp_path / "model.joblib"
+    path.write_bytes(pickle.dumps(Bomb()))
+
+    with pytest.raises(PermissionError, match="trust"):
+        load_model(path, trusted=False)
+
+    assert not (tmp_path / "exploded").exists()
+
+
+def test_a_model_that_is_no_pipeline(tmp_path):
+    save_model({"a": 1}, tmp_path / "m.joblib")
+
+    with pytest.raises(ValueError, match="a dict, not a pipeline"):
+        load_model(tmp_path / "m.joblib", trusted=True)
+
+
+def test_texts_without_words_are_bad_input(tmp_path, capsys):
+    path = tmp_path / "a.txt"
+    path.write_text("...\n!!!\n")
+
+    assert main(["cluster", str(path), "--quiet", "--out", str(tmp_path / "out")]) == 2
+    assert capsys.readouterr().err.startswith("deepclust: error: ")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["cluster", "a", "--limit", "0"],
+        ["cluster", "a", "--noise", "drop"],
+        ["cluster"],
+        ["predict", "model"],
+        ["--bogus"],
+        ["reviews.csv"],
+    ],
+)
+def test_bad_usage_is_status_2(arguments, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+
+    assert stopped.value.code == 2
+    assert "usage:" in capsys.readouterr().err
+
+
+def test_a_file_without_a_command_is_told_the_command(capsys):
+    with pytest.raises(SystemExit):
+        main(["reviews.csv"])
+
+    assert "cluster reviews.csv" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["cluster", "predict", "report", "demo"])
+def test_every_command_has_help_that_fits_the_terminal(command, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "88")
+    with pytest.raises(SystemExit) as stopped:
+        main([command, "--help"])
+
+    assert stopped.value.code == 0
+    shown = capsys.readouterr().out
+    assert max(map(len, shown.splitlines())) <= 88
+    assert "--out" in shown
+
+
+def test_no_arguments_print_help(capsys):
+    assert main([]) == 0
+    assert "cluster reviews.csv" in capsys.readouterr().out
+
+
+def test_options_without_a_command_belong_to_the_demo(monkeypatch):
+    seen = []
+    monkeypatch.setattr(command_line, "_run", seen.append)
+
+    assert main(["--out", "x", "--limit", "7"]) == 0
+
+    assert (seen[0].command, seen[0].out, seen[0].limit) == ("demo", "x", 7)
+
+
+HOSTILE = ["=1+1", "+1", "-1", "@a", "\tx", "＝1", "plain - text", 'say "a, b"', "a\nb"]
+
+
+@pytest.mark.parametrize("form", ["csv", "tsv"])
+def test_cells_that_are_formulas_are_guarded(tmp_path, form):
+    path = tmp_path / f"a.{form}"
+
+    write_table(path, {"cluster": [-1] * 9, "text": HOSTILE}, form)
+
+    read = load_texts(path, column="text").data
+    assert read[:4] == ["'=1+1", "'+1", "'-1", "'@a"]
+    assert read[5:8] == ["'＝1", "plain - text", 'say "a, b"']
+    if form == "csv":
+        assert (read[4], read[8]) == ("'\tx", "a\nb")
+    numbers = load_texts(path, column="cluster").data
+    assert set(numbers) == {"-1"}
+
+
+@pytest.mark.parametrize("form", ["jsonl", "parquet"])
+def test_other_formats_keep_every_text(tmp_path, form):
+    path = tmp_path / f"a.{form}"
+
+    write_table(path, {"cluster": [-1] * 9, "text": HOSTILE}, form)
+
+    assert load_texts(path, column="text").data == HOSTILE
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("old")
+
+    with pytest.raises(ValueError, match="shorter"):
+        write_table(path, {"a": [1, 2], "b": [1]}, "csv")
+
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["a.csv"]
+
+
+def test_help_and_version_start_at_once():
+    command = [sys.executable, "-X", "importtime", "-m", "deepclust", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+
+    assert done.stdout.startswith("deepclust ")
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert not loaded & {"tensorflow", "keras", "sklearn", "pandas", "spacy"}
+
+
+def test_a_reader_that_leaves_is_no_error(tmp_path, corpus_file):
+    """As in `python -m deepclust ... | head -n 0`."""
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1]); "
+        "import deepclust.__main__ as m; "
+        "m._run = lambda arguments: print('x' * 100_000, flush=True); "
+        "sys.exit(m.main(['demo']))"
+    )
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(writer)
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_an_interrupt_is_status_130(monkeypatch, capsys):
+    def interrupted(arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command_line, "_run", interrupted)
+
+    assert main(["demo"]) == 130
+    assert capsys.readouterr().err == "deepclust: interrupted\n"
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_the_table_fits_the_terminal(width):
+    table = pd.DataFrame(
+        {
+            "cluster": [*range(5), -1],
+            "size": [50_000, 400, 30, 20, 10, 7],
+            "share": [0.9, 0.05, 0.03, 0.01, 0.005, 0.005],
+            "keywords": ["alpha, beta, gamma " * 4, "b", "数据库 " * 30, "d", "e", ""],
+            "example": ["x" * 500, "\x1b[31mred\nline", "聚类" * 200, "", "y", "z"],
+        }
+    )
+
+    lines = _terminal.format_table(table, 3, width).splitlines()
+
+    assert max(map(columns, lines)) <= width
+    assert "\x1b" not in "".join(lines)
+    assert len(lines) == 1 + 3 + 1 + 1
+    assert "30 in 2 smaller clusters" in lines[4]
+    assert "noise     7" in lines[5]
+
+
+def test_fit_pads_and_cuts_to_the_column():
+    assert _terminal.fit("ab", 4) == "ab  "
+    assert _terminal.fit("abcdef", 4) == "abc…"
+    assert _terminal.fit("数据库表", 5) == "数据…"
+    assert columns(_terminal.fit("a数据库表", 5)) == 5
+
+
+def test_agreement_counts_labelled_texts_only():
+    corpus = Bunch(target=np.array([0, 0, 1, 1, -1]))
+    labels = np.array([0, 0, 1, -1, 1])
+
+    text = _commands._agreement(corpus, labels, np.array([0, 0, 1, 1, 1]))
+
+    assert "2 clusters, 2 labels" in text
+    assert "every text assigned   AMI 1.000   ARI 1.000" in text
+    assert "noise as one group    AMI 1.000" not in text

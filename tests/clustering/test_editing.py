@@ -1,0 +1,238 @@
+import pickle
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.base import clone
+from sklearn.cluster import AgglomerativeClustering, KMeans
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from deepclust import DBSCAN
+from deepclust.clustering import merge, rename, split
+
+
+def blobs(seed=0, n_blobs=5, size=12):
+    """Return rows in round groups, copies among them, and some noise."""
+    rng = np.random.default_rng(seed)
+    centres = 6.0 * rng.permutation(np.arange(2 * n_blobs).reshape(n_blobs, 2))
+    sizes = rng.integers(size // 2, size * 2, n_blobs)
+    X = np.vstack([c + rng.normal(size=(n, 2)) for c, n in zip(centres, sizes)])  # noqa: B905
+    return np.vstack((X, X[::7], rng.uniform(-80, 160, (6, 2))))
+
+
+def fitted(X, **parameters):
+    return DBSCAN(eps=1.5, min_samples=3, **parameters).fit(X)
+
+
+def assert_consistent(model, X):
+    """The labels are what predict says, alone or together, and are numbered by size."""
+    np.testing.assert_array_equal(model.predict(X), model.labels_)
+    for row in range(0, len(X), 17):
+        assert model.predict(X[[row]]) == model.labels_[[row]]
+    core = model.core_sample_indices_
+    clustered = model.labels_[core]
+    assert set(clustered.tolist()) == set(range(model.n_clusters_))
+    if model.noise == "keep":
+        sizes = np.bincount(model.labels_[model.labels_ >= 0])
+        assert (np.diff(sizes) <= 0).all()
+
+
+@settings(max_examples=20)
+@given(
+    seed=st.integers(0, 100),
+    edits=st.lists(
+        st.tuples(st.sampled_from(["merge", "split", "rename"]), st.integers(0, 10**6)),
+        min_size=1,
+        max_size=4,
+    ),
+    noise=st.sampled_from(["keep", "nearest"]),
+    metric=st.sampled_from(["euclidean", "cosine"]),
+)
+def test_predict_equals_the_edited_labels(seed, edits, noise, metric):
+    X = blobs(seed)
+    model = fitted(X, noise=noise)
+    if metric == "cosine":
+        model = DBSCAN(eps=0.002, min_samples=3, metric=metric, noise=noise).fit(X)
+    for step, (kind, choice) in enumerate(edits):
+        n = model.n_clusters_
+        if kind == "merge" and n >= 2:
+            first = choice % n
+            merge(model, [first, (first + 1) % n])
+        elif kind == "split" and n:
+            cluster = choice % n
+            core = model.core_sample_indices_[model._core_labels == cluster]
+            if len(np.unique(model._space.rows(X[core])[0], axis=0)) >= 2:
+                assert len(split(model, cluster, into=2)) == 2
+        elif n:
+            rename(model, {choice % n: f"name {step}"})
+        assert_consistent(model, X)
+    again = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(again.predict(X), model.labels_)
+
+
+def test_merge_joins_exactly_the_named_clusters():
+    X = blobs()
+    model = fitted(X)
+    before = model.labels_.copy()
+
+    whole = merge(model, [1, 3])
+
+    joined = np.isin(before, [1, 3])
+    np.testing.assert_array_equal(model.labels_ == whole, joined)
+    np.testing.assert_array_equal(model.labels_ == -1, before == -1)
+    for old in (0, 2, 4):
+        assert len(np.unique(model.labels_[before == old])) == 1
+    assert model.n_clusters_ == 4
+    assert model.edits_ == [f"merge 1, 3: now {whole}"]
+
+
+def test_split_divides_one_cluster_only():
+    X = blobs()
+    model = fitted(X)
+    merge(model, [0, 4])
+    before = model.labels_.copy()
+
+    parts = split(model, 0)  # by density: the two blobs again
+
+    np.testing.assert_array_equal(np.isin(model.labels_, parts), before == 0)
+    original = fitted(X).labels_
+    for part in parts:
+        assert len(np.unique(original[model.labels_ == part])) == 1
+
+
+@pytest.mark.parametrize(
+    "into", [3, KMeans(3, n_init=1, random_state=0), AgglomerativeClustering(3)]
+)
+def test_split_into_a_number_or_by_a_clusterer(into):
+    model = fitted(blobs())
+    sizes = np.bincount(model.labels_[model.labels_ >= 0])
+
+    parts = split(model, 0, into)
+
+    assert len(parts) == 3
+    found = np.bincount(model.labels_[model.labels_ >= 0])
+    assert found[parts].sum() == sizes[0]
+    assert parts == sorted(parts)
+
+
+def test_split_by_labels_of_the_members():
+    X = blobs()
+    model = fitted(X)
+    members = np.flatnonzero(model.labels_ == 1)
+    left = X[members, 0] < np.median(X[members, 0])
+
+    first, second = split(model, 1, np.where(left, "left", "right"))
+
+    core = model.core_sample_indices_
+    core = core[np.isin(core, members)]
+    sides = X[core, 0] < np.median(X[members, 0])
+    labels = model.labels_[core]
+    assert {(bool(s), int(v)) for s, v in zip(sides, labels, strict=True)} in (
+        {(True, first), (False, second)},
+        {(True, second), (False, first)},
+    )
+
+
+def test_core_points_that_are_noise_of_a_split_go_with_the_nearest():
+    X = np.array([[0.0], [0.1], [0.2], [1.0], [1.1], [1.2], [0.55], [9.0], [9.1]])
+    model = DBSCAN(eps=0.6, min_samples=2).fit(X)
+    assert model.n_clusters_ == 2
+
+    split(model, 0, [0, 0, 0, 1, 1, 1, -1])
+
+    assert model.labels_.tolist() == [0, 0, 0, 1, 1, 1, 0, 2, 2]
+
+
+def test_names_follow_their_texts():
+    X = blobs()
+    model = fitted(X)
+    before = model.labels_.copy()
+    rename(model, {0: "zero", 1: "one", 2: "two", 4: "four"})
+
+    merge(model, ["two", "four"])
+    split(model, "zero", into=2, names=["big", "small"])
+
+    for name, old in {"one": [1], "two": [2, 4]}.items():
+        number = next(k for k, v in model.cluster_names_.items() if v == name)
+        assert set(before[model.labels_ == number].tolist()) == set(old)
+    assert set(model.cluster_names_.values()) == {"one", "two", "big", "small"}
+    assert merge(model, ["big", "small"], name="whole") == 0
+    assert model.cluster_names_[0] == "whole"
+
+
+def test_a_pipeline_and_its_pickle_keep_the_edit():
+    X = blobs()
+    pipeline = make_pipeline(FunctionTransformer(), DBSCAN(eps=1.5, min_samples=3))
+    labels = pipeline.fit_predict(X)
+    merge(pipeline, [0, 1], name="both")
+
+    again = pickle.loads(pickle.dumps(pipeline))
+
+    assert len(np.unique(again.predict(X[np.isin(labels, [0, 1])]))) == 1
+    assert again[-1].cluster_names_ == {0: "both"}
+    assert not hasattr(clone(pipeline)[-1], "cluster_names_")
+
+
+def test_fit_and_at_start_from_scratch_and_partial_fit_refuses():
+    X = blobs()
+    model = DBSCAN(min_samples=3).fit(X)
+    plain = model.labels_.copy()
+    merge(model, [0, 1])
+    rename(model, {0: "x"})
+
+    with pytest.raises(ValueError, match="were edited"):
+        model.partial_fit(X[:1])
+    at = model.at(model.eps_)
+    np.testing.assert_array_equal(at.labels_, plain)
+    assert not hasattr(at, "cluster_names_")
+    model.fit(X)
+    np.testing.assert_array_equal(model.labels_, plain)
+    assert not hasattr(model, "edits_")
+
+
+def test_noise_nearest_set_later_follows_the_edit():
+    X = blobs()
+    model = fitted(X)
+    merge(model, [0, 1, 2])
+
+    everywhere = model.set_params(noise="nearest").predict(X)
+
+    assert everywhere.min() == 0
+    np.testing.assert_array_equal(
+        everywhere[model.labels_ >= 0], model.labels_[model.labels_ >= 0]
+    )
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (lambda m: merge(m, [0]), "two or more"),
+        (lambda m: merge(m, [0, 0]), "two or more"),
+        (lambda m: merge(m, 0), "two or more"),
+        (lambda m: merge(m, [0, 99]), "no cluster 99"),
+        (lambda m: merge(m, [0, -1]), "noise cannot be edited"),
+        (lambda m: merge(m, [0, "pears"]), "named 'pears'"),
+        (lambda m: split(m, True), "no cluster True"),
+        (lambda m: split(m, 0, 1), "2 to"),
+        (lambda m: split(m, 0, [1, 2]), "as many labels"),
+        (lambda m: split(m, 0, KMeans(1)), "does not fall into parts"),
+        (lambda m: rename(m, {0: "a", 1: "a"}), "Two clusters"),
+        (lambda m: split(m, 0, 2, names=["a", "a"]), "Two clusters"),
+    ],
+)
+def test_bad_edits_are_named_and_change_nothing(edit, message):
+    model = fitted(blobs())
+    before = model.labels_.copy()
+
+    with pytest.raises(ValueError, match=message):
+        edit(model)
+
+    np.testing.assert_array_equal(model.labels_, before)
+    assert not hasattr(model, "edits_")
+
+
+def test_only_our_dbscan_can_be_edited():
+    with pytest.raises(TypeError, match="KMeans"):
+        merge(KMeans(2), [0, 1])

@@ -1,0 +1,81 @@
+"""Texts in parts give what they give together, and are read no earlier than needed."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from deepclust import TokenSequences
+from deepclust.exceptions import InvalidTextError
+from deepclust.pipeline import in_parts
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_parts_put_together_are_the_whole(fitted_clusterer, corpus, size):
+    texts = corpus.texts[:50]
+
+    labels = list(in_parts(fitted_clusterer, iter(texts), size=size))
+    embeddings = in_parts(fitted_clusterer[:-1], texts, method="transform", size=size)
+
+    assert [len(part) for part in labels][:-1] == [size] * (len(labels) - 1)
+    np.testing.assert_array_equal(
+        np.concatenate(labels), fitted_clusterer.predict(texts)
+    )
+    np.testing.assert_array_equal(
+        np.vstack(list(embeddings)), fitted_clusterer[:-1].transform(texts)
+    )
+
+
+def test_texts_are_read_as_results_are_asked_for(fitted_clusterer, corpus):
+    read = []
+
+    def endless():
+        for text in itertools.cycle(corpus.texts):
+            read.append(text)
+            yield text
+
+    parts = in_parts(fitted_clusterer, endless(), size=5)
+
+    assert read == []
+    assert len(next(parts)) == 5
+    assert len(read) == 5
+
+
+def test_no_texts_give_no_parts(fitted_clusterer):
+    assert list(in_parts(fitted_clusterer, [])) == []
+
+
+def test_a_wrong_row_is_named(fitted_clusterer, corpus):
+    parts = in_parts(fitted_clusterer, [*corpus.texts[:5], None], size=4)
+
+    next(parts)
+    with pytest.raises(InvalidTextError, match=r"row 1 is None.*Row 0 is text 4"):
+        next(parts)
+
+
+def test_a_bare_string_is_refused(fitted_clusterer):
+    with pytest.raises(InvalidTextError, match="single str"):
+        next(in_parts(fitted_clusterer, "a text"))
+
+
+def test_the_encoder_reads_a_generator_of_rows(fitted_clusterer, corpus, monkeypatch):
+    monkeypatch.setattr("deepclust.encoding._validation.ROWS_PER_PART", 7)
+    sequences = fitted_clusterer[:2].transform([*corpus.texts[:20], ""])
+    encoder = fitted_clusterer["encode"]
+
+    streamed = encoder.transform(row.tolist() for row in sequences)
+
+    np.testing.assert_array_equal(streamed, encoder.transform(sequences))
+    empty = encoder.transform(iter(()))
+    np.testing.assert_array_equal(empty, encoder.transform(sequences[:0]))
+
+
+def test_the_encoder_names_the_row_of_a_generator(fitted_clusterer):
+    encoder = fitted_clusterer["encode"]
+    n_tokens = len(encoder.weights_["words"])
+
+    with pytest.raises(ValueError, match=f"Row 1 holds token id {n_tokens}"):
+        encoder.transform(iter([[2, 3], [2, n_tokens]]))
+    with pytest.raises(ValueError, match="row 2 holds"):
+        encoder.transform(iter([[2], [3], [-4]]))
+    assert TokenSequences.from_lists([[2]]).shape == (1, 1)
