@@ -66,12 +66,19 @@ but row 1 is None (NoneType). Drop that row or replace it by "".
         if not isinstance(text, str):
             raise InvalidTextError(
                 f"{estimator} expects an iterable of str, but row {row} is "
-                f"{_short(text)} ({type(text).__name__}). "
+                f"{truncate(repr(text), 60)} ({type(text).__name__}). "
                 'Drop that row or replace it by "".'
             )
     return rows
 
 
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+def truncate(text: str, width: int) -> str:
+    """Return at most `width` characters of `text`; a cut is shown by "…".
+
+    Examples
+    --------
+    >>> from deepclust._text_input import truncate
+    >>> truncate("a long text", 7)
+    'a long…'
+    """
+    return text if len(text) <= width else text[: width - 1] + "…"

@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["PADDING_ID", "UNKNOWN_ID", "TokenSequences", "Vocabulary"]
+__all__ = ["NOISE", "PADDING_ID", "UNKNOWN_ID", "TokenSequences", "Vocabulary"]
 
 PADDING_ID = 0
 UNKNOWN_ID = 1
+NOISE = -1  # label of a text in no cluster
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,8 @@ import spacy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepclust import TextCleaner, tokenizing
+from deepclust import TextCleaner
+from deepclust.cleaning import _tokenizer as tokenizing
 from deepclust.cleaning._html import decode_entities, strip_html
 from deepclust.cleaning._tokenizer import TokenRules, tokens_for
 from deepclust.exceptions import MissingExtraError

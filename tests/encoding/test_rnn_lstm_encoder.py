@@ -15,7 +15,8 @@ from keras import ops
 from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from deepclust import RNNLSTMEncoder, TokenSequences, Vocabulary, devices
+from deepclust import RNNLSTMEncoder, TokenSequences, Vocabulary
+from deepclust.encoding import _devices as devices
 from deepclust.exceptions import EmptyVocabularyError
 
 TINY = {"rnn_units": 4, "lstm_units": 4, "embedding_dim": 5, "epochs": 1}

@@ -10,9 +10,9 @@ from matplotlib.colors import to_hex
 from deepclust import DBSCAN, TokenSequences
 from deepclust.clustering._mutual_reachability import ReachabilityTree
 from deepclust.exceptions import InvalidTextError, MissingExtraError
+from deepclust.plotting import _canvas as canvas
+from deepclust.plotting import _map as maps
 from deepclust.plotting import (
-    canvas,
-    maps,
     plot_agreement,
     plot_class_table,
     plot_cluster_sizes,

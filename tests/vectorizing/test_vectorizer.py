@@ -13,8 +13,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from threadpoolctl import threadpool_limits
 
-from deepclust import TextCleaner, Vectorizer, wordvectors
+from deepclust import TextCleaner, Vectorizer
 from deepclust.exceptions import EmptyVocabularyError, TextWarning
+from deepclust.vectorizing import _word_vectors as wordvectors
 
 TEXTS = ["b a", "a b c", "c a a", "d", "", "a"]
 

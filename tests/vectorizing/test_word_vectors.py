@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics.pairwise import cosine_similarity
 
-from deepclust import TokenSequences, wordvectors
+from deepclust import TokenSequences
+from deepclust.vectorizing import _word_vectors as wordvectors
 from deepclust.vectorizing._word_vectors import (
     corpus_vectors,
     count_cooccurrence,
