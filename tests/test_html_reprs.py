@@ -6,7 +6,7 @@ import pytest
 
 from deepclust import DBSCAN, RNNLSTMEncoder, TextCleaner, Vectorizer
 from deepclust.inspection import cluster_table, cluster_tree, explain
-from deepclust.metrics import compare
+from deepclust.metrics import compare_clusterings
 
 HOSTILE = "<script>alert(1)</script>"
 
@@ -33,7 +33,7 @@ def results(pipeline):
     texts, labels = [HOSTILE, "red apple", "fast car"], [0, 0, 1]
     names = {0: HOSTILE}
     yield cluster_table(texts, labels, names=names)
-    yield compare(labels, labels, names_before=names)
+    yield compare_clusterings(labels, labels, names_before=names)
     yield cluster_tree([[0.0], [1.0], [9.0]], labels, names=names)
     yield explain(pipeline, f"Bake the bread with garlic {HOSTILE}")
 

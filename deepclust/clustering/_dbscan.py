@@ -32,7 +32,7 @@ from deepclust.clustering._memory_limit import affordable_block
 from deepclust.clustering._metric_space import METRICS, MetricSpace
 from deepclust.clustering._unique_rows import content_hashes
 from deepclust.exceptions import ClusteringWarning
-from deepclust.metrics._density_validity import density_validity
+from deepclust.metrics._noise_aware_silhouette import noise_aware_silhouette
 
 __all__ = ["DBSCAN"]
 
@@ -133,7 +133,7 @@ class DBSCAN(ClusterMixin, BaseEstimator):
     See Also
     --------
     deepclust.clustering._editing : Merge, split and rename clusters.
-    deepclust.metrics._scores.density_validity_score : What "auto" and `score` go by.
+    deepclust.metrics.noise_aware_silhouette_score : What "auto" and `score` go by.
 
     Notes
     -----
@@ -456,7 +456,7 @@ class DBSCAN(ClusterMixin, BaseEstimator):
             if known.any():
                 return float(adjusted_mutual_info_score(truth[known], labels[known]))
         rows, _ = self._space.rows(np.asarray(X, dtype=self._X.dtype))
-        return density_validity(rows, labels)
+        return noise_aware_silhouette(rows, labels)
 
     @property
     def components_(self) -> np.ndarray:

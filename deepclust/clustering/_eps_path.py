@@ -6,7 +6,7 @@ import numpy as np
 
 from deepclust._parallel import in_threads
 from deepclust.clustering._mutual_reachability import ReachabilityTree
-from deepclust.metrics._density_validity import density_validity
+from deepclust.metrics._noise_aware_silhouette import noise_aware_silhouette
 
 __all__ = [
     "best_cut",
@@ -64,7 +64,9 @@ def eps_path(
         fine = np.setdiff1d(fine, coarse["eps"])
         return joined(coarse, eps_path(tree, X, fine, n_jobs=n_jobs))
     validity = in_threads(
-        lambda step: density_validity(X, tree.cut(step), tree.weights), eps, n_jobs
+        lambda step: noise_aware_silhouette(X, tree.cut(step), tree.weights),
+        eps,
+        n_jobs,
     )
     return {
         "eps": eps,

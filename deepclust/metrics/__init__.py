@@ -1,36 +1,38 @@
-"""Scores of a clustering: against labels, without labels, and beside another one.
+"""Scores of a clustering, from any clusterer, on plain arrays.
 
-Works on plain arrays, from any clusterer. Public: the `*_score` functions, the scorers
-for `GridSearchCV`, and `compare`. Open `_scores.py` first.
+`_supervised.py` scores labels against true classes, `_unsupervised.py` without them,
+and `_compare.py` compares two clusterings; the callables that end in `_scorer` fit
+`GridSearchCV(scoring=...)`. Other rooms use `_matching.py` (Hungarian method),
+`_pairwise.py` and `_noise_aware_silhouette.py`. Open `_unsupervised.py` first.
 """
 
-from deepclust.metrics._compare import Comparison, compare
-from deepclust.metrics._scores import (
-    agreement_scorer,
+from deepclust.metrics._compare import Comparison, compare_clusterings
+from deepclust.metrics._supervised import (
     clustering_accuracy_score,
     clustering_accuracy_scorer,
-    coverage_score,
-    coverage_scorer,
-    dbcv_score,
-    density_validity_score,
-    density_validity_scorer,
     matched_confusion_table,
     matched_f1_scorer,
     matched_precision_recall_f1,
 )
+from deepclust.metrics._unsupervised import (
+    coverage_score,
+    coverage_scorer,
+    dbcv_score,
+    noise_aware_silhouette_score,
+    noise_aware_silhouette_scorer,
+)
 
 __all__ = [
     "Comparison",
-    "agreement_scorer",
     "clustering_accuracy_score",
     "clustering_accuracy_scorer",
-    "compare",
+    "compare_clusterings",
     "coverage_score",
     "coverage_scorer",
     "dbcv_score",
-    "density_validity_score",
-    "density_validity_scorer",
     "matched_confusion_table",
     "matched_f1_scorer",
     "matched_precision_recall_f1",
+    "noise_aware_silhouette_score",
+    "noise_aware_silhouette_scorer",
 ]

@@ -6,20 +6,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
+from sklearn.metrics.cluster import contingency_matrix
 from sklearn.utils import check_consistent_length, column_or_1d
+
+from deepclust.sequences import NOISE
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Comparison", "compare"]
+__all__ = ["Comparison", "compare_clusterings"]
 
-NOISE = -1
-_SAME = 0.5  # share of both clusters that two have in common if they are "the same"
-_MOST_ROWS = 200
+_MAJORITY = 0.5  # clusters are "the same" if more than this share of both is shared
+_MAX_ROWS = 200
 
 
 class Comparison:
-    """What became of each cluster; see `compare`.
+    """The counterpart of each cluster in another clustering; see `compare_clusterings`.
 
     Parameters
     ----------
@@ -35,8 +37,8 @@ class Comparison:
 
     Examples
     --------
-    >>> from deepclust.metrics import compare
-    >>> comparison = compare([0, 0, 1, 1], [0, 0, 0, 0])
+    >>> from deepclust.metrics import compare_clusterings
+    >>> comparison = compare_clusterings([0, 0, 1, 1], [0, 0, 0, 0])
     >>> comparison.frame["change"].tolist()
     ['merged', 'merged']
     """
@@ -65,33 +67,22 @@ class Comparison:
         )
 
     def _repr_html_(self) -> str:
-        names = list(self.frame.columns)
-        head = "".join(f"<th style='text-align:left'>{name}</th>" for name in names)
-        body = "".join(
-            "<tr>"
-            + "".join(
-                f"<td style='text-align:left'>{_written(row[name])}</td>"
-                for name in names
-            )
-            + "</tr>"
-            for row in self.frame.head(_MOST_ROWS).to_dict("records")
+        shown = self.frame.head(_MAX_ROWS).to_html(
+            index=False, border=0, justify="left", float_format="{:.2f}".format
         )
-        rest = len(self.frame) - _MOST_ROWS
+        rest = len(self.frame) - _MAX_ROWS
         more = f"<p>{rest} more in <code>frame</code></p>" if rest > 0 else ""
-        return (
-            f"<p>{html.escape(self._summary())}</p><table><thead><tr>{head}</tr>"
-            f"</thead><tbody>{body}</tbody></table>{more}"
-        )
+        return f"<p>{html.escape(self._summary())}</p>{shown}{more}"
 
 
-def compare(
+def compare_clusterings(
     before: Any,
     after: Any,
     *,
     names_before: Mapping[Any, str] | None = None,
     names_after: Mapping[Any, str] | None = None,
 ) -> Comparison:
-    """Tell what became of each cluster.
+    """Match every cluster to its counterpart in another clustering.
 
     Parameters
     ----------
@@ -129,11 +120,12 @@ def compare(
 
     Examples
     --------
-    >>> from deepclust.metrics import compare
+    >>> from deepclust.metrics import compare_clusterings
     >>> before = [0, 0, 0, 0, 1, 1, 2, 2]
     >>> after = [0, 0, 1, 2, 3, 3, 3, 3]
     >>> columns = ["cluster", "counterpart", "shared", "kept", "change"]
-    >>> print(compare(before, after).frame[columns].to_string(index=False))
+    >>> frame = compare_clusterings(before, after).frame
+    >>> print(frame[columns].to_string(index=False))
      cluster  counterpart  shared  kept change
            0            0       2   0.5  split
            1            3       2   1.0 merged
@@ -143,58 +135,50 @@ def compare(
 
     before, after = column_or_1d(before), column_or_1d(after)
     check_consistent_length(before, after)
-    old, rows = _places(before)
-    new, columns = _places(after)
-    table = np.zeros((len(old), len(new)), dtype=np.int64)
-    np.add.at(table, (rows, columns), 1)
-    best = table.argmax(axis=1) if len(new) else np.zeros(len(old), dtype=np.intp)
+    rows, old = _noise_last(before)
+    columns, new = _noise_last(after)
+    table = contingency_matrix(before, after)[np.ix_(rows, columns)]
+    best = table.argmax(axis=1) if len(before) else rows
     sizes, new_sizes = table.sum(axis=1), table.sum(axis=0)[best]
     shared = table[np.arange(len(old)), best]
+    counterparts = [new[column] for column in best]
+    kept, of_new = shared / sizes, shared / new_sizes
     frame = pd.DataFrame(
         {
             "cluster": [_named(label, names_before) for label in old],
             "size": sizes,
-            "counterpart": [_named(new[place], names_after) for place in best],
+            "counterpart": [_named(label, names_after) for label in counterparts],
             "counterpart_size": new_sizes,
             "shared": shared,
-            "kept": shared / np.maximum(sizes, 1),
-            "jaccard": shared / np.maximum(sizes + new_sizes - shared, 1),
-            "change": [
-                _change(old[row], new[place], shared[row] / sizes[row],
-                        shared[row] / new_sizes[row])
-                for row, place in enumerate(best)
-            ],
+            "kept": kept,
+            "jaccard": shared / (sizes + new_sizes - shared),
+            "change": list(map(_change, old, counterparts, kept, of_new)),
         }
-    )  # fmt: skip
+    )
     return Comparison(
         frame,
-        ami=float(adjusted_mutual_info_score(before, after)) if len(before) else 1.0,
-        ari=float(adjusted_rand_score(before, after)) if len(before) else 1.0,
-        moved=float(1 - shared.sum() / len(before)) if len(before) else 0.0,
+        ami=float(adjusted_mutual_info_score(before, after)),
+        ari=float(adjusted_rand_score(before, after)),
+        moved=float((len(before) - shared.sum()) / max(len(before), 1)),
     )
 
 
-def _places(labels: np.ndarray) -> tuple[list[Any], np.ndarray]:
-    """Return the labels in ascending order, noise last, and the place of each row's."""
-    values, codes = np.unique(labels, return_inverse=True)
-    if len(values) and values[0] == NOISE:
-        values, codes = np.roll(values, -1), (codes - 1) % len(values)
-    return values.tolist(), codes
+def _noise_last(labels: np.ndarray) -> tuple[np.ndarray, list[Any]]:
+    """Return an order of the sorted distinct labels, and these labels in this order."""
+    values = np.unique(labels).tolist()
+    order = np.argsort([value == NOISE for value in values], kind="stable")
+    return order, [values[place] for place in order]
 
 
 def _change(old: Any, new: Any, of_old: float, of_new: float) -> str:
     if old == NOISE:
         return "same" if new == NOISE else "clustered"
-    if of_old <= _SAME:
+    if of_old <= _MAJORITY:
         return "split"
     if new == NOISE:
         return "noise"
-    return "merged" if of_new <= _SAME else "same"
+    return "merged" if of_new <= _MAJORITY else "same"
 
 
 def _named(label: Any, names: Mapping[Any, str] | None) -> Any:
     return label if names is None else names.get(label, str(label))
-
-
-def _written(value: Any) -> str:
-    return html.escape(f"{value:.2f}" if isinstance(value, float) else str(value))

@@ -1,8 +1,10 @@
-"""Distances between rows, and rows of unit length: one implementation for all rooms."""
+"""Distances between rows, their spanning tree, rows of unit length: for all rooms."""
+
+from collections.abc import Callable
 
 import numpy as np
 
-__all__ = ["squared_distances", "unit_rows"]
+__all__ = ["spanning_tree", "squared_distances", "unit_rows"]
 
 
 def squared_distances(A: np.ndarray, B: np.ndarray) -> np.ndarray:
@@ -55,3 +57,63 @@ def unit_rows(rows: np.ndarray) -> np.ndarray:
     """
     norms = np.sqrt((rows * rows).sum(axis=1, keepdims=True))
     return rows / np.maximum(norms, rows.dtype.type(1e-12))
+
+
+def spanning_tree(
+    distances_from: Callable[[int], np.ndarray], core: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the minimum spanning tree of mutual reachability, by Prim's algorithm.
+
+    Parameters
+    ----------
+    distances_from : callable
+        Takes a row number; returns its distances to all rows, ndarray of shape
+        (n_rows,).
+
+    core : ndarray of shape (n_rows,), float64
+        Core distances; may be inf.
+
+    Returns
+    -------
+    edges : ndarray of shape (n_rows - 1, 2), intp
+
+    heights : ndarray of shape (n_rows - 1,), float64
+        max(distance, both core distances) of each edge.
+
+    Notes
+    -----
+    Among equal heights, the edge from the lowest row is taken. O(n) memory, and n calls
+    of `distances_from`.
+
+    References
+    ----------
+    .. [1] R. C. Prim, "Shortest connection networks and some generalizations", Bell
+       System Technical Journal 36 (6), 1957.
+       https://doi.org/10.1002/j.1538-7305.1957.tb01515.x
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from deepclust.metrics._pairwise import spanning_tree
+    >>> X = np.array([0.0, 1.0, 5.0])
+    >>> spanning_tree(lambda row: np.abs(X - X[row]), np.array([1.0, 1.0, 4.0]))
+    (array([[0, 1],
+           [1, 2]]), array([1., 4.]))
+    """
+    n_rows = len(core)
+    edges = np.zeros((n_rows - 1, 2), dtype=np.intp)
+    heights = np.empty(n_rows - 1)
+    best = np.full(n_rows, np.inf)
+    source = np.zeros(n_rows, dtype=np.intp)
+    outside = np.ones(n_rows, dtype=bool)
+    newest = 0
+    for step in range(n_rows - 1):
+        outside[newest] = False
+        reach = np.maximum(np.maximum(distances_from(newest), core[newest]), core)
+        nearer = outside & ((reach < best) | ((reach == best) & (newest < source)))
+        best[nearer], source[nearer] = reach[nearer], newest
+        newest = int(np.where(outside, best, np.inf).argmin())
+        if not outside[newest]:  # the other rows have infinite core distances
+            newest = int(outside.argmax())
+        edges[step], heights[step] = (source[newest], newest), best[newest]
+    return edges, heights

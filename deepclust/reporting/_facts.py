@@ -10,10 +10,10 @@ from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
 
 import deepclust
 from deepclust.inspection import cluster_table
-from deepclust.metrics._scores import (
+from deepclust.metrics import (
     clustering_accuracy_score,
     coverage_score,
-    density_validity_score,
+    noise_aware_silhouette_score,
 )
 from deepclust.plotting._topics_over_time import date_periods
 from deepclust.reporting._reading import Material
@@ -118,7 +118,7 @@ def scores(
     )
     rows = [("Coverage", coverage_score(as_numbers), "share of the texts in a cluster")]
     if material.embedded:
-        validity = density_validity_score(material.embeddings, as_numbers)
+        validity = noise_aware_silhouette_score(material.embeddings, as_numbers)
         meaning = "how well separated the clusters are, −1 to 1; needs no labels"
         rows.append(("Validity", validity, meaning))
     if classes is not None:

@@ -18,7 +18,7 @@ from sklearn.metrics.pairwise import euclidean_distances
 
 from deepclust.clustering._mutual_reachability import ReachabilityTree
 from deepclust.clustering._unique_rows import distinct_rows
-from deepclust.metrics import dbcv_score, density_validity_score
+from deepclust.metrics import dbcv_score, noise_aware_silhouette_score
 
 ROWS = 2500
 
@@ -31,7 +31,7 @@ def silhouette_without_noise(X, labels):
 
 
 SCORES = {
-    "density_validity_score": density_validity_score,
+    "noise_aware_silhouette_score": noise_aware_silhouette_score,
     "dbcv_score": dbcv_score,
     "silhouette, noise left out": silhouette_without_noise,
     "silhouette, noise one cluster": silhouette_score,

@@ -1,19 +1,19 @@
-"""How well separated labelled rows are: one number, without true labels."""
+"""The simplified silhouette in which noise counts: one number, without true labels."""
 
 import numpy as np
 from scipy.sparse import csc_array
 
-__all__ = ["density_validity"]
+__all__ = ["noise_aware_silhouette"]
 
 _BLOCK_ENTRIES = 2**18
 _ROWS_AT_A_TIME = 4096
 _NOISE_WEIGHT = 0.25
 
 
-def density_validity(
+def noise_aware_silhouette(
     X: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None
 ) -> float:
-    """Mean simplified silhouette of the rows; a noise row counts a quarter.
+    """Return the mean simplified silhouette; a noise row counts a quarter.
 
     Parameters
     ----------
@@ -28,15 +28,15 @@ def density_validity(
 
     Returns
     -------
-    validity : float
+    silhouette : float
         In [-1, 1]; 0 when there are fewer than two clusters. Always finite.
 
     Notes
     -----
     With a the distance of a row to the mean of its cluster and b the distance to the
     nearest other mean, a row scores (b - a) / max(a, b). A noise row scores a quarter
-    of what it would score in the cluster of the nearest mean: were it 0, broad clusters
-    that leave nothing out would win; were it in full, a few tiny dense cores would.
+    of what it would score in the cluster of the nearest mean: at 0, broad clusters
+    without noise would win; at 1, a few small dense clusters would.
 
     O(n k d) time for k clusters, and blocks of bounded size.
     """
