@@ -26,7 +26,7 @@ GRID = {
 
 
 def search(pipe, texts, y=None, grid=GRID, n_jobs=2):
-    """Return the fitted search; without `y` it maximises the label-free validity."""
+    """Return the fitted search; without `y` it maximises the label-free silhouette."""
     folds = KFold(2, shuffle=True, random_state=0)
     search = GridSearchCV(pipe, grid, cv=folds, n_jobs=n_jobs, error_score="raise")
     return search.fit(texts, y)

@@ -109,11 +109,11 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         Share of the rows that are in no cluster before noise is assigned.
 
     eps_path_ : DataFrame
-        Columns eps, n_clusters, coverage, validity: what other radii would give. Only
+        Columns eps, n_clusters, coverage, silhouette: what other radii would give. Only
         with `eps="auto"`.
 
     reachability_ : ReachabilityTree
-        The minimum spanning tree of mutual reachability, from which `at` takes the
+        The minimum spanning tree of mutual reachability, from which `cut` takes the
         clusters for every other eps. With "cosine" its distances are Euclidean: d is
         d²/2 in units of the metric. Only with `eps="auto"`, until `partial_fit`.
 
@@ -124,7 +124,7 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         Names given by `deepclust.clustering.rename`; only then.
 
     edits_ : list of str
-        What `merge`, `split` and `rename` changed since `fit`; only then. `at` goes
+        What `merge`, `split` and `rename` changed since `fit`; only then. `cut` goes
         back to the clusters as computed.
 
     n_features_in_ : int
@@ -143,7 +143,7 @@ class DBSCAN(ClusterMixin, BaseEstimator):
     once. Labels depend neither on threads, nor on blocks, nor on the batch that
     `predict` is given.
 
-    The model refers to the rows of `fit`, and `at` and `partial_fit` go back to them;
+    The model refers to the rows of `fit`, and `cut` and `partial_fit` go back to them;
     if they have been changed in place since, it says so instead of predicting from
     them. Copying the model or saving it takes them along.
 
@@ -154,13 +154,13 @@ class DBSCAN(ClusterMixin, BaseEstimator):
     `MemoryError` is raised before the work if `memory_limit` is too small.
 
     With "auto", the exact minimum spanning tree of mutual reachability gives the
-    clusters for every eps; the cut of the highest validity is taken, over eps and, if
+    clusters for every eps; the cut of the greatest silhouette is taken, over eps and, if
     that is "auto" too, over min_samples 5, 12 and 25. From more than 20,000 distinct
     rows, the tree is that of the 20,000 with the smallest content hashes; min_samples
     "auto" is scaled up with the number of rows, to 125 at most, and five radii that
     leave about the same share of core points are tried on all rows. With a metric other
     than Euclidean and cosine, the tree takes O(n²) time and is that of 5,000 rows at
-    most, cuts are judged by the same Euclidean validity, as by `score`, and `at`
+    most, cuts are judged by the same Euclidean silhouette, as by `score`, and `cut`
     clusters anew.
 
     References
@@ -330,7 +330,7 @@ class DBSCAN(ClusterMixin, BaseEstimator):
             self._grow(both, weights)
         return self
 
-    def at(
+    def cut(
         self, eps: float | None = None, *, n_clusters: int | None = None
     ) -> "DBSCAN":
         """Return the model that `fit` gives with another eps, from the same hierarchy.
@@ -366,13 +366,13 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         >>> from deepclust import DBSCAN
         >>> X = np.array([[0.0], [0.1], [0.2], [5.0], [5.1], [5.2], [9.0]])
         >>> model = DBSCAN(min_samples=2).fit(X)
-        >>> model.at(0.15).labels_, model.at(n_clusters=1).n_clusters_
+        >>> model.cut(0.15).labels_, model.cut(n_clusters=1).n_clusters_
         (array([ 0,  0,  0,  1,  1,  1, -1]), 1)
         """
         check_is_fitted(self)
         if (eps is None) == (n_clusters is None):
             raise ValueError(
-                f"at() takes either eps or n_clusters. Received: eps={eps!r}, "
+                f"cut() takes either eps or n_clusters. Received: eps={eps!r}, "
                 f"n_clusters={n_clusters!r}."
             )
         known = self._known_rows()
@@ -520,7 +520,7 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         """Return the eps whose number of clusters is nearest to the one asked for."""
         if not hasattr(self, "reachability_"):
             raise ValueError(
-                "at(n_clusters=...) needs the hierarchy of the rows: fit with "
+                "cut(n_clusters=...) needs the hierarchy of the rows: fit with "
                 'eps="auto".'
             )
         tree, enough, space = self.reachability_, self.min_samples_, self._space

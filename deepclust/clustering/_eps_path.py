@@ -50,7 +50,7 @@ def eps_path(
     Returns
     -------
     path : dict of ndarray of shape (n_steps,)
-        "eps" ascending, "n_clusters", "coverage" and "validity".
+        "eps" ascending, "n_clusters", "coverage" and "silhouette".
     """
     if eps is None:
         eps = quantile_cuts(tree, 0.0, 1.0, _STEPS)
@@ -58,7 +58,7 @@ def eps_path(
         if not len(coarse["eps"]):
             return coarse
         step = 1 / (_STEPS - 1)
-        best = coarse["eps"][coarse["validity"].argmax()]
+        best = coarse["eps"][coarse["silhouette"].argmax()]
         middle = (np.mean(tree.core_distances <= best) - _FEWEST_CORE) / _SPAN
         fine = quantile_cuts(tree, middle - step, middle + step, 2 * _FINE_STEPS + 1)
         fine = np.setdiff1d(fine, coarse["eps"])
@@ -72,7 +72,7 @@ def eps_path(
         "eps": eps,
         "n_clusters": tree.n_clusters(eps),
         "coverage": tree.coverage(eps),
-        "validity": np.array(validity, dtype=np.float64),
+        "silhouette": np.array(validity, dtype=np.float64),
     }
 
 
@@ -109,7 +109,7 @@ def quantile_cuts(
 def path_of_nothing() -> dict[str, np.ndarray]:
     """Return a path without rows."""
     none = np.empty(0)
-    return {"eps": none, "n_clusters": none, "coverage": none, "validity": none}
+    return {"eps": none, "n_clusters": none, "coverage": none, "silhouette": none}
 
 
 def joined(

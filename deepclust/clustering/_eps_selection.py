@@ -232,7 +232,7 @@ def _settled(
         path["eps"].append(radius)
         path["n_clusters"].append(len(np.unique(labels[labels >= 0])))
         path["coverage"].append(np.average(labels >= 0, weights=points.weights))
-        path["validity"].append(
+        path["silhouette"].append(
             noise_aware_silhouette(points.rows, labels, points.weights)
         )
     return best_cut([path], n_clusters)[1]

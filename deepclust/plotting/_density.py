@@ -15,13 +15,13 @@ __all__ = ["plot_eps_path", "plot_noise"]
 def plot_eps_path(
     path: Any, *, eps: float | None = None, ax: "Axes | None" = None
 ) -> "Axes":
-    """Draw number of clusters, coverage and validity against the radius.
+    """Draw number of clusters, coverage and silhouette against the radius.
 
     Parameters
     ----------
     path : DBSCAN, DataFrame or mapping
         A clusterer fitted with `eps="auto"`, or its `eps_path_`: columns "eps",
-        "n_clusters", "coverage" and "validity".
+        "n_clusters", "coverage" and "silhouette".
 
     eps : float, default=None
         The radius in use, marked; that of the clusterer when None.
@@ -43,18 +43,18 @@ def plot_eps_path(
     --------
     >>> from deepclust.plotting import plot_eps_path
     >>> path = {"eps": [0.1, 0.2, 0.4], "n_clusters": [3, 4, 1],
-    ...         "coverage": [0.2, 0.7, 1.0], "validity": [0.1, 0.6, 0.0]}
+    ...         "coverage": [0.2, 0.7, 1.0], "silhouette": [0.1, 0.6, 0.0]}
     >>> [line.get_label() for line in plot_eps_path(path, eps=0.2).lines][:2]
-    ['coverage', 'validity']
+    ['coverage', 'silhouette']
     """
-    columns, eps = _path(path, eps, ("eps", "n_clusters", "coverage", "validity"))
+    columns, eps = _path(path, eps, ("eps", "n_clusters", "coverage", "silhouette"))
     ax = new_axes(ax, (7.0, 4.0))
     radii = columns["eps"]
     ax.plot(radii, columns["coverage"], color=COLOURS[2], label="coverage")
     style: dict[str, Any] = {"color": COLOURS[0], "linestyle": "--"}
-    ax.plot(radii, columns["validity"], label="validity", **style)
-    ax.set(xlabel="eps", ylabel="coverage, validity", title="What other radii give")
-    ax.set_ylim(min(0.0, float(columns["validity"].min(initial=0))) - 0.02, 1.02)
+    ax.plot(radii, columns["silhouette"], label="silhouette", **style)
+    ax.set(xlabel="eps", ylabel="coverage, silhouette", title="What other radii give")
+    ax.set_ylim(min(0.0, float(columns["silhouette"].min(initial=0))) - 0.02, 1.02)
     right = ax.twinx()
     style = {"color": COLOURS[1], "linestyle": ":", "where": "post", "linewidth": 1.8}
     right.step(radii, columns["n_clusters"], label="clusters", **style)

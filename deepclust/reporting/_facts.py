@@ -272,8 +272,8 @@ def _agreement(agreement: Any, granularity: int | None) -> dict[str, Any]:
 
 def _eps_path(path: Any, eps: float) -> dict[str, Any]:
     series = [
-        {"name": "validity", "colour": "#332288", "dash": None,
-         "points": _pairs(path, "eps", "validity")},
+        {"name": "silhouette", "colour": "#332288", "dash": None,
+         "points": _pairs(path, "eps", "silhouette")},
         {"name": "coverage", "colour": "#44aa99", "dash": "6 3",
          "points": _pairs(path, "eps", "coverage")},
     ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Time of DBSCAN.partial_fit and DBSCAN.at beside a fit on all rows.
+"""Time of DBSCAN.partial_fit and DBSCAN.cut beside a fit on all rows.
 
     python examples/benchmarks/dbscan_growing.py --sizes 20000 100000
 
@@ -36,7 +36,7 @@ def measure(n_rows):
     auto = cut = np.nan
     if n_rows <= 20_000:
         chosen, auto = seconds(lambda: DBSCAN(min_samples=MIN_SAMPLES).fit(X))
-        model, cut = seconds(lambda: chosen.at(eps))
+        model, cut = seconds(lambda: chosen.cut(eps))
         assert np.array_equal(model.labels_, fitted.labels_)
     return fit, grow, auto, cut
 
@@ -46,7 +46,7 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--sizes", type=int, nargs="+", default=[20_000])
-    print("| rows | fit | partial_fit of 1,000 | fit, eps auto | at(eps) |")
+    print("| rows | fit | partial_fit of 1,000 | fit, eps auto | cut(eps) |")
     print("|---:|---:|---:|---:|---:|")
     with threadpool_limits(limits=1):
         measure(5000)

@@ -117,7 +117,7 @@ def test_another_eps_is_computed_anew():
     X = rows_for("manhattan")
     model = DBSCAN(0.1, min_samples=6, metric="manhattan").fit(X)
     again = DBSCAN(0.2, min_samples=6, metric="manhattan").fit(X)
-    np.testing.assert_array_equal(model.at(0.2).labels_, again.labels_)
+    np.testing.assert_array_equal(model.cut(0.2).labels_, again.labels_)
 
 
 def test_names_of_the_metrics_that_are_computed_here():
@@ -161,7 +161,7 @@ def test_every_cut_is_dbscan(metric):
         found = DBSCAN(cut["eps"], min_samples=6, metric=metric).fit(X)
         assert found.n_clusters_ == cut["n_clusters"] == tree.n_clusters(cut["eps"])
         assert 1 - found.noise_fraction_ == pytest.approx(cut["coverage"])
-        again = model.at(cut["eps"])
+        again = model.cut(cut["eps"])
         np.testing.assert_array_equal(again.labels_, found.labels_)
         points = tree.cut(cut["eps"])
         labels = found.labels_[model.reachability_rows_]
@@ -186,10 +186,10 @@ def test_auto_finds_the_groups_by_another_metric(most, monkeypatch):
     backwards = DBSCAN(metric="manhattan").fit(X[::-1])
     assert backwards.eps_ == model.eps_
     if most >= len(X):
-        assert model.at(n_clusters=2).n_clusters_ == 2
+        assert model.cut(n_clusters=2).n_clusters_ == 2
         asked = DBSCAN(metric="manhattan", n_clusters=2).fit(X)
         assert asked.n_clusters_ == 2
-    assert model.at(n_clusters=4).n_clusters_ == 4
+    assert model.cut(n_clusters=4).n_clusters_ == 4
 
 
 def test_no_radius_is_enough_for_a_core_point():

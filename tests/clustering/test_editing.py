@@ -184,9 +184,9 @@ def test_fit_and_at_start_from_scratch_and_partial_fit_refuses():
 
     with pytest.raises(ValueError, match="were edited"):
         model.partial_fit(X[:1])
-    at = model.at(model.eps_)
-    np.testing.assert_array_equal(at.labels_, plain)
-    assert not hasattr(at, "cluster_names_")
+    cut = model.cut(model.eps_)
+    np.testing.assert_array_equal(cut.labels_, plain)
+    assert not hasattr(cut, "cluster_names_")
     model.fit(X)
     np.testing.assert_array_equal(model.labels_, plain)
     assert not hasattr(model, "edits_")

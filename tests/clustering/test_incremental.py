@@ -201,13 +201,13 @@ def test_no_room_changes_nothing():
     assert len(model.predict(X[:10])) == 10
 
 
-@pytest.mark.parametrize("method", ["predict", "partial_fit", "at"])
+@pytest.mark.parametrize("method", ["predict", "partial_fit", "cut"])
 def test_rows_changed_in_place_are_noticed(method):
     X = blobs(100, 3)
     model = DBSCAN(1.0, min_samples=4).fit(X)
     X += 1
     with pytest.raises(ValueError, match="changed in place"):
-        getattr(model, method)(0.5 if method == "at" else X)
+        getattr(model, method)(0.5 if method == "cut" else X)
 
 
 def test_extended_index_counts_every_pair():

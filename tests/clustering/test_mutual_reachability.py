@@ -103,10 +103,10 @@ def test_path_is_what_the_estimator_finds():
     model = DBSCAN(min_samples=6).fit(X)
     path = model.eps_path_
     assert path["eps"].is_monotonic_increasing
-    assert {"n_clusters", "coverage", "validity"} < set(path.columns)
+    assert {"n_clusters", "coverage", "silhouette"} < set(path.columns)
     chosen = path[path["eps"] == model.eps_].iloc[0]
-    assert chosen["validity"] == path["validity"].max()
-    assert chosen["validity"] == pytest.approx(model.score(X), abs=1e-9)
+    assert chosen["silhouette"] == path["silhouette"].max()
+    assert chosen["silhouette"] == pytest.approx(model.score(X), abs=1e-9)
     for _, row in path.iloc[::9].iterrows():
         again = DBSCAN(row["eps"], min_samples=6).fit(X)
         assert again.n_clusters_ == row["n_clusters"]
@@ -132,7 +132,7 @@ def test_nothing_to_choose_from():
 
 
 def test_the_most_valid_cut_is_the_best():
-    names = ("eps", "n_clusters", "coverage", "validity")
+    names = ("eps", "n_clusters", "coverage", "silhouette")
 
     def path(*rows):
         return dict(zip(names, np.array(rows).T, strict=True))
@@ -194,7 +194,7 @@ def assert_same_model(cut, fitted):
     st.booleans(),
 )
 @pytest.mark.filterwarnings("ignore::deepclust.exceptions.ClusteringWarning")
-def test_at_equals_a_fit_with_that_eps(seed, min_samples, metric, noise, weighted):
+def test_cut_equals_a_fit_with_that_eps(seed, min_samples, metric, noise, weighted):
     rng = np.random.default_rng(seed)
     X = rng.integers(0, 6, (60, 3)) * 0.1
     weights = rng.integers(1, 4, 60).astype(float) if weighted else None
@@ -202,35 +202,35 @@ def test_at_equals_a_fit_with_that_eps(seed, min_samples, metric, noise, weighte
     model.fit(X, sample_weight=weights)
     steps = rng.choice(pairwise_distances(X, metric=metric).ravel(), 4)
     for eps in steps[steps > 1e-9]:  # each of them a distance: all ties are there
-        cut = model.at(eps)
+        cut = model.cut(eps)
         fitted = clone(model).set_params(eps=eps)
         assert_same_model(cut, fitted.fit(X, sample_weight=weights))
         np.testing.assert_array_equal(cut.predict(X), fitted.predict(X))
-    again = cut.at(model.eps_)
+    again = cut.cut(model.eps_)
     np.testing.assert_array_equal(again.labels_, model.labels_)
 
 
-def test_at_takes_the_tree_and_asks_for_no_distance(monkeypatch):
+def test_cut_takes_the_tree_and_asks_for_no_distance(monkeypatch):
     X = blobs(900, 8, seed=7)
     model = DBSCAN().fit(X)
     expected = DBSCAN(1.3 * model.eps_, min_samples=model.min_samples_).fit(X)
     for name in ("density_clusters", "CellIndex"):
         monkeypatch.setattr(f"deepclust.clustering._metric_space.{name}", None)
-    assert_same_model(model.at(1.3 * model.eps_), expected)
+    assert_same_model(model.cut(1.3 * model.eps_), expected)
 
 
 @pytest.mark.parametrize("k", [2, 5])
 @pytest.mark.parametrize("rows", [5000, 500])
-def test_at_a_number_of_clusters_is_what_fit_chooses(k, rows, monkeypatch):
+def test_cut_a_number_of_clusters_is_what_fit_chooses(k, rows, monkeypatch):
     monkeypatch.setattr("deepclust.clustering._eps_selection.TREE_ROWS", rows)
     X = blobs(1000, 4, seed=8)
     model = DBSCAN(min_samples=12).fit(X)
     asked = DBSCAN(min_samples=12, n_clusters=k).fit(X)
-    assert model.at(n_clusters=k).eps_ == asked.eps_
-    np.testing.assert_array_equal(model.at(n_clusters=k).labels_, asked.labels_)
+    assert model.cut(n_clusters=k).eps_ == asked.eps_
+    np.testing.assert_array_equal(model.cut(n_clusters=k).labels_, asked.labels_)
 
 
-def test_at_where_the_tree_is_of_a_sample_or_weights_are_small(monkeypatch):
+def test_cut_where_the_tree_is_of_a_sample_or_weights_are_small(monkeypatch):
     X = blobs(1000, 4, seed=9)
     weights = np.full(1000, 0.5)
     for limit, given_weights in ((400, None), (5000, weights)):
@@ -238,27 +238,27 @@ def test_at_where_the_tree_is_of_a_sample_or_weights_are_small(monkeypatch):
         model = DBSCAN(min_samples=10).fit(X, sample_weight=given_weights)
         eps = 1.2 * model.eps_
         fitted = DBSCAN(eps, min_samples=10).fit(X, sample_weight=given_weights)
-        assert_same_model(model.at(eps), fitted)
+        assert_same_model(model.cut(eps), fitted)
 
 
-def test_at_after_loading_and_after_partial_fit():
+def test_cut_after_loading_and_after_partial_fit():
     X = blobs(400, 3, seed=10)
     model = pickle.loads(pickle.dumps(DBSCAN(min_samples=6).fit(X)))
-    assert_same_model(model.at(0.7), DBSCAN(0.7, min_samples=6).fit(X))
+    assert_same_model(model.cut(0.7), DBSCAN(0.7, min_samples=6).fit(X))
     model.partial_fit(X[:50] + 0.5)
     both = np.concatenate((X, X[:50] + 0.5))
-    assert_same_model(model.at(0.7), DBSCAN(0.7, min_samples=6).fit(both))
+    assert_same_model(model.cut(0.7), DBSCAN(0.7, min_samples=6).fit(both))
     with pytest.raises(ValueError, match="needs the hierarchy"):
-        model.at(n_clusters=3)
+        model.cut(n_clusters=3)
 
 
-def test_at_takes_one_of_two():
+def test_cut_takes_one_of_two():
     model = DBSCAN(min_samples=3).fit(blobs(50, 2))
     for arguments in ({}, {"eps": 0.5, "n_clusters": 3}):
         with pytest.raises(ValueError, match="either eps or n_clusters"):
-            model.at(**arguments)
+            model.cut(**arguments)
     with pytest.raises(ValueError, match="'eps' parameter"):
-        model.at(-1.0)
+        model.cut(-1.0)
 
 
 def test_tree_of_a_fitted_model_names_its_rows():

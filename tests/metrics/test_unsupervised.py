@@ -38,7 +38,7 @@ def test_every_score_is_finite(labels, constant):
     assert max(scores) <= 1
 
 
-def test_validity_by_hand():
+def test_silhouette_by_hand():
     X = np.array([[0.0], [2.0], [10.0], [12.0], [5.0]])
     by_hand = [10 / 11, 8 / 9, 8 / 9, 10 / 11]
     noise = 0.25 * (6 - 4) / 6
@@ -46,7 +46,7 @@ def test_validity_by_hand():
     assert found == pytest.approx((sum(by_hand) + noise) / 5)
 
 
-def test_validity_counts_noise_against():
+def test_silhouette_counts_noise_against():
     X, labels = three_groups_and_noise()
     full = metrics.noise_aware_silhouette_score(X, labels)
     some_lost = np.where(np.arange(len(X)) % 3 == 0, -1, labels)
@@ -54,7 +54,7 @@ def test_validity_counts_noise_against():
     assert metrics.noise_aware_silhouette_score(X, np.where(labels == 0, -1, 0)) < full
 
 
-def test_validity_does_not_depend_on_names_order_or_blocks(monkeypatch):
+def test_silhouette_does_not_depend_on_names_order_or_blocks(monkeypatch):
     X, labels = three_groups_and_noise()
     renamed = np.where(labels < 0, -1, 70 - 3 * labels)
     order = np.random.default_rng(1).permutation(len(X))

@@ -278,7 +278,7 @@ PATH = {
     "eps": [0.4, 0.1, 0.2],
     "n_clusters": [1, 3, 4],
     "coverage": [1.0, 0.2, 0.7],
-    "validity": [0.0, 0.1, 0.6],
+    "silhouette": [0.0, 0.1, 0.6],
 }
 
 
@@ -287,10 +287,10 @@ def test_eps_path_is_drawn_in_order():
 
     drawn = {line.get_label(): list(line.get_ydata()) for line in ax.lines}
     assert drawn["coverage"] == [0.2, 0.7, 1.0]
-    assert drawn["validity"] == [0.1, 0.6, 0.0]
+    assert drawn["silhouette"] == [0.1, 0.6, 0.0]
     right = next(axes for axes in ax.figure.axes if axes is not ax)
     assert list(right.lines[0].get_ydata()) == [3, 4, 1]
-    with pytest.raises(ValueError, match="no column 'validity'"):
+    with pytest.raises(ValueError, match="no column 'silhouette'"):
         plot_eps_path({"eps": [1], "n_clusters": [1], "coverage": [1]})
 
 
