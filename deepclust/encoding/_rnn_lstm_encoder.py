@@ -18,7 +18,6 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from deepclust import pseudo_labels as teaching
 from deepclust.encoding._devices import (
     on_device,
     refuse_forked_backend,
@@ -34,7 +33,8 @@ from deepclust.encoding._validation import (
     start_vectors,
 )
 from deepclust.exceptions import EmptyVocabularyError
-from deepclust.pseudo_labels._seed_words import keyword_labels
+from deepclust.pseudo_labels import PseudoLabels, make_pseudo_labels
+from deepclust.pseudo_labels._seed_words import seed_word_labels
 from deepclust.sequences import TokenSequences
 
 __all__ = ["RNNLSTMEncoder"]
@@ -476,7 +476,7 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     @property
     def agreement_(self) -> pd.DataFrame:
         check_is_fitted(self, "weights_")
-        columns = ["n_groups", "agreement", "information", "stability", "support"]
+        columns = ["n_components", "kappa", "mutual_info", "stability", "score"]
         return pd.DataFrame(self._agreement, columns=columns)
 
     @property
@@ -522,8 +522,8 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         self.weights_ = weights
         self._fitted_options = {n: getattr(self, n) for n in _NETWORK_OPTIONS}
         self._history = history
-        self.granularity_ = lesson.n_groups
-        self._agreement = lesson.agreement
+        self.granularity_ = lesson.n_pseudo_classes
+        self._agreement = lesson.selection_results
         self.__dict__.pop("_network", None)
 
     def _labels(
@@ -532,18 +532,18 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         """Return class numbers (-1: unlabelled) and the classes, or (None, None)."""
         if self.guide is None:
             return encode_labels(y, len(sequences))
-        return encode_labels(y, len(sequences), keyword_labels(sequences, self.guide))
+        return encode_labels(y, len(sequences), seed_word_labels(sequences, self.guide))
 
     def _teach(
         self, sequences: TokenSequences, labels: np.ndarray | None, seed: int
-    ) -> teaching.Lesson:
+    ) -> PseudoLabels:
         if self.objective == "labels":
-            return teaching.Lesson([], None, [])
+            return PseudoLabels([], None, [])
         vocabulary = sequences.vocabulary
-        return teaching.teach(
+        return make_pseudo_labels(
             sequences,
             None if vocabulary is None else vocabulary.vectors,
-            granularity=self.granularity,
+            n_pseudo_classes=self.granularity,
             known=labels,
             seed=seed,
         )
@@ -552,7 +552,7 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         self,
         sequences: TokenSequences,
         vectors: np.ndarray,
-        lesson: teaching.Lesson,
+        lesson: PseudoLabels,
         labels: np.ndarray | None,
         seed: int,
     ) -> tuple[dict[str, np.ndarray], list[dict[str, float]]]:

@@ -14,13 +14,13 @@ from deepclust._parallel import in_threads
 from deepclust.pseudo_labels._mixture import LAST_HEAT, word_evidence, word_frequencies
 from deepclust.pseudo_labels._model_selection import half_of_the_words
 
-__all__ = ["completion_likelihoods"]
+__all__ = ["document_completion_scores"]
 
 ROUNDS = 8  # of halving texts and words
 ASKED = 12_000  # texts
 
 
-def completion_likelihoods(
+def document_completion_scores(
     counts: csr_matrix, groupings: list[np.ndarray], *, seed: int = 0
 ) -> np.ndarray:
     """Return how likely each grouping makes the words of which it is not told.
@@ -58,11 +58,11 @@ def completion_likelihoods(
     --------
     >>> import numpy as np
     >>> from scipy.sparse import csr_matrix
-    >>> from deepclust.pseudo_labels._document_completion import completion_likelihoods
+    >>> from deepclust.pseudo_labels._document_completion import document_completion_scores
     >>> topics = np.arange(120) % 3
     >>> rates = np.kron(np.eye(3), np.ones(8))[topics]
     >>> counts = csr_matrix(np.random.default_rng(0).poisson(rates), dtype="f")
-    >>> likelihoods = completion_likelihoods(counts, [topics, topics // 2, topics * 0])
+    >>> likelihoods = document_completion_scores(counts, [topics, topics // 2, topics * 0])
     >>> bool(likelihoods[0] > likelihoods[1] > likelihoods[2])
     True
     """

@@ -8,12 +8,12 @@ from sklearn.utils.extmath import randomized_svd
 
 from deepclust.sequences import UNKNOWN_ID, TokenSequences
 
-__all__ = ["count_matrix", "lexical_features"]
+__all__ = ["document_term_matrix", "lsa_features"]
 
 N_COMPONENTS = 150  # of the latent semantic analysis
 
 
-def count_matrix(sequences: TokenSequences) -> csr_matrix:
+def document_term_matrix(sequences: TokenSequences) -> csr_matrix:
     """Return how often each token occurs, float32 (n_docs, n_tokens).
 
     Padding and unknown tokens are not counted.
@@ -32,7 +32,7 @@ def count_matrix(sequences: TokenSequences) -> csr_matrix:
     return counts
 
 
-def lexical_features(
+def lsa_features(
     counts: csr_matrix, vectors: np.ndarray | None = None, *, seed: int = 0
 ) -> np.ndarray:
     """Return what the words alone say about each text, at unit length.

@@ -25,10 +25,10 @@ from sklearn.metrics import mutual_info_score
 from sklearn.metrics.cluster import contingency_matrix, expected_mutual_information
 
 from deepclust._parallel import in_threads
-from deepclust.pseudo_labels._features import lexical_features
+from deepclust.pseudo_labels._features import lsa_features
 from deepclust.pseudo_labels._mixture import TRIAL_STEPS, Grouping, is_sure
 
-__all__ = ["choose_granularity", "half_of_the_words"]
+__all__ = ["select_n_components", "half_of_the_words"]
 
 JUDGED = 6_000  # texts that the granularity is chosen on
 FEW = 0.05  # of the texts: fewer that both are sure of do not count as agreement
@@ -57,7 +57,7 @@ class Answer:
 Asked = dict[int, list[Answer]]  # by number of groups
 
 
-def choose_granularity(
+def select_n_components(
     counts: csr_matrix,
     vectors: np.ndarray | None = None,
     *,
@@ -117,11 +117,11 @@ def choose_granularity(
     --------
     >>> import numpy as np
     >>> from scipy.sparse import csr_matrix
-    >>> from deepclust.pseudo_labels._model_selection import choose_granularity
+    >>> from deepclust.pseudo_labels._model_selection import select_n_components
     >>> counts = np.kron(np.eye(3), np.ones((40, 8)))
     >>> counts = csr_matrix(np.random.default_rng(0).poisson(counts), dtype="f")
-    >>> n_groups, table = choose_granularity(counts)
-    >>> max(row["agreement"] for row in table) > 0.9
+    >>> n_groups, table = select_n_components(counts)
+    >>> max(row["kappa"] for row in table) > 0.9
     True
     """
     rng = np.random.default_rng(seed)
@@ -134,7 +134,7 @@ def choose_granularity(
         [(half, (next(seeds), next(seeds))) for half in halves],
         n_jobs=-1,
     )
-    features = lexical_features(judged, vectors, seed=seed)
+    features = lsa_features(judged, vectors, seed=seed)
     readers = in_threads(
         lambda given: _readers(features, judged, *given),
         [
@@ -167,11 +167,11 @@ def choose_granularity(
     support |= _support(asked, read, [2])
     table = [
         {
-            "n_groups": k,
-            "agreement": _mean(asked[k]).agreement,
-            "information": _mean(asked[k]).information,
+            "n_components": k,
+            "kappa": _mean(asked[k]).agreement,
+            "mutual_info": _mean(asked[k]).information,
             "stability": _mean(read[k]).agreement,
-            "support": support[k] if k in refined else np.nan,
+            "score": support[k] if k in refined else np.nan,
         }
         for k in sorted(asked)
     ]
@@ -313,7 +313,7 @@ def _witnesses(
         tokens = np.flatnonzero(kept)
         part = None if vectors is None else vectors[tokens]
         parts.append(counts[:, tokens])
-        views.append(lexical_features(parts[-1], part, seed=seed))
+        views.append(lsa_features(parts[-1], part, seed=seed))
     rows = np.flatnonzero(views[0].any(axis=1) & views[1].any(axis=1))
     if len(rows) == 0:
         rows = np.arange(len(views[0]))

@@ -15,7 +15,7 @@ How a corpus teaches itself:
    of a smaller and of a greater one, which tell the network what lies near and what
    divides a group, are the classifications to learn; texts of which one is not sure, or which
    most of the others put elsewhere, are left out, so that the network decides about
-   them (`teach`).
+   them (`make_pseudo_labels`).
 
 No label and no pretrained model takes part. The constants of these rooms serve all
 corpora; docs/method.md says on which they were settled and on which they were checked.
@@ -32,13 +32,13 @@ from sklearn.metrics import adjusted_mutual_info_score
 from threadpoolctl import threadpool_limits
 
 from deepclust._parallel import in_threads
-from deepclust.pseudo_labels._document_completion import completion_likelihoods
-from deepclust.pseudo_labels._features import count_matrix, lexical_features
+from deepclust.pseudo_labels._document_completion import document_completion_scores
+from deepclust.pseudo_labels._features import document_term_matrix, lsa_features
 from deepclust.pseudo_labels._mixture import Grouping, Mixture, is_sure
-from deepclust.pseudo_labels._model_selection import choose_granularity
+from deepclust.pseudo_labels._model_selection import select_n_components
 from deepclust.sequences import TokenSequences
 
-__all__ = ["Lesson", "teach", "voted_groups"]
+__all__ = ["PseudoLabels", "make_pseudo_labels", "majority_vote"]
 
 # Groupings that are made, by their number of groups against the granularity, and
 # mixtures that are kept. Each grouping has one mixture from its tree and, where no
@@ -49,7 +49,7 @@ JUDGED = 4_000  # texts that groupings are compared on
 
 
 @dataclass
-class Lesson:
+class PseudoLabels:
     """What the texts teach.
 
     Attributes
@@ -58,26 +58,26 @@ class Lesson:
         Classifications of the texts; -1 where one is unsure, or most of the others of
         its number of groups differ. One is broader and one finer than the others.
 
-    n_groups : int or None
+    n_pseudo_classes : int or None
         Groups that most targets have; None if there are no targets.
 
-    agreement : list of dict
-        One row per granularity tried; see `choose_granularity`.
+    selection_results : list of dict
+        One row per granularity tried; see `select_n_components`.
     """
 
     targets: list[np.ndarray]
-    n_groups: int | None
-    agreement: list[dict[str, Any]]
+    n_pseudo_classes: int | None
+    selection_results: list[dict[str, Any]]
 
 
-def teach(
+def make_pseudo_labels(
     sequences: TokenSequences,
     vectors: np.ndarray | None = None,
     *,
-    granularity: int | str = "auto",
+    n_pseudo_classes: int | str = "auto",
     known: np.ndarray | None = None,
     seed: int = 0,
-) -> Lesson:
+) -> PseudoLabels:
     """Return classifications of the texts that are worth learning.
 
     Parameters
@@ -88,7 +88,7 @@ def teach(
     vectors : ndarray of shape (n_tokens, vector_dim), float32, default=None
         Word vectors.
 
-    granularity : int or "auto", default="auto"
+    n_pseudo_classes : int or "auto", default="auto"
         Number of groups to aim at; "auto" chooses it by agreement.
 
     known : ndarray of shape (n_docs,), int32, default=None
@@ -100,7 +100,7 @@ def teach(
 
     Returns
     -------
-    lesson : Lesson
+    pseudo_labels : PseudoLabels
 
     Notes
     -----
@@ -117,20 +117,20 @@ def teach(
     --------
     >>> import numpy as np
     >>> from deepclust import TokenSequences
-    >>> from deepclust.pseudo_labels._pseudo_labels import teach
+    >>> from deepclust.pseudo_labels._pseudo_labels import make_pseudo_labels
     >>> words = np.random.default_rng(0).integers(0, 20, (90, 6))
     >>> words += 2 + 20 * (np.arange(90) % 3)[:, None]
-    >>> lesson = teach(TokenSequences.from_lists(words.tolist()))
-    >>> lesson.n_groups, sorted(set(lesson.targets[1].tolist()) - {-1})
+    >>> labels = make_pseudo_labels(TokenSequences.from_lists(words.tolist()))
+    >>> labels.n_pseudo_classes, sorted(set(labels.targets[1].tolist()) - {-1})
     (3, [0, 1, 2])
     """
-    counts = count_matrix(sequences)
+    counts = document_term_matrix(sequences)
     with threadpool_limits(limits=1):
-        features = lexical_features(counts, vectors, seed=seed)
+        features = lsa_features(counts, vectors, seed=seed)
         n_groups, table = (
-            choose_granularity(counts, vectors, seed=seed)
-            if granularity == "auto"
-            else (int(granularity), [])
+            select_n_components(counts, vectors, seed=seed)
+            if n_pseudo_classes == "auto"
+            else (int(n_pseudo_classes), [])
         )
 
         groupings = in_threads(
@@ -162,7 +162,7 @@ def teach(
         ]
         mixed = in_threads(mix, tasks, n_jobs=-1)
         rivals = [each.labels for each in mixed if each.kind == 1.0]
-        start = voted_groups(counts, rivals, seed=seed)
+        start = majority_vote(counts, rivals, seed=seed)
         if known is not None:
             start = np.where(known >= 0, known, start)
         mended = read(groupings[0].resume(start), 1.0)
@@ -177,7 +177,7 @@ def teach(
         agreed = _agreed(learned[:kept])
         targets += agreed
         sizes += [int(target.max()) + 1 for target in agreed if kind == 1.0]
-    return Lesson(targets, max(sizes), table)
+    return PseudoLabels(targets, max(sizes), table)
 
 
 @dataclass
@@ -197,7 +197,7 @@ def _number_of_kind(kind: float, n_groups: int) -> int:
     return max(number, n_groups + 1) if kind > 1.0 else n_groups
 
 
-def voted_groups(
+def majority_vote(
     counts: csr_matrix, groupings: list[np.ndarray], *, seed: int = 0
 ) -> np.ndarray:
     """Return the vote of the grouping that best foretells words, and of its likes.
@@ -215,7 +215,7 @@ def voted_groups(
     -------
     voted : ndarray of shape (n_docs,), int
         Group that most of four put a text into: the best by
-        `completion_likelihoods`, and the three of the greatest
+        `document_completion_scores`, and the three of the greatest
         adjusted mutual information with it. Groups have the best one's numbers, and
         answer to each other by the best one-to-one match; of those with as many votes
         the first is taken.
@@ -224,15 +224,15 @@ def voted_groups(
     --------
     >>> import numpy as np
     >>> from scipy.sparse import csr_matrix
-    >>> from deepclust.pseudo_labels._pseudo_labels import voted_groups
+    >>> from deepclust.pseudo_labels._pseudo_labels import majority_vote
     >>> topics = np.repeat([0, 1, 2], 40)
     >>> rates = np.kron(np.eye(3), np.ones(8))[topics]
     >>> counts = csr_matrix(np.random.default_rng(0).poisson(rates), dtype="f")
     >>> shuffled = np.random.default_rng(1).permutation(topics)
-    >>> voted_groups(counts, [shuffled, topics, (topics + 1) % 3, topics])[::40]
+    >>> majority_vote(counts, [shuffled, topics, (topics + 1) % 3, topics])[::40]
     array([0, 1, 2])
     """
-    foretold = completion_likelihoods(counts, groupings, seed=seed)
+    foretold = document_completion_scores(counts, groupings, seed=seed)
     best = groupings[int(np.argmax(foretold))]
     order = _most_like(best, groupings, _judged(len(best), seed))[: KEPT[1.0]]
     table = np.stack([_renamed(groupings[i], like=best) for i in order])

@@ -8,10 +8,10 @@ import numpy as np
 
 from deepclust.sequences import TokenSequences, Vocabulary
 
-__all__ = ["keyword_labels"]
+__all__ = ["seed_word_labels"]
 
 
-def keyword_labels(
+def seed_word_labels(
     sequences: TokenSequences, guide: Mapping[str, Iterable[str]]
 ) -> np.ndarray:
     """Return the topic that each text's words name.
@@ -50,11 +50,11 @@ def keyword_labels(
     Examples
     --------
     >>> from deepclust import TextCleaner, Vectorizer
-    >>> from deepclust.pseudo_labels._seed_words import keyword_labels
+    >>> from deepclust.pseudo_labels._seed_words import seed_word_labels
     >>> texts = ["refund my money", "the invoice is wrong", "login fails"] * 2
     >>> sequences = Vectorizer(min_df=1).fit_transform(TextCleaner().transform(texts))
     >>> guide = {"billing": ["invoice", "refund"], "access": ["login"]}
-    >>> keyword_labels(sequences, guide)[:3]
+    >>> seed_word_labels(sequences, guide)[:3]
     array(['billing', 'billing', 'access'], dtype=object)
     """
     if sequences.vocabulary is None:

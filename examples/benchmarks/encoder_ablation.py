@@ -33,10 +33,10 @@ from sklearn.metrics import adjusted_mutual_info_score
 
 from deepclust import DBSCAN, RNNLSTMEncoder, TextCleaner, Vectorizer
 from deepclust.metrics import clustering_accuracy_score
-from deepclust.pseudo_labels._features import count_matrix, lexical_features
+from deepclust.pseudo_labels._features import document_term_matrix, lsa_features
 from deepclust.pseudo_labels._mixture import Grouping
-from deepclust.pseudo_labels._model_selection import choose_granularity
-from deepclust.pseudo_labels._pseudo_labels import MADE, voted_groups
+from deepclust.pseudo_labels._model_selection import select_n_components
+from deepclust.pseudo_labels._pseudo_labels import MADE, majority_vote
 
 VARIANTS = {
     "default": {},
@@ -88,7 +88,7 @@ def mended(features, counts, n_groups, seed):
         for begin in (grouping.cut, grouping.scatter)
     ]
     labels = [mixture.assign(features, counts) for mixture in mixtures]
-    return groupings[0].resume(voted_groups(counts, labels, seed=seed))
+    return groupings[0].resume(majority_vote(counts, labels, seed=seed))
 
 
 def unseen(sequences, truth, seed):
@@ -96,10 +96,10 @@ def unseen(sequences, truth, seed):
     order = np.random.default_rng(seed).permutation(len(truth))
     seen, new = order[: len(order) // 2], order[len(order) // 2 :]
     vectors = sequences.vocabulary.vectors
-    counts = count_matrix(sequences)
-    n_groups, _ = choose_granularity(counts[seen], vectors, seed=seed)
+    counts = document_term_matrix(sequences)
+    n_groups, _ = select_n_components(counts[seen], vectors, seed=seed)
     # Features of both halves together: the teacher is even shown the unseen.
-    features = lexical_features(counts, vectors, seed=seed)
+    features = lsa_features(counts, vectors, seed=seed)
     mixture = mended(features[seen], counts[seen], n_groups, seed)
     taught = mixture.assign(features[new], counts[new])
     means = KMeans(n_groups, n_init=3, random_state=seed).fit(features[seen])
@@ -118,10 +118,10 @@ def unseen(sequences, truth, seed):
 def rows_of_seed(sequences, truth, seed, variants):
     """Yield name and figures of every row."""
     vectors = sequences.vocabulary.vectors
-    counts = count_matrix(sequences)
-    features = lexical_features(counts, vectors, seed=seed)
+    counts = document_term_matrix(sequences)
+    features = lsa_features(counts, vectors, seed=seed)
     yield "lexical features", judged(truth, features, seed)
-    n_groups, _ = choose_granularity(counts, vectors, seed=seed)
+    n_groups, _ = select_n_components(counts, vectors, seed=seed)
     by_k = [
         mended(features, counts, k, seed).assign(features, counts)
         for k in (truth.max() + 1, n_groups)

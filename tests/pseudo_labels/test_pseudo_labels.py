@@ -7,8 +7,8 @@ from sklearn.metrics import adjusted_rand_score
 from threadpoolctl import threadpool_limits
 
 from deepclust.pseudo_labels import _model_selection as granularity
-from deepclust.pseudo_labels._document_completion import completion_likelihoods
-from deepclust.pseudo_labels._features import count_matrix, lexical_features
+from deepclust.pseudo_labels._document_completion import document_completion_scores
+from deepclust.pseudo_labels._features import document_term_matrix, lsa_features
 from deepclust.pseudo_labels._mixture import (
     TRIAL_STEPS,
     Grouping,
@@ -17,7 +17,7 @@ from deepclust.pseudo_labels._mixture import (
     spherical_k_means,
 )
 from deepclust.pseudo_labels._model_selection import (
-    choose_granularity,
+    select_n_components,
     half_of_the_words,
 )
 from deepclust.pseudo_labels._pseudo_labels import (
@@ -25,8 +25,8 @@ from deepclust.pseudo_labels._pseudo_labels import (
     _agreed,
     _Mixed,
     _number_of_kind,
-    teach,
-    voted_groups,
+    make_pseudo_labels,
+    majority_vote,
 )
 from deepclust.sequences import TokenSequences
 
@@ -46,12 +46,12 @@ def topics(n_topics, n_docs, *, words=30, length=8, seed=0):
 @pytest.fixture(scope="module", params=[3, 12])
 def lesson(request):
     sequences, truth = topics(request.param, 900)
-    return teach(sequences, seed=0), truth, request.param
+    return make_pseudo_labels(sequences, seed=0), truth, request.param
 
 
 def test_the_granularity_of_separate_topics_is_found(lesson):
     taught, _, n_topics = lesson
-    assert n_topics / 1.3 <= taught.n_groups <= 1.3 * n_topics
+    assert n_topics / 1.3 <= taught.n_pseudo_classes <= 1.3 * n_topics
 
 
 def test_targets_agree_with_the_topics_where_they_are_sure(lesson):
@@ -64,32 +64,32 @@ def test_targets_agree_with_the_topics_where_they_are_sure(lesson):
 
 def test_the_table_names_every_granularity_once(lesson):
     taught, _, _ = lesson
-    tried = [row["n_groups"] for row in taught.agreement]
+    tried = [row["n_components"] for row in taught.selection_results]
     assert tried == sorted(set(tried))
-    assert all(-1 <= row["agreement"] <= 1 for row in taught.agreement)
+    assert all(-1 <= row["kappa"] <= 1 for row in taught.selection_results)
 
 
 def test_the_granularity_is_the_one_attested_best():
-    counts = count_matrix(topics(5, 600)[0])
-    n_groups, table = choose_granularity(counts)
-    best = max(row["agreement"] for row in table)
-    chosen = next(row for row in table if row["n_groups"] == n_groups)
-    assert chosen["agreement"] > 0.9 * best
+    counts = document_term_matrix(topics(5, 600)[0])
+    n_groups, table = select_n_components(counts)
+    best = max(row["kappa"] for row in table)
+    chosen = next(row for row in table if row["n_components"] == n_groups)
+    assert chosen["kappa"] > 0.9 * best
 
 
 def test_a_given_granularity_is_taken_unasked():
     sequences, _ = topics(4, 200)
-    taught = teach(sequences, granularity=3, seed=0)
-    assert taught.n_groups == 3
-    assert taught.agreement == []
+    taught = make_pseudo_labels(sequences, n_pseudo_classes=3, seed=0)
+    assert taught.n_pseudo_classes == 3
+    assert taught.selection_results == []
     assert [target.max() + 1 for target in taught.targets] == [2, 3, 3, 3, 3, 4]
 
 
 def test_a_mixture_mends_the_groups_it_starts_from():
     """A third of the texts begin in a wrong group; their words take them back."""
     sequences, truth = topics(4, 400)
-    counts = count_matrix(sequences)
-    features = lexical_features(counts)
+    counts = document_term_matrix(sequences)
+    features = lsa_features(counts)
     start = np.where(np.arange(400) % 3 == 0, np.roll(truth, 7), truth)
     mixture = Mixture.fit(features, counts, start, 4)
     assert adjusted_rand_score(truth, start) < 0.6
@@ -98,16 +98,16 @@ def test_a_mixture_mends_the_groups_it_starts_from():
 
 def test_the_likelier_tree_is_cut():
     sequences, _ = topics(6, 500)
-    counts = count_matrix(sequences)
-    grouping = Grouping(lexical_features(counts), counts, seed=0)
+    counts = document_term_matrix(sequences)
+    grouping = Grouping(lsa_features(counts), counts, seed=0)
     both = [grouping._cut(linkage, 6, 20).likelihood for linkage in ("ward", "average")]
     assert grouping.cut(6, 20).likelihood == max(both)
 
 
 def test_scattered_cells_find_back_to_topics():
     sequences, truth = topics(4, 400)
-    counts = count_matrix(sequences)
-    features = lexical_features(counts)
+    counts = document_term_matrix(sequences)
+    features = lsa_features(counts)
     grouping = Grouping(features, counts, seed=0)
     mixture = grouping.scatter(4)
     assert adjusted_rand_score(truth, mixture.assign(features, counts)) > 0.9
@@ -124,15 +124,15 @@ def test_of_both_beginnings_the_better_is_learned(monkeypatch, beginning):
         return Mixture.fit(self._features, self._counts, start, n_groups, n_steps=1)
 
     monkeypatch.setattr(Grouping, beginning, spoilt)
-    for target in teach(sequences, granularity=4).targets[1:-1]:
+    for target in make_pseudo_labels(sequences, n_pseudo_classes=4).targets[1:-1]:
         sure = target >= 0
         assert adjusted_rand_score(truth[sure], target[sure]) > 0.9
 
 
 def test_a_grouping_resumes_from_groups_of_all_texts():
     sequences, truth = topics(4, 400)
-    counts = count_matrix(sequences)
-    features = lexical_features(counts)
+    counts = document_term_matrix(sequences)
+    features = lsa_features(counts)
     start = np.where(np.arange(400) % 3 == 0, np.roll(truth, 7), truth)
     found = Grouping(features, counts, seed=0).resume(start).assign(features, counts)
     assert adjusted_rand_score(truth, found) > 0.95
@@ -146,8 +146,8 @@ def test_a_grouping_resumes_from_groups_of_all_texts():
 
 def test_likelihood_rises_with_the_truth():
     sequences, truth = topics(4, 400)
-    counts = count_matrix(sequences)
-    features = lexical_features(counts)
+    counts = document_term_matrix(sequences)
+    features = lsa_features(counts)
     found = Mixture.fit(features, counts, truth, 4)
     halves = Mixture.fit(features, counts, truth // 2, 4)
     assert found.likelihood > halves.likelihood
@@ -156,7 +156,7 @@ def test_likelihood_rises_with_the_truth():
 def test_known_classes_become_groups_and_others_are_still_found():
     sequences, truth = topics(5, 600)
     known = np.where((truth < 2) & (np.arange(600) % 8 == 0), truth, -1)
-    taught = teach(sequences, known=known, granularity=5, seed=0)
+    taught = make_pseudo_labels(sequences, known=known, n_pseudo_classes=5, seed=0)
     for target in taught.targets:
         assert set(target[(known >= 0) & (truth == 0)]) == {0}
         assert set(target[(known >= 0) & (truth == 1)]) == {1}
@@ -169,7 +169,9 @@ def test_a_class_may_have_no_text_left():
     """Its texts had no known token, say; the others keep their numbers."""
     sequences, truth = topics(3, 60)
     known = np.where(np.arange(60) % 4 == 0, truth + 2, -1)
-    for target in teach(sequences, known=known, granularity=3, seed=0).targets:
+    for target in make_pseudo_labels(
+        sequences, known=known, n_pseudo_classes=3, seed=0
+    ).targets:
         assert np.all(target[known >= 0] >= 0)
         assert adjusted_rand_score(known[known >= 0], target[known >= 0]) == 1.0
 
@@ -185,15 +187,15 @@ def test_one_grouping_is_broader_and_one_finer(n_groups, sizes):
 def test_threads_do_not_change_the_lesson():
     sequences, _ = topics(5, 300)
     with threadpool_limits(1):
-        one = teach(sequences, seed=3)
-    two = teach(sequences, seed=3)
-    assert one.n_groups == two.n_groups
+        one = make_pseudo_labels(sequences, seed=3)
+    two = make_pseudo_labels(sequences, seed=3)
+    assert one.n_pseudo_classes == two.n_pseudo_classes
     assert all(map(np.array_equal, one.targets, two.targets))
 
 
 def test_features_are_unit_rows_and_empty_texts_are_zero():
     sequences = TokenSequences.from_lists([[2, 3], [], [3, 4, 2], [4]])
-    features = lexical_features(count_matrix(sequences), np.eye(5, dtype="float32"))
+    features = lsa_features(document_term_matrix(sequences), np.eye(5, dtype="float32"))
     norms = np.linalg.norm(features, axis=1)
     np.testing.assert_allclose(norms, [1, 0, 1, 1], atol=1e-6)
     assert features.dtype == np.float32
@@ -201,12 +203,12 @@ def test_features_are_unit_rows_and_empty_texts_are_zero():
 
 def test_counting_leaves_the_sequences_alone():
     sequences = TokenSequences.from_lists([[4, 2, 2, 3], [3, 2]])
-    count_matrix(sequences)
+    document_term_matrix(sequences)
     assert sequences.ids.tolist() == [4, 2, 2, 3, 3, 2]
 
 
 def test_unknown_and_padding_are_not_counted():
-    counts = count_matrix(TokenSequences.from_lists([[1, 2, 2, 1], [1]]))
+    counts = document_term_matrix(TokenSequences.from_lists([[1, 2, 2, 1], [1]]))
     assert counts.toarray().tolist() == [[0, 0, 2], [0, 0, 0]]
 
 
@@ -256,20 +258,20 @@ def test_spherical_k_means_keeps_an_empty_center():
 @pytest.mark.parametrize("n_docs", [1, 2, 5, 40])
 def test_few_texts_still_teach(n_docs):
     sequences = TokenSequences.from_lists([[2 + i % 3, 3] for i in range(n_docs)])
-    taught = teach(sequences)
+    taught = make_pseudo_labels(sequences)
     assert all(len(target) == n_docs for target in taught.targets)
 
 
 def test_identical_texts_get_identical_groups():
     sequences = TokenSequences.from_lists([[2, 3, 4]] * 30 + [[5, 6]] * 30)
-    counts = count_matrix(sequences)
-    features = lexical_features(counts)
+    counts = document_term_matrix(sequences)
+    features = lsa_features(counts)
     groups = Grouping(features, counts, seed=0).cut(2).assign(features, counts)
     assert len(set(groups[:30])) == len(set(groups[30:])) == 1
 
 
 def test_witnesses_know_about_as_much_and_nothing_in_common():
-    counts = count_matrix(topics(5, 300)[0])
+    counts = document_term_matrix(topics(5, 300)[0])
     known = half_of_the_words(counts, np.random.default_rng(0))
     frequency = np.asarray(counts.sum(axis=0)).ravel()
     share = frequency[known].sum() / frequency.sum()
@@ -280,20 +282,22 @@ def test_witnesses_know_about_as_much_and_nothing_in_common():
 
 
 def test_two_topics_are_two_groups():
-    n_groups, _ = choose_granularity(count_matrix(topics(2, 400)[0]))
+    n_groups, _ = select_n_components(document_term_matrix(topics(2, 400)[0]))
     assert n_groups == 2
 
 
 @pytest.mark.parametrize("n_topics", [5, 12])
 def test_the_least_number_with_about_the_best_support_leads_to_the_answer(n_topics):
-    n_groups, table = choose_granularity(count_matrix(topics(n_topics, 600)[0]))
-    support = {row["n_groups"]: row["support"] for row in table}
+    n_groups, table = select_n_components(
+        document_term_matrix(topics(n_topics, 600)[0])
+    )
+    support = {row["n_components"]: row["score"] for row in table}
     asked = [k for k, value in support.items() if k > 2 and not np.isnan(value)]
     assert len(asked) > 1
     least = min(k for k in asked if support[k] >= 0.94 * max(support[j] for j in asked))
     assert abs(np.log2(n_groups / least)) <= granularity.HILL
     alone = {
-        row["n_groups"]: row["information"] * row["agreement"] * row["stability"]
+        row["n_components"]: row["mutual_info"] * row["kappa"] * row["stability"]
         for row in table
     }
     assert alone[n_groups] == max(alone[k] for k in asked)
@@ -302,14 +306,14 @@ def test_the_least_number_with_about_the_best_support_leads_to_the_answer(n_topi
 
 def test_two_groups_are_taken_only_where_their_support_is_far_better(monkeypatch):
     """Of the same table, 2 is the answer or not by how much better it has to be."""
-    counts = count_matrix(topics(2, 400)[0])
-    n_groups, table = choose_granularity(counts)
-    support = {row["n_groups"]: row["support"] for row in table}
+    counts = document_term_matrix(topics(2, 400)[0])
+    n_groups, table = select_n_components(counts)
+    support = {row["n_components"]: row["score"] for row in table}
     ratio = support[2] / np.nanmax([value for k, value in support.items() if k > 2])
     assert n_groups == 2
     assert ratio > granularity.TWO
     monkeypatch.setattr(granularity, "TWO", 1.01 * ratio)
-    assert choose_granularity(counts)[0] > 2
+    assert select_n_components(counts)[0] > 2
 
 
 def test_support_of_one_number_is_information_times_agreement_times_stability():
@@ -345,7 +349,7 @@ def test_groupings_are_compared_on_texts_from_everywhere(monkeypatch):
         return list(range(len(others)))
 
     monkeypatch.setattr("deepclust.pseudo_labels._pseudo_labels._most_like", noted)
-    teach(sequences[order], granularity=4)
+    make_pseudo_labels(sequences[order], n_pseudo_classes=4)
     assert seen == [{0, 1, 2, 3}] * 4
 
 
@@ -365,11 +369,11 @@ def test_the_first_round_leaves_out_no_small_number_and_no_two_in_a_row():
 
 
 def test_information_is_no_more_than_the_groups_can_tell():
-    _, table = choose_granularity(count_matrix(topics(5, 400)[0]))
-    asked = [row for row in table if not np.isnan(row["support"])]
-    assert 5 in [row["n_groups"] for row in asked]
+    _, table = select_n_components(document_term_matrix(topics(5, 400)[0]))
+    asked = [row for row in table if not np.isnan(row["score"])]
+    assert 5 in [row["n_components"] for row in asked]
     for row in asked:
-        assert row["information"] < np.log(row["n_groups"]) + 1e-9
+        assert row["mutual_info"] < np.log(row["n_components"]) + 1e-9
 
 
 def test_agreement_does_not_depend_on_names_and_is_zero_by_chance():
@@ -412,7 +416,7 @@ def test_judges_who_are_sure_of_few_texts_do_not_agree():
 def test_half_of_the_texts_are_targets_even_if_none_is_sure(monkeypatch):
     monkeypatch.setattr("deepclust.pseudo_labels._mixture.SURE", 1 - 1e-12)
     sequences, _ = topics(3, 120, length=2)
-    for target in teach(sequences, granularity=3).targets:
+    for target in make_pseudo_labels(sequences, n_pseudo_classes=3).targets:
         assert 0.5 <= np.mean(target >= 0) < 0.7
 
 
@@ -420,7 +424,9 @@ def test_texts_of_no_topic_are_rarely_targets():
     sequences, _ = topics(3, 300)
     rows = [sequences[[i]].ids.tolist() for i in range(300)]
     words = np.random.default_rng(1).integers(2, 12, (30, 2)).tolist()  # of all topics
-    lesson = teach(TokenSequences.from_lists(rows + words), granularity=3)
+    lesson = make_pseudo_labels(
+        TokenSequences.from_lists(rows + words), n_pseudo_classes=3
+    )
     sure = np.mean([target >= 0 for target in lesson.targets], axis=0)
     assert sure[:300].mean() > 0.9
     assert sure[300:].mean() < 0.7
@@ -428,8 +434,8 @@ def test_texts_of_no_topic_are_rarely_targets():
 
 def test_the_linkage_is_remembered_and_does_not_change_the_cut():
     sequences, _ = topics(5, 300)
-    counts = count_matrix(sequences)
-    features = lexical_features(counts)
+    counts = document_term_matrix(sequences)
+    features = lsa_features(counts)
     one, other = (Grouping(features, counts, seed=0) for _ in range(2))
     one.cut(5, TRIAL_STEPS)
     np.testing.assert_array_equal(
@@ -483,21 +489,21 @@ def test_a_vote_is_by_the_names_of_the_best(monkeypatch):
         np.array([3, 1, 2, 3, 1, 2, 3, 1, 2, 3, 1, 2]),  # unlike them: it has no vote
     ]
     monkeypatch.setattr(
-        "deepclust.pseudo_labels._pseudo_labels.completion_likelihoods",
+        "deepclust.pseudo_labels._pseudo_labels.document_completion_scores",
         lambda *_, seed: [2, 1, 1, 1, 1],
     )
-    voted = voted_groups(csr_matrix(np.ones((12, 2))), groupings)
+    voted = majority_vote(csr_matrix(np.ones((12, 2))), groupings)
     assert voted.tolist() == [0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2]
 
 
 def test_groups_that_foretell_words_are_topics():
     """Neither halves of topics, nor two in one, nor groups by a word of all topics."""
     sequences, truth = topics(4, 600)
-    counts = count_matrix(sequences)
+    counts = document_term_matrix(sequences)
     halves = truth + 4 * (np.arange(600) // 4 % 2)
     joined = np.maximum(truth, 1) - 1
     shared = np.asarray(counts[:, 2:12].argmax(axis=1)).ravel()
-    found = completion_likelihoods(counts, [truth, halves, joined, shared])
+    found = document_completion_scores(counts, [truth, halves, joined, shared])
     assert found.argmax() == 0
     assert found[0] - found[2] > 0.1
     assert found[3] == found.min()
@@ -505,14 +511,14 @@ def test_groups_that_foretell_words_are_topics():
 
 def test_foretelling_heeds_no_names_no_rivals_and_no_threads(monkeypatch):
     sequences, truth = topics(4, 300)
-    counts = count_matrix(sequences)
-    together = completion_likelihoods(counts, [truth, (truth + 1) % 4, truth // 2])
+    counts = document_term_matrix(sequences)
+    together = document_completion_scores(counts, [truth, (truth + 1) % 4, truth // 2])
     assert together[1] == pytest.approx(together[0], abs=1e-5)
     monkeypatch.setattr(
         "deepclust.pseudo_labels._document_completion.in_threads",
         lambda work, parts, n_jobs: [work(part) for part in parts],
     )
-    (alone,) = completion_likelihoods(counts, [truth // 2])
+    (alone,) = document_completion_scores(counts, [truth // 2])
     assert alone == together[2]
 
 
@@ -520,4 +526,4 @@ def test_foretelling_heeds_no_names_no_rivals_and_no_threads(monkeypatch):
 def test_foretelling_takes_few_texts_and_few_words(n_docs):
     counts = csr_matrix(np.ones((n_docs, 1), dtype="float32"))
     labels = np.arange(n_docs) // 2
-    assert completion_likelihoods(counts, [labels]) == pytest.approx(0.0, abs=1.5)
+    assert document_completion_scores(counts, [labels]) == pytest.approx(0.0, abs=1.5)
