@@ -1,9 +1,9 @@
-"""First clusters: texts in, a table, a map and an agreement out.
+"""First clusters: texts in; a table, a map and a score out.
 
     python examples/first_clusters.py
 
-The texts are the docstrings of the Python packages that are installed anyway; their
-sub-package is used only at the end, to see how well the clusters fit.
+The texts are the docstrings of the installed Python packages. Their sub-packages are
+used only to score the clusters.
 """
 
 import os
@@ -29,21 +29,21 @@ def main(
     packages = corpus.target[rows]
 
     # One call: clean, vectorize, train the network, cluster. No labels, no number of
-    # clusters. -1 marks texts that resemble no group.
+    # clusters. -1 is noise.
     pipe = make_text_clusterer(random_state=0).set_params(**parameters)
     labels = pipe.fit_predict(texts)
 
-    # What are the clusters about?
+    # The topics of the clusters.
     cleaned = pipe["clean"].transform(texts)
     embeddings = pipe[:-1].transform(texts)
     table = cluster_table(texts, labels, cleaned=cleaned, embeddings=embeddings)
     print(table.head(20).to_string(index=False, max_colwidth=60))
 
-    # New texts go to the clusters found; single or in a batch, the answer is the same.
+    # A new text gets the same cluster alone and in a batch.
     new = ["Compute the eigenvalues of a symmetric matrix.", "Send an email message."]
     print("new texts:", pipe.predict(new))
 
-    # Every text in some cluster, instead of noise.
+    # Noise is assigned to the nearest cluster.
     everywhere = pipe.set_params(cluster__noise="nearest").predict(texts)
     agreement = adjusted_mutual_info_score(packages, everywhere)
     print(f"agreement with the sub-packages (AMI): {agreement:.3f}")

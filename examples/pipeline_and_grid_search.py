@@ -1,9 +1,9 @@
-"""A text clusterer in a grid search: parameters of every step, with and without labels.
+"""Grid search over the parameters of every step, with and without labels.
 
     python examples/pipeline_and_grid_search.py
 
-`make_text_clusterer` returns a plain scikit-learn Pipeline, so a parameter of a step is
-called `step__parameter`, and whatever works on a Pipeline works here.
+`make_text_clusterer` returns a scikit-learn Pipeline: a parameter of a step is
+`step__parameter`.
 """
 
 import os
@@ -26,7 +26,7 @@ GRID = {
 
 
 def search(pipe, texts, y=None, grid=GRID, n_jobs=2):
-    """Return the fitted search; without `y` it maximises the label-free silhouette."""
+    """Return the fitted search; without `y` it maximizes the label-free silhouette."""
     folds = KFold(2, shuffle=True, random_state=0)
     search = GridSearchCV(pipe, grid, cv=folds, n_jobs=n_jobs, error_score="raise")
     return search.fit(texts, y)
@@ -40,12 +40,12 @@ def main(n_texts: int = 1_500, grid=GRID, n_jobs: int = 2, **parameters):
     packages = corpus.target[rows]
     pipe = make_text_clusterer(random_state=0).set_params(**parameters)
 
-    # Without labels: `pipe.score(texts)` says how well the clusters are separated.
+    # Without labels `pipe.score(texts)` is the noise-aware silhouette.
     unsupervised = search(pipe, texts, grid=grid, n_jobs=n_jobs)
     print("without labels:", unsupervised.best_params_)
 
-    # With labels: the network learns from them as well, and the score is the agreement
-    # with those of the texts held out.
+    # With labels the network learns from them as well, and the score is the adjusted
+    # mutual information with those of the held-out texts.
     supervised = search(pipe, texts, packages, grid=grid, n_jobs=n_jobs)
     print("with labels:", supervised.best_params_)
 

@@ -84,7 +84,7 @@ def test_grids_of_the_example_touch_every_step():
 
 NOTEBOOKS = {
     "first_clusters": {"image/png": 3, "text/html": 2},
-    "choosing_granularity": {"image/png": 3, "text/html": 2},
+    "number_of_clusters": {"image/png": 3, "text/html": 2},
     "notebook_to_production": {"text/html": 2},
 }
 
