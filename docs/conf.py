@@ -63,6 +63,8 @@ def api_page(title: str, name: str) -> str:
     if name != "deepclust":
         lines += [f".. automodule:: {name}", "   :no-index:", ""]
     for public in module.__all__:
+        if name != "deepclust" and public in deepclust.__all__:
+            continue  # on the page of the estimators
         value = getattr(module, public)
         if inspect.isclass(value):
             lines += [f".. autoclass:: {public}", "   :members:", ""]
