@@ -1,9 +1,8 @@
-"""What the clusters are about: keywords, names, typical texts, table, tree.
+"""Describe clusters: keywords, names, representative texts, table, tree, attributions.
 
-Works on `(texts, labels)` from any clusterer. Keywords are counted on tokens separated
-by white space: give the output of `TextCleaner`, where stop words are out and `c#` is
-whole, and the texts themselves as `originals`, so that `c#` is shown as `C#`.
-Open `_cluster_table.py` first.
+All functions take `(texts, labels)` of any clusterer, except `explain`, which takes a
+fitted pipeline. Terms are counted on tokens separated by white space: pass the output
+of `TextCleaner`. Public: the names below. Open `_cluster_table.py` first.
 """
 
 from deepclust.inspection._attributions import Explanation, explain

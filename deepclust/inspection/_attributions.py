@@ -1,16 +1,14 @@
-"""Why a text is in its cluster, or in none: what each of its tokens contributes.
+"""Token attributions: integrated gradients and occlusion of a text's cluster score.
 
-How integrated gradients are computed without a gradient:
+Integrated gradients with forward passes alone, so that no TensorFlow is needed:
 
-1. The path leads from average word vectors, in all places of the text, straight to the
-   text's own. It is cut into segments.
-2. Across a segment, token t alone is moved from the segment's start to its end, while
-   the others wait in the middle. The change of the score is, up to the third power of
-   the segment's length, the integral of the score's gradient along t.
+1. The path from the baseline, the average word vector in every place of the text, to
+   the text's own vectors is cut into segments.
+2. For each segment, token t alone is moved from its start to its end, with the others
+   in its middle. The change of the score is the integral of the gradient along t, up
+   to the third power of the segment's length.
 3. The sum over the tokens is compared with the change of the score along the whole
    segment; a segment where they differ is halved.
-
-That asks for nothing but the encoder's forward pass, which needs no TensorFlow.
 """
 
 import copy
@@ -24,6 +22,8 @@ from sklearn.metrics import pairwise_distances
 from sklearn.utils.validation import check_is_fitted
 
 from deepclust._text_input import check_texts
+from deepclust.inspection._keywords import names_by_label
+from deepclust.metrics._pairwise import unit_rows
 from deepclust.sequences import UNKNOWN_ID, TokenSequences
 
 __all__ = ["Explanation", "explain"]
@@ -31,24 +31,25 @@ __all__ = ["Explanation", "explain"]
 METHODS = ("integrated_gradients", "occlusion")
 _CORE_POINTS = 10  # of the cluster, nearest to the text
 _FIRST_SEGMENTS = 8
-_ROUNDS = 12
+_MOST_HALVINGS = 11
 _FIRST_ID = UNKNOWN_ID + 1
 
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """What `explain` found; prints as text, and as coloured HTML in a notebook.
+    """Attributions of a text; prints as text, and as colored HTML in a notebook.
 
     Parameters
     ----------
     text : str
-        The text that was explained.
+        The explained text.
 
     tokens : tuple of str, length n_tokens
-        What the encoder read of it.
+        Its tokens.
 
     attributions : ndarray of shape (n_tokens,), float64
-        What each token adds to the score; 0 for tokens that the encoder does not know.
+        Contribution of each token to the score; 0 for tokens that the encoder does not
+        know.
 
     known : ndarray of shape (n_tokens,), bool
         Whether the encoder knows the token.
@@ -57,30 +58,30 @@ class Explanation:
         What the clusterer predicts: a cluster, or −1 for noise.
 
     cluster : int
-        The cluster that the score looks at: `label`, the one asked for, or for noise
-        that of the nearest core point.
+        The explained cluster: the parameter `cluster` of `explain`, or else `label`, or
+        for noise the cluster of the nearest core point.
 
     score : float
-        Mean cosine between the text and the nearest core points of `cluster`.
+        Mean cosine of the text and the nearest core points of `cluster`.
 
     baseline_score : float
-        The score of the text's absence: of average words in the place of its tokens,
-        or of what is left when a token is taken out ("occlusion": NaN).
+        The score of the baseline, average words in place of the tokens; NaN for
+        "occlusion", which has none.
 
     nearest_core : int
         Row, among the texts of `fit`, of the core point nearest to the text.
 
     distance : float
-        Distance from it, in units of the clusterer's metric.
+        Distance from it, in the clusterer's metric.
 
     eps : float
-        The clusterer's radius: farther than that from every core point is noise.
+        The clusterer's radius: a text farther than that from every core point is noise.
 
     method : str
         "integrated_gradients" or "occlusion".
 
-    name, quote : str, default=""
-        Name of `cluster`, and the text of the nearest core point, where they are known.
+    name, nearest_text : str, default=""
+        Name of `cluster` and text of the nearest core point, if known.
     """
 
     text: str
@@ -96,16 +97,16 @@ class Explanation:
     eps: float
     method: str
     name: str = ""
-    quote: str = field(default="", repr=False)
+    nearest_text: str = field(default="", repr=False)
 
     @property
     def is_noise(self) -> bool:
-        """Return whether the text is farther than eps from every core point."""
+        """Whether the text is farther than eps from every core point."""
         return not self.distance <= self.eps
 
     @property
     def completeness_gap(self) -> float:
-        """Return what the attributions leave unexplained of score − baseline_score."""
+        """Score less baseline score less the sum of the attributions."""
         return float(self.score - self.baseline_score - self.attributions.sum())
 
     def __repr__(self) -> str:
@@ -123,36 +124,35 @@ class Explanation:
         for token, value, known in zip(
             self.tokens, self.attributions, self.known, strict=True
         ):
-            colour = "68,119,170" if value > 0 else "221,170,51"  # blue, yellow
-            style = f"background:rgba({colour},{abs(value) / largest:.2f})"
+            color = "68,119,170" if value > 0 else "221,170,51"  # blue, yellow
+            style = f"background:rgba({color},{abs(value) / largest:.2f})"
             if not known:
                 style = "color:#999;font-style:italic"
             spans.append(
                 f"<span style='{style};padding:.1em .2em' title='{value:+.3f}'>"
                 f"{html.escape(token)}</span>"
             )
-        summary = html.escape(self._summary())
         return (
             f"<div><p>{html.escape(self.text)}</p><p>{' '.join(spans)}</p>"
-            f"<p>{summary}<br><small>blue: toward the cluster; yellow: away from it; "
-            "grey: not known to the encoder</small></p></div>"
+            f"<p>{html.escape(self._summary())}<br><small>blue: toward the cluster; "
+            "yellow: away from it; gray: not known to the encoder</small></p></div>"
         )
 
     def _summary(self) -> str:
-        called = f" ({self.name})" if self.name else ""
-        near = f"row {self.nearest_core}"
-        near += f": {self.quote!r}" if self.quote else ""
+        name = f" ({self.name})" if self.name else ""
+        nearest = f"row {self.nearest_core}"
+        nearest += f": {self.nearest_text!r}" if self.nearest_text else ""
         if self.is_noise:
-            where = (
+            place = (
                 f"Far from every core point: {self.distance:.3g} from the nearest "
-                f"({near}), and eps is {self.eps:.3g}. Nearest cluster"
+                f"({nearest}), and eps is {self.eps:.3g}. Nearest cluster"
             )
         else:
-            where = (
-                f"{self.distance:.3g} from the nearest core point ({near}), within eps "
-                f"{self.eps:.3g}. Cluster"
+            place = (
+                f"{self.distance:.3g} from the nearest core point ({nearest}), within "
+                f"eps {self.eps:.3g}. Cluster"
             )
-        return f"{where} {self.cluster}{called}, score {self.score:.3f}."
+        return f"{place} {self.cluster}{name}, score {self.score:.3f}."
 
 
 def explain(
@@ -165,7 +165,7 @@ def explain(
     names: Mapping[Any, str] | Sequence[str] | None = None,
     texts: Any = None,
 ) -> Explanation:
-    r"""Tell what each token of a text adds to its likeness with a cluster.
+    r"""Attribute the similarity of a text with a cluster to its tokens.
 
     Parameters
     ----------
@@ -180,10 +180,10 @@ def explain(
         that of the nearest core point.
 
     method : {"integrated_gradients", "occlusion"}, default="integrated_gradients"
-        "integrated_gradients" [1]_ shares the whole score out among the tokens.
-        "occlusion" takes one token out at a time and reports by how much the score
-        falls: it knows nothing of the network, but counts a pair of words that need
-        each other twice.
+        "integrated_gradients" [1]_ distributes the score among the tokens.
+        "occlusion" [2]_ is the decrease of the score when one token is removed: it
+        makes no assumption on the network, but counts an interaction of two tokens
+        twice.
 
     tolerance : float, default=0.01
         Share of the score's change that integrated gradients may leave unexplained.
@@ -192,7 +192,7 @@ def explain(
         Names of the clusters, for display.
 
     texts : sequence of str, default=None
-        The texts of `fit`, to quote the nearest core point.
+        The texts of `fit`, to show that of the nearest core point.
 
     Returns
     -------
@@ -210,22 +210,27 @@ def explain(
 
     Notes
     -----
-    The score of an embedding z is the mean cosine with the ten core points of the
-    cluster that are nearest to the text. For word vectors :math:`x_t` and the mean
-    vector :math:`\bar x` of the corpus, token t gets
+    The score f of a text is the mean cosine of its embedding with the ten nearest core
+    points of the cluster. With the word vectors :math:`x_t` and the baseline
+    :math:`\bar x`, the mean word vector of the corpus, the integrated gradient of token
+    t is
 
     .. math::
 
        a_t = (x_t - \bar x) \cdot \int_0^1 \nabla_{x_t}
              f(\bar x + \alpha (x - \bar x)) \, d\alpha
 
-    and :math:`\sum_t a_t = f(x) - f(\bar x)` (completeness), up to `tolerance`. Time:
-    some 16 to 100 forward passes a token, a few hundredths of a second for a title.
+    and :math:`\sum_t a_t = f(x) - f(\bar x)` (completeness), up to `tolerance`. It
+    takes some 16 to 100 forward passes a token, a few hundredths of a second for a
+    title.
 
     References
     ----------
     .. [1] M. Sundararajan, A. Taly, Q. Yan, "Axiomatic attribution for deep networks",
        ICML 2017. :doi:`10.48550/arXiv.1703.01365`
+
+    .. [2] M. D. Zeiler, R. Fergus, "Visualizing and understanding convolutional
+       networks", ECCV 2014. :doi:`10.1007/978-3-319-10590-1_53`
 
     Examples
     --------
@@ -244,9 +249,7 @@ def explain(
         raise ValueError(f"method must be one of {METHODS}. Received: {method!r}.")
     if not tolerance > 0:
         raise ValueError(f"tolerance must be positive. Received: {tolerance!r}.")
-    if isinstance(text, str):
-        text = check_texts([text], estimator="explain")[0]
-    else:
+    if not isinstance(text, str):
         check_texts([text] if text is None else text, estimator="explain")
         raise ValueError(
             "explain takes one text. Received: an iterable of texts; call it for each."
@@ -254,98 +257,112 @@ def explain(
     encoder, clusterer = _last_steps(pipeline)
     sequence = pipeline[:-2].transform([text])
     embedding = encoder.transform(sequence)
-    place = _Place.of(clusterer, embedding, cluster)
-    tokens, known, ids = _read(pipeline, text, sequence)
-    score = _Score(encoder, place.core_points)
-    values, start = np.zeros(len(ids)), float("nan")
-    if len(ids) and method == "occlusion":
-        values = _occlusion(score, ids)
-    elif len(ids):
-        values, start = _integrated_gradients(score, ids, tolerance)
-    attributions = np.zeros(len(tokens))
-    attributions[known] = values
+    core_points, location = _locate(clusterer, embedding, cluster)
+    score = _Score(encoder, core_points)
+    known = sequence.ids > UNKNOWN_ID
+    attributions, baseline_score = np.zeros(len(known)), float("nan")
+    if known.any() and method == "occlusion":
+        attributions[known] = _occlusion(score, sequence.ids[known])
+    elif known.any():
+        attributions[known], baseline_score = _integrated_gradients(
+            score, sequence.ids[known], tolerance
+        )
     return Explanation(
         text=text,
-        tokens=tokens,
+        tokens=_tokens(pipeline, text, sequence),
         attributions=attributions,
         known=known,
-        label=place.label,
-        cluster=place.cluster,
         score=float(score.of_embeddings(embedding)[0]),
-        baseline_score=start,
-        nearest_core=place.nearest_core,
-        distance=place.distance,
+        baseline_score=baseline_score,
         eps=float(clusterer.eps_),
         method=method,
-        name=_name(names, place.cluster),
-        quote="" if texts is None else str(list(texts)[place.nearest_core]),
+        name=str(names_by_label(names).get(location["cluster"], "")),
+        nearest_text="" if texts is None else str([*texts][location["nearest_core"]]),
+        **location,
     )
 
 
-@dataclass(frozen=True)
-class _Place:
-    """Where a text lies among the core points."""
+def _last_steps(pipeline: Any) -> tuple[Any, Any]:
+    """Return the encoder and the clusterer of a fitted pipeline."""
+    check_is_fitted(pipeline)
+    steps = getattr(pipeline, "steps", [])
+    if len(steps) >= 3:
+        encoder, clusterer = steps[-2][1], steps[-1][1]
+        is_encoder = "words" in getattr(encoder, "weights_", {})
+        if is_encoder and hasattr(clusterer, "core_sample_indices_"):
+            return encoder, clusterer
+    raise ValueError(
+        "explain needs a pipeline that ends in an RNNLSTMEncoder and a DBSCAN, such as "
+        f"make_text_clusterer gives. Received: {type(pipeline).__name__} with the "
+        f"steps {[name for name, _ in steps]}."
+    )
 
-    label: int
-    cluster: int
-    core_points: np.ndarray
-    nearest_core: int
-    distance: float
 
-    @classmethod
-    def of(cls, clusterer: Any, embedding: np.ndarray, cluster: int | None) -> "_Place":
-        """Find the place of an embedding, beside `cluster` or the nearest one."""
-        core = clusterer.components_
-        if not len(core):
-            raise ValueError(
-                "The clusterer has no core point, so there is no cluster to explain. "
-                "Raise eps or lower min_samples."
-            )
-        labels = clusterer.labels_[clusterer.core_sample_indices_]
-        distances = pairwise_distances(embedding, core, metric=clusterer.metric)[0]
-        nearest = int(distances.argmin())
-        label = int(clusterer.predict(embedding)[0])
-        if cluster is None:
-            cluster = int(labels[nearest]) if label < 0 else label
-        rows = np.flatnonzero(labels == cluster)
-        if not len(rows):
-            raise ValueError(
-                f"There is no cluster {cluster!r}. The clusters are 0 to "
-                f"{labels.max()}."
-            )
-        rows = rows[np.argsort(distances[rows], kind="stable")[:_CORE_POINTS]]
-        return cls(
-            label=label,
-            cluster=cluster,
-            core_points=core[rows],
-            nearest_core=int(clusterer.core_sample_indices_[nearest]),
-            distance=float(distances[nearest]),
+def _locate(
+    clusterer: Any, embedding: np.ndarray, cluster: int | None
+) -> tuple[np.ndarray, dict[str, Any]]:
+    """Return the nearest core points of the cluster, and fields of `Explanation`."""
+    core = clusterer.components_
+    if not len(core):
+        raise ValueError(
+            "The clusterer has no core point, so there is no cluster to explain. "
+            "Raise eps or lower min_samples."
         )
+    labels = clusterer.labels_[clusterer.core_sample_indices_]
+    distances = pairwise_distances(embedding, core, metric=clusterer.metric)[0]
+    nearest = int(distances.argmin())
+    label = int(clusterer.predict(embedding)[0])
+    if cluster is None:
+        cluster = int(labels[nearest]) if label < 0 else label
+    rows = np.flatnonzero(labels == cluster)
+    if not len(rows):
+        raise ValueError(
+            f"There is no cluster {cluster!r}. The clusters are 0 to {labels.max()}."
+        )
+    rows = rows[np.argsort(distances[rows], kind="stable")[:_CORE_POINTS]]
+    return core[rows], {
+        "label": label,
+        "cluster": cluster,
+        "nearest_core": int(clusterer.core_sample_indices_[nearest]),
+        "distance": float(distances[nearest]),
+    }
+
+
+def _tokens(pipeline: Any, text: str, sequence: TokenSequences) -> tuple[str, ...]:
+    """Return the tokens of the text; unknown ones as the cleaner returns them."""
+    ids = sequence.ids.tolist()
+    words = sequence.vocabulary.tokens if sequence.vocabulary else ()
+    tokens = [words[i] if i < len(words) else str(i) for i in ids]
+    if UNKNOWN_ID in ids and len(pipeline) > 3:
+        cleaned = pipeline[:-3].transform([text])[0].split()
+        if len(cleaned) >= len(ids):  # no Chinese pairs among them
+            for place, token in enumerate(cleaned[: len(ids)]):
+                tokens[place] = token if ids[place] <= UNKNOWN_ID else tokens[place]
+    return tuple(tokens)
 
 
 class _Score:
-    """Mean cosine of texts with some core points.
+    """Mean cosine of texts with some core points, f in `explain`.
 
     Parameters
     ----------
     encoder : RNNLSTMEncoder
 
-    core_points : ndarray of shape (n_points, embedding_dim)
+    core_points : ndarray of shape (n_points, embedding_dim), float32
     """
 
     def __init__(self, encoder: Any, core_points: np.ndarray) -> None:
         self.encoder = copy.copy(encoder)
         self.encoder.device = "cpu"
         self.words = encoder.weights_["words"]
-        norms = np.linalg.norm(core_points, axis=1, keepdims=True)
-        self.direction = (core_points / np.maximum(norms, 1e-12)).mean(axis=0)
+        self.direction = unit_rows(core_points).mean(axis=0)
 
     def of_embeddings(self, embeddings: np.ndarray) -> np.ndarray:
-        norms = np.maximum(np.linalg.norm(embeddings, axis=1), 1e-12)
-        return (embeddings.astype(np.float64) @ self.direction) / norms
+        """Return the scores, of shape (n_texts,), float64."""
+        return unit_rows(embeddings.astype(np.float64)) @ self.direction
 
     def of_vectors(self, vectors: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """Return the scores of texts made of any word vectors.
+        """Return the scores of texts whose words have any vectors.
 
         Parameters
         ----------
@@ -362,117 +379,77 @@ class _Score:
         return self.of_embeddings(self.encoder.transform(sequences))
 
     def average_word(self) -> np.ndarray:
-        """Return the mean word vector, each word as often as texts hold it."""
-        vocabulary = self.encoder.vocabulary_
+        """Return the mean word vector, weighted by document frequency."""
+        weights = None
+        if self.encoder.vocabulary_ is not None:
+            weights = self.encoder.vocabulary_.document_frequency[_FIRST_ID:]
+        if weights is not None and not weights.any():
+            weights = None
         words = self.words[_FIRST_ID:].astype(np.float64)
-        if vocabulary is None or not vocabulary.document_frequency[_FIRST_ID:].any():
-            return words.mean(axis=0)
-        return np.average(
-            words, axis=0, weights=vocabulary.document_frequency[_FIRST_ID:]
-        )
-
-
-def _last_steps(pipeline: Any) -> tuple[Any, Any]:
-    check_is_fitted(pipeline)
-    steps = getattr(pipeline, "steps", [])
-    if len(steps) >= 3:
-        encoder, clusterer = steps[-2][1], steps[-1][1]
-        is_encoder = "words" in getattr(encoder, "weights_", {})
-        if is_encoder and hasattr(clusterer, "core_sample_indices_"):
-            return encoder, clusterer
-    raise ValueError(
-        "explain needs a pipeline that ends in an RNNLSTMEncoder and a DBSCAN, such as "
-        f"make_text_clusterer gives. Received: {type(pipeline).__name__} with the "
-        f"steps {[name for name, _ in steps]}."
-    )
-
-
-def _read(
-    pipeline: Any, text: str, sequence: TokenSequences
-) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
-    """Return the tokens, which of them are known, and the ids of those."""
-    ids = sequence.ids
-    known = ids > UNKNOWN_ID
-    words = sequence.vocabulary.tokens if sequence.vocabulary else ()
-    tokens = [words[i] if i < len(words) else str(i) for i in ids.tolist()]
-    if not known.all() and len(pipeline) > 3:
-        cleaned = pipeline[:-3].transform([text])[0].split()
-        if len(cleaned) >= len(ids):  # no Chinese pairs among them
-            tokens = [
-                token if is_known else piece
-                for token, is_known, piece in zip(tokens, known, cleaned, strict=False)
-            ]
-    return tuple(tokens), known, ids[known]
+        return np.average(words, axis=0, weights=weights)
 
 
 def _occlusion(score: _Score, ids: np.ndarray) -> np.ndarray:
-    """Return by how much the score falls when each token is taken out."""
-    n_tokens = len(ids)
-    vectors = score.words[ids]
-    whole = score.of_vectors(vectors, np.arange(n_tokens)[None, :])[0]
-    if n_tokens == 1:
-        return np.array([whole])
-    others = np.tile(np.arange(n_tokens), (n_tokens, 1))
-    others = others[~np.eye(n_tokens, dtype=bool)].reshape(n_tokens, n_tokens - 1)
-    return whole - score.of_vectors(vectors, others)
+    """Return the decrease of the score when each token is removed."""
+    texts = [ids, *(np.delete(ids, token) for token in range(len(ids)))]
+    sequences = TokenSequences.from_lists([text.tolist() for text in texts])
+    scores = score.of_embeddings(score.encoder.transform(sequences))
+    return scores[0] - scores[1:]
 
 
 def _integrated_gradients(
     score: _Score, ids: np.ndarray, tolerance: float
 ) -> tuple[np.ndarray, float]:
-    """Return the attributions, and the score where the path starts."""
-    start = np.tile(score.average_word(), (len(ids), 1))
-    way = score.words[ids] - start
-    ends = np.linspace(0, 1, _FIRST_SEGMENTS + 1)
-    todo = np.column_stack((ends[:-1], ends[1:]))
-    total = np.zeros(len(ids))
-    first = score.of_vectors(start, np.arange(len(ids))[None, :])[0]
-    last = score.of_vectors(start + way, np.arange(len(ids))[None, :])[0]
+    """Return the integrated gradient of each token, and the score of the baseline."""
+    n_tokens = len(ids)
+    baseline = np.tile(score.average_word(), (n_tokens, 1))
+    path = score.words[ids] - baseline
+    first, last = score.of_vectors(
+        np.concatenate((baseline, baseline + path)),
+        np.arange(2 * n_tokens).reshape(2, n_tokens),
+    )
     allowed = tolerance * max(abs(last - first), 0.01)
-    for turn in range(_ROUNDS):
-        changes, along = _across(score, start, way, todo)
-        gaps = np.abs(changes.sum(axis=1) - along)
-        done = gaps <= allowed * (todo[:, 1] - todo[:, 0])
-        if turn == _ROUNDS - 1:
-            done[:] = True
-        total += changes[done].sum(axis=0)
-        low, high = todo[~done].T
-        if not len(low):
+    ends = np.linspace(0, 1, _FIRST_SEGMENTS + 1)
+    segments = np.column_stack((ends[:-1], ends[1:]))
+    total = np.zeros(n_tokens)
+    for n_halvings in range(_MOST_HALVINGS + 1):
+        of_tokens, of_all = _score_changes(score, baseline, path, segments)
+        lengths = segments[:, 1] - segments[:, 0]
+        is_exact = np.abs(of_tokens.sum(axis=1) - of_all) <= allowed * lengths
+        if n_halvings == _MOST_HALVINGS:
+            is_exact[:] = True
+        total += of_tokens[is_exact].sum(axis=0)
+        if is_exact.all():
             break
+        low, high = segments[~is_exact].T
         middle = (low + high) / 2
-        todo = np.concatenate(
-            (np.column_stack((low, middle)), np.column_stack((middle, high)))
-        )
+        segments = np.column_stack((low, middle, middle, high)).reshape(-1, 2)
     return total, float(first)
 
 
-def _across(
-    score: _Score, start: np.ndarray, way: np.ndarray, segments: np.ndarray
+def _score_changes(
+    score: _Score, baseline: np.ndarray, path: np.ndarray, segments: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return each token's change of the score across each segment, and that of all."""
-    n_tokens = len(start)
+    """Return the change of the score across each segment.
+
+    Returns
+    -------
+    of_tokens : ndarray of shape (n_segments, n_tokens), float64
+        As one token moves.
+
+    of_all : ndarray of shape (n_segments,), float64
+        As all tokens move.
+    """
+    n_tokens = len(path)
     low, high = segments.T
-    # vectors[p, s, t]: token t at the low end, middle and high end of segment s
-    stations = np.stack((low, (low + high) / 2, high))
-    vectors = start + stations[:, :, None, None] * way
-    place = np.arange(vectors[..., 0].size).reshape(vectors.shape[:3])
-    rows = np.repeat(place[1][:, None, :], n_tokens, axis=1)  # (segments, moved, token)
-    moved = np.arange(n_tokens)
-    back, forth = rows.copy(), rows
-    back[:, moved, moved] = place[0]
-    forth[:, moved, moved] = place[2]
-    texts = np.concatenate(
-        (back.reshape(-1, n_tokens), forth.reshape(-1, n_tokens), place[0], place[2])
-    )
-    scores = score.of_vectors(vectors.reshape(-1, start.shape[1]), texts)
-    n_moved, n_segments = len(segments) * n_tokens, len(segments)
-    changes = scores[n_moved : 2 * n_moved] - scores[:n_moved]
-    along = scores[2 * n_moved + n_segments :] - scores[2 * n_moved :][:n_segments]
-    return changes.reshape(n_segments, n_tokens), along
-
-
-def _name(names: Mapping[Any, str] | Sequence[str] | None, cluster: int) -> str:
-    try:
-        return "" if names is None else str(names[cluster])
-    except (KeyError, IndexError):
-        return ""
+    alphas = np.stack((low, (low + high) / 2, high))
+    vectors = baseline + alphas[:, :, None, None] * path
+    places = np.arange(vectors[..., 0].size).reshape(3, len(segments), 1, n_tokens)
+    moves = np.vstack((np.eye(n_tokens, dtype=bool), np.ones(n_tokens, dtype=bool)))
+    # texts[end, segment, move]: tokens that move at an end, the others in the middle
+    texts = np.where(moves, places[[0, 2]], places[1])
+    scores = score.of_vectors(
+        vectors.reshape(-1, path.shape[1]), texts.reshape(-1, n_tokens)
+    ).reshape(texts.shape[:3])
+    changes = scores[1] - scores[0]
+    return changes[:, :-1], changes[:, -1]

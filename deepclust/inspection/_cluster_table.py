@@ -1,4 +1,4 @@
-"""One row a cluster: its name, size, cohesion, keywords and texts to quote."""
+"""One row a cluster: name, size, cohesion, keywords, representative texts."""
 
 import html
 from collections.abc import Mapping, Sequence
@@ -6,21 +6,17 @@ from typing import Any, Literal
 
 import narwhals as nw
 import numpy as np
-import scipy.sparse as sp
 from sklearn import get_config
+from sklearn.utils.extmath import row_norms
 
-from deepclust.inspection._keywords import cluster_keywords, cluster_names
-from deepclust.inspection._membership import (
-    check_labelled,
-    check_vectors,
-    membership,
-    term_counts,
+from deepclust._text_input import truncate
+from deepclust.inspection._keywords import (
+    cluster_names,
+    extract_keywords,
+    names_by_label,
 )
-from deepclust.inspection._representatives import (
-    borderline_texts,
-    representative_texts,
-    word_vectors,
-)
+from deepclust.inspection._labeled_texts import LabeledTexts
+from deepclust.inspection._representatives import find_borderline, find_representatives
 
 __all__ = ["ClusterTable", "cluster_table"]
 
@@ -32,15 +28,15 @@ _CELL = "text-align:left;vertical-align:top;padding:.2em .6em"
 class ClusterTable:
     """A data frame with one row a cluster, and the lists behind its cells.
 
-    Everything that is not listed here is asked of `frame`: `table["size"]`,
-    `len(table)`, `table.head(5)`, `table.to_csv("clusters.csv")`.
+    Every other attribute is that of `frame`: `table["size"]`, `len(table)`,
+    `table.head(5)`, `table.to_csv("clusters.csv")`.
 
     Parameters
     ----------
     frame : pandas or polars DataFrame
         Columns "cluster", "name", "size" (texts), "share" (of all texts, 0 to 1),
         "cohesion", "keywords" (joined by ", "), "example" (the most typical text) and
-        "borderline" (the text nearest to another cluster).
+        "borderline" (the text with the smallest margin to another cluster).
 
     keywords : dict of label to list of str
         The strongest first.
@@ -49,12 +45,11 @@ class ClusterTable:
         The most typical first.
 
     borderline : dict of label to list of str
-        The most doubtful first.
+        The smallest margin first.
 
     Notes
     -----
-    Notebooks show it as HTML, with every text escaped. It holds texts of the corpus: do
-    not publish it where they are private.
+    Notebooks show it as HTML, with every text escaped. It contains texts of the corpus.
 
     Examples
     --------
@@ -147,12 +142,12 @@ def cluster_table(
     n_texts: int = 3,
     output: str | None = None,
 ) -> ClusterTable:
-    r"""Return one row a cluster: name, size, cohesion, keywords, texts to quote.
+    r"""Return one row a cluster: name, size, cohesion, keywords, example texts.
 
     Parameters
     ----------
     texts : iterable of str, length n_docs
-        Texts as a reader should see them.
+        Texts to show.
 
     labels : array-like of shape (n_docs,)
         Cluster of each text, −1 for noise.
@@ -164,7 +159,7 @@ def cluster_table(
         What to measure distances by; TF-IDF of the tokens when None.
 
     names : mapping of label to str, or sequence of str, default=None
-        Names of clusters; where there is none, `cluster_names` makes one.
+        Names of clusters; those of `cluster_names` for the others.
 
     n_keywords : int, default=8
         At most so many keywords a cluster.
@@ -176,8 +171,8 @@ def cluster_table(
         At most so many representative and borderline texts a cluster.
 
     output : {"pandas", "polars"}, default=None
-        Kind of data frame; when None, "polars" if scikit-learn was told so by
-        `set_config(transform_output="polars")`, else "pandas".
+        Kind of data frame; when None, "polars" after
+        `sklearn.set_config(transform_output="polars")`, else "pandas".
 
     Returns
     -------
@@ -199,8 +194,8 @@ def cluster_table(
     Notes
     -----
     The cohesion of a cluster is :math:`1 - v_c / v`: the mean squared distance of its
-    texts from their mean, against that of all texts from theirs. 1: all in one place;
-    0: as far apart as texts are in general.
+    texts from their mean, relative to that of all texts from theirs. It is 1 if all
+    texts of the cluster coincide, and 0 if they scatter like the whole corpus.
 
     Examples
     --------
@@ -214,51 +209,32 @@ def cluster_table(
            1   car     1   0.25  fast car
           -1 noise     1   0.25       odd
     """
-    texts, labels = check_labelled(texts, labels, "cluster_table")
-    tokens = texts
-    if cleaned is not None:
-        tokens = check_labelled(cleaned, labels, "cleaned")[0]
-    keywords = cluster_keywords(
-        tokens,
-        labels,
-        n_keywords=n_keywords,
-        ngram_range=ngram_range,
-        originals=None if cleaned is None else texts,
+    data = LabeledTexts.check(
+        texts, labels, "cluster_table", cleaned=cleaned, embeddings=embeddings
     )
-    how = {"cleaned": tokens, "embeddings": embeddings, "n_texts": max(n_texts, 1)}
-    lists = {
-        "keywords": keywords,
-        "representatives": representative_texts(texts, labels, **how),
-        "borderline": borderline_texts(texts, labels, **how),
-    }
-    clusters, members, _ = membership(labels)
-    X: Any = word_vectors(term_counts(tokens)[0])
-    if embeddings is not None:
-        X = check_vectors(embeddings, len(texts))
-    sizes = members.sum(axis=1).astype(np.int64)
+    originals = None if cleaned is None else data.texts
+    keywords = extract_keywords(data, n_keywords, ngram_range, originals)
+    representatives = find_representatives(data, max(n_texts, 1))
+    borderline = find_borderline(data, max(n_texts, 1))
+    given, sizes = names_by_label(names), data.sizes.astype(np.int64)
     columns = {
-        "cluster": clusters,
-        "name": _names(names, keywords),
+        "cluster": data.clusters,
+        "name": [
+            str(given.get(c, name)) for c, name in cluster_names(keywords).items()
+        ],
         "size": sizes,
-        "share": sizes / max(len(texts), 1),
-        "cohesion": _cohesion(X, members),
-        "keywords": [", ".join(keywords[cluster]) for cluster in clusters],
-        "example": [lists["representatives"][cluster][0] for cluster in clusters],
-        "borderline": [lists["borderline"][cluster][0] for cluster in clusters],
+        "share": sizes / max(len(data.texts), 1),
+        "cohesion": _cohesion(data),
+        "keywords": [", ".join(terms) for terms in keywords.values()],
+        "example": [chosen[0] for chosen in representatives.values()],
+        "borderline": [chosen[0] for chosen in borderline.values()],
     }
-    frame = nw.from_dict(columns, backend=_backend(output)).to_native()
-    return ClusterTable(frame, **lists)
-
-
-def _names(
-    given: Mapping[Any, str] | Sequence[str] | None, keywords: dict[Any, list[str]]
-) -> list[str]:
-    made = cluster_names(keywords)
-    if given is None:
-        return list(made.values())
-    if not isinstance(given, Mapping):
-        given = dict(enumerate(given))
-    return [str(given.get(cluster, name)) for cluster, name in made.items()]
+    return ClusterTable(
+        nw.from_dict(columns, backend=_backend(output)).to_native(),
+        keywords=keywords,
+        representatives=representatives,
+        borderline=borderline,
+    )
 
 
 def _backend(output: str | None) -> Literal["pandas", "polars"]:
@@ -268,25 +244,18 @@ def _backend(output: str | None) -> Literal["pandas", "polars"]:
     return "polars" if wanted == "polars" else "pandas"
 
 
-def _cohesion(X: Any, members: sp.csr_array) -> np.ndarray:
-    """Return one minus the scatter of each cluster against that of all texts."""
-    n_docs = members.shape[1]
-    if not n_docs:
+def _cohesion(data: LabeledTexts) -> np.ndarray:
+    """Return one minus the scatter of each cluster relative to that of all texts."""
+    X, sizes = data.vectors, data.sizes
+    if not len(sizes):
         return np.empty(0)
-    squares = X.multiply(X).sum(axis=1) if sp.issparse(X) else (X * X).sum(axis=1)
-    sizes = members.sum(axis=1)
-    means = sp.diags_array(1 / sizes) @ (members @ X)
-    of_means = means.multiply(means) if sp.issparse(means) else means * means
-    scatter = (members @ squares) / sizes - of_means.sum(axis=1)
-    mean = np.asarray(X.mean(axis=0))
-    total = squares.mean() - (mean * mean).sum()
+    squares = row_norms(X, squared=True)
+    scatter = (data.members @ squares) / sizes - row_norms(data.means, squared=True)
+    total = squares.mean() - np.square(X.mean(axis=0)).sum()
     if total <= 1e-12:
         return np.ones(len(sizes))
     return 1.0 - np.maximum(scatter, 0.0) / total
 
 
 def _escaped(value: Any) -> str:
-    text = str(value)
-    if len(text) > _MOST_CHARACTERS:
-        text = text[: _MOST_CHARACTERS - 1] + "…"
-    return html.escape(text, quote=True)
+    return html.escape(truncate(str(value), _MOST_CHARACTERS), quote=True)

@@ -1,25 +1,23 @@
-"""Clusters as a tree, from broad groups down: for looking through many of them.
-
-Works on `(embeddings, labels)` from any clusterer.
-"""
+"""Clusters as a tree: average linkage of their means."""
 
 import html
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 from scipy.cluster.hierarchy import linkage
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 
+from deepclust.sequences import NOISE
+
 __all__ = ["ClusterTree", "cluster_tree"]
 
-NOISE = -1
 _MOST_NAMED = 3
 _OPEN_LEVELS = 2
 
 
 class ClusterTree:
-    """Which clusters are alike, as nested groups; see `cluster_tree`.
+    """Nested groups of similar clusters; see `cluster_tree`.
 
     Parameters
     ----------
@@ -29,15 +27,15 @@ class ClusterTree:
     sizes : ndarray of shape (n_clusters,), int
         Texts of each.
 
-    merges : ndarray of shape (n_clusters - 1, 4)
-        As `scipy.cluster.hierarchy.linkage` returns them: nearest pairs first.
+    merges : ndarray of shape (n_clusters - 1, 4), float64
+        Linkage matrix of `scipy.cluster.hierarchy.linkage`: nearest pairs first.
 
     names : dict of label to str
-        What to call the leaves.
+        Names of the leaves.
 
     Notes
     -----
-    In a notebook it is a list that unfolds, the largest group first.
+    Notebooks show a list that unfolds, the largest group first.
     """
 
     def __init__(
@@ -53,7 +51,7 @@ class ClusterTree:
         self.names = dict(names)
 
     def groups(self, n_groups: int) -> list[list[Any]]:
-        """Return the clusters in so many groups, the largest group first.
+        """Cut the tree into groups of clusters, the largest group first.
 
         Parameters
         ----------
@@ -63,25 +61,24 @@ class ClusterTree:
         Returns
         -------
         groups : list of list
-            Labels in ascending order. A group can go into `deepclust.clustering.merge`.
+            Labels in ascending order; input for `deepclust.clustering.merge`.
 
         Raises
         ------
         ValueError
-            If there cannot be so many groups.
+            If `n_groups` is out of range.
         """
         n = len(self.clusters)
         if not 1 <= n_groups <= n:
             raise ValueError(f"n_groups must be 1 to {n}. Received: {n_groups!r}.")
-        nodes = {i: [i] for i in range(n)}
-        for step in range(n - n_groups):
-            left, right = self.merges[step, :2].astype(int).tolist()
-            nodes[n + step] = nodes.pop(left) + nodes.pop(right)
-        order = sorted(nodes.values(), key=lambda m: (-self.sizes[m].sum(), min(m)))
-        return [[self.clusters[i] for i in sorted(members)] for members in order]
+        merged = {*self.merges[: n - n_groups, :2].astype(int).ravel().tolist()}
+        nodes = self._leaves()[: 2 * n - n_groups]
+        groups = [leaves for node, leaves in enumerate(nodes) if node not in merged]
+        groups.sort(key=lambda leaves: (-self.sizes[leaves].sum(), min(leaves)))
+        return [[self.clusters[leaf] for leaf in sorted(leaves)] for leaves in groups]
 
     def nearest(self, n_pairs: int = 10) -> list[tuple[Any, Any, float]]:
-        """Return the merges of two single clusters, the most alike first.
+        """Return the merges of two single clusters, the nearest first.
 
         Parameters
         ----------
@@ -94,9 +91,9 @@ class ClusterTree:
             Candidates for `deepclust.clustering.merge`.
         """
         n = len(self.clusters)
-        pairs = self.merges[(self.merges[:, 0] < n) & (self.merges[:, 1] < n)]
+        pairs = self.merges[(self.merges[:, :2] < n).all(axis=1)]
         return [
-            (self.clusters[int(a)], self.clusters[int(b)], float(distance))
+            (self.clusters[int(a)], self.clusters[int(b)], distance)
             for a, b, distance, _ in pairs[:n_pairs].tolist()
         ]
 
@@ -105,90 +102,58 @@ class ClusterTree:
 
     def __repr__(self) -> str:
         return "\n".join(
-            f"{'  ' * depth}{self._title(members)}"
-            for depth, members in self._walk(self._root(), 0)
+            f"{'  ' * depth}{self._title(leaves)}" for depth, leaves in self._walk()
         )
 
     def _repr_html_(self) -> str:
-        return (
-            f"<div>{self._html(self._root(), 0)}</div>" if len(self) else "<div></div>"
-        )
-
-    def _root(self) -> int:
-        return max(2 * len(self.clusters) - 2, 0)
-
-    def _parts(self, node: int) -> list[int]:
-        """Return the two parts of a group, the larger first; none of a leaf."""
-        n = len(self.clusters)
-        if node < n:
-            return []
-        parts = self.merges[node - n, :2].astype(int).tolist()
-        return sorted(parts, key=lambda part: -self.sizes[self._members(part)].sum())
-
-    def _members(self, node: int) -> list[int]:
-        """Return the leaves of a group, the largest first."""
-        n, waiting, found = len(self.clusters), [node], []
-        while waiting:
-            one = waiting.pop()
-            if one < n:
-                found.append(one)
-            else:
-                waiting += self.merges[one - n, :2].astype(int).tolist()
-        return sorted(found, key=lambda leaf: (-self.sizes[leaf], leaf))
-
-    def _walk(self, root: int, depth: int) -> list[tuple[int, list[int]]]:
-        """Return depth and members of every group, each before its parts."""
-        if not len(self):
-            return []
-        waiting, found = [(root, depth)], []
-        while waiting:
-            node, depth = waiting.pop()
-            found.append((depth, self._members(node)))
-            waiting += [(part, depth + 1) for part in reversed(self._parts(node))]
-        return found
-
-    def _title(self, members: list[int]) -> str:
-        called = [self._name(leaf) for leaf in members[:_MOST_NAMED]]
-        n_texts = int(self.sizes[members].sum())
-        if len(members) == 1:
-            return f"{self.clusters[members[0]]}: {called[0]} ({n_texts:,})"
-        more = " …" if len(members) > _MOST_NAMED else ""
-        return f"{' | '.join(called)}{more} ({len(members)} clusters, {n_texts:,})"
-
-    def _name(self, leaf: int) -> str:
-        cluster = self.clusters[leaf]
-        return str(self.names.get(cluster, cluster))
-
-    def _html(self, root: int, depth: int) -> str:
-        """Return nested lists, built from the leaves up without recursion."""
-        made: dict[int, str] = {}
-        waiting = [(root, depth)]
-        while waiting:
-            node, level = waiting[-1]
-            parts = self._parts(node)
-            missing = [(part, level + 1) for part in parts if part not in made]
-            if missing:
-                waiting += missing
+        style = "style='margin-left:1.2em'"
+        parts, n_open = ["<div>"], 0
+        for depth, leaves in self._walk():
+            parts.append("</details>" * (n_open - depth))
+            n_open = depth
+            title = html.escape(self._title(leaves))
+            if len(leaves) == 1:
+                parts.append(f"<div {style}>{title}</div>")
                 continue
-            waiting.pop()
-            title = html.escape(self._title(self._members(node)))
-            inside = "".join(made.pop(part) for part in parts)
-            unfolded = " open" if level < _OPEN_LEVELS else ""
-            style = "style='margin-left:1.2em'"
-            if parts:
-                made[node] = (
-                    f"<details {style}{unfolded}><summary>{title}</summary>{inside}"
-                    "</details>"
-                )
-            else:
-                made[node] = f"<div {style}>{title}</div>"
-        return made[root]
+            unfolded = " open" if depth < _OPEN_LEVELS else ""
+            parts.append(f"<details {style}{unfolded}><summary>{title}</summary>")
+            n_open += 1
+        return "".join([*parts, "</details>" * n_open, "</div>"])
+
+    def _leaves(self) -> list[list[int]]:
+        """Return the leaves of every node, numbered as in the linkage matrix."""
+        leaves = [[leaf] for leaf in range(len(self.clusters))]
+        for left, right in self.merges[:, :2].astype(int).tolist():
+            leaves.append(leaves[left] + leaves[right])
+        return leaves
+
+    def _walk(self) -> Iterator[tuple[int, list[int]]]:
+        """Yield depth and leaves of every node, largest leaf first, in preorder."""
+        n, leaves = len(self.clusters), self._leaves()
+        sizes = [self.sizes[node].sum() for node in leaves]
+        stack = [(len(leaves) - 1, 0)] if leaves else []
+        while stack:
+            node, depth = stack.pop()
+            yield depth, sorted(leaves[node], key=lambda leaf: (-sizes[leaf], leaf))
+            if node >= n:
+                children = self.merges[node - n, :2].astype(int).tolist()
+                children.sort(key=lambda child: -sizes[child])
+                stack += [(child, depth + 1) for child in reversed(children)]
+
+    def _title(self, leaves: list[int]) -> str:
+        clusters = [self.clusters[leaf] for leaf in leaves]
+        names = [str(self.names.get(c, c)) for c in clusters[:_MOST_NAMED]]
+        n_texts = int(self.sizes[leaves].sum())
+        if len(leaves) == 1:
+            return f"{clusters[0]}: {names[0]} ({n_texts:,})"
+        more = " …" if len(leaves) > _MOST_NAMED else ""
+        return f"{' | '.join(names)}{more} ({len(leaves)} clusters, {n_texts:,})"
 
 
 def cluster_tree(
     embeddings: Any, labels: Any, *, names: Mapping[Any, str] | None = None
 ) -> ClusterTree:
-    """Arrange clusters by their likeness, from single ones to one group of all.
+    """Merge clusters by the distance of their means, up to one group of all.
 
     Parameters
     ----------
@@ -212,12 +177,12 @@ def cluster_tree(
     See Also
     --------
     deepclust.plotting.plot_dendrogram : How dense regions merge as eps grows.
-    deepclust.clustering._editing.merge : Make one cluster of a group.
+    deepclust.clustering.merge : Make one cluster of a group.
 
     Notes
     -----
-    Average linkage [1]_ of the clusters' means, of Euclidean distances. Time
-    O(n_docs embedding_dim + n_clusters²).
+    Average linkage [1]_ of the clusters' means in Euclidean distance. Time O(n_docs
+    embedding_dim + n_clusters²).
 
     References
     ----------
@@ -248,7 +213,5 @@ def cluster_tree(
     means = np.zeros((len(clusters), X.shape[1]))
     np.add.at(means, codes, X[clustered])
     means /= sizes[:, None]
-    merges = np.empty((0, 4))
-    if len(clusters) > 1:
-        merges = linkage(means, method="average")
+    merges = linkage(means, "average") if len(clusters) > 1 else np.empty((0, 4))
     return ClusterTree(clusters.tolist(), sizes, merges, names or {})

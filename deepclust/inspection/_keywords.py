@@ -1,20 +1,26 @@
 """Keywords and names of clusters."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
-from deepclust.inspection._membership import (
-    NOISE,
-    check_labelled,
-    membership,
+from deepclust.inspection._labeled_texts import (
+    LabeledTexts,
+    check_labeled,
     term_counts,
 )
-from deepclust.inspection._surface_forms import original_forms
+from deepclust.inspection._surface_forms import surface_forms
+from deepclust.sequences import NOISE
 
-__all__ = ["cluster_keywords", "cluster_names", "term_weights"]
+__all__ = [
+    "cluster_keywords",
+    "cluster_names",
+    "extract_keywords",
+    "names_by_label",
+    "term_weights",
+]
 
 # A phrase stands for a word where it makes up so much of the word's occurrences.
 _SHARE_OF_PHRASE = 0.6
@@ -30,7 +36,7 @@ def cluster_keywords(
     ngram_range: tuple[int, int] = (1, 2),
     originals: Any = None,
 ) -> dict[Any, list[str]]:
-    r"""Return the terms that set each cluster apart, the strongest first.
+    r"""Return the terms that are typical of each cluster, the strongest first.
 
     Parameters
     ----------
@@ -38,16 +44,16 @@ def cluster_keywords(
         Cleaned texts: tokens separated by white space.
 
     labels : array-like of shape (n_docs,)
-        Cluster of each text. Noise (−1) is described like a cluster.
+        Cluster of each text. Noise (−1) is treated as a cluster.
 
     n_keywords : int, default=8
         At most so many terms a cluster; fewer where its texts hold fewer.
 
     ngram_range : tuple (min_n, max_n), default=(1, 2)
-        Terms of min_n tokens compete; a longer one takes the place of one of them where
-        at least 60 % of its occurrences in the cluster, and two, are in the longer
-        one: "visual studio" for "visual". (1, 1) gives single tokens. A term whose
-        tokens all stand in stronger terms of the same cluster is left out.
+        Terms of min_n tokens are ranked. A longer term replaces one of them if it
+        stands in at least two texts of the cluster and in 60 % of those with the
+        shorter one: "visual studio" for "visual". (1, 1) gives single tokens. A term
+        whose tokens all stand in stronger terms of the cluster is left out.
 
     originals : iterable of str, length n_docs, default=None
         The texts before cleaning. If given, keywords are shown as they are most often
@@ -67,20 +73,20 @@ def cluster_keywords(
 
     Notes
     -----
-    Counted are texts, not occurrences: a word said ten times in one text is no topic.
-    With :math:`p(t|c)`, the share of term t among all (text, term) pairs of cluster c,
-    and :math:`p(t)`, its share among all, the weight is
+    Texts are counted, not occurrences, so that one text cannot make a keyword. With
+    :math:`p(t|c)`, the share of term t among all (text, term) pairs of cluster c, and
+    :math:`p(t)`, its share among all, the weight is
 
     .. math::
 
        W_{t,c} = p(t|c)^2 \log \frac{p(t|c)}{p(t)}
 
-    which is the term's part of the Kullback–Leibler divergence of the cluster from the
-    corpus, times its frequency there. Terms that are rarer in the cluster than
+    the term's part of the Kullback–Leibler divergence of the cluster from the corpus,
+    times its frequency in the cluster. Terms that are rarer in the cluster than
     elsewhere are left out; equal weights are ordered by frequency, then by term.
 
-    Measured beside class-based TF-IDF [1]_ on the same clusters in
-    :doc:`/guide/reading`. Time and memory are linear in the number of tokens.
+    :doc:`/guide/reading` compares it with class-based TF-IDF [1]_. Time and memory are
+    linear in the number of tokens.
 
     References
     ----------
@@ -94,37 +100,44 @@ def cluster_keywords(
     ...                  n_keywords=2)
     {0: ['apple', 'green'], 1: ['car', 'fast']}
     """
-    texts, labels = check_labelled(texts, labels, "cluster_keywords")
-    clusters, members, codes = membership(labels)
+    data = LabeledTexts.check(texts, labels, "cluster_keywords")
+    if originals is not None:
+        originals = check_labeled(originals, labels, "originals")[0]
+    return extract_keywords(data, n_keywords, ngram_range, originals)
+
+
+def extract_keywords(
+    data: LabeledTexts,
+    n_keywords: int,
+    ngram_range: tuple[int, int],
+    originals: list[str] | None,
+) -> dict[Any, list[str]]:
+    """Return the keywords of checked input; see `cluster_keywords`."""
     shortest, longest = ngram_range
-    incidence, terms = term_counts(texts, (shortest, shortest), binary=True)
-    n_texts = sp.csr_array(members @ incidence)
+    n_texts, terms = _document_frequencies(data, (shortest, shortest))
     weights = term_weights(n_texts)
-    frequency = _by_row(n_texts, terms)
-    longer: list[dict[str, float]] = [{} for _ in clusters]
+    n_texts_longer, phrases = sp.csr_array(n_texts.shape), terms
     if longest > shortest:
-        phrases = term_counts(texts, (shortest + 1, longest), binary=True)
-        longer = _by_row(sp.csr_array(members @ phrases[0]), phrases[1])
+        n_texts_longer, phrases = _document_frequencies(data, (shortest + 1, longest))
     keywords = {}
-    for row, cluster in enumerate(clusters):
-        ranked = _ranked(weights, n_texts, terms, row)
-        keywords[cluster] = _chosen(ranked, frequency[row], longer[row], n_keywords)
-    if originals is None:
-        return keywords
-    written = check_labelled(originals, labels, "originals")[0]
-    by_cluster: list[list[str]] = [[] for _ in clusters]
-    for text, code in zip(written, codes.tolist(), strict=True):
-        by_cluster[code].append(text)
-    return {
-        cluster: original_forms(keywords[cluster], by_cluster[row])
-        for row, cluster in enumerate(clusters)
-    }
+    for code, cluster in enumerate(data.clusters):
+        weight, frequency = (_row(m, terms, code) for m in (weights, n_texts))
+        ranked = sorted(
+            (term for term in weight if weight[term] > -_ROUNDING),
+            key=lambda term: (-weight[term], -frequency[term], term),
+        )
+        longer = _row(n_texts_longer, phrases, code)
+        keywords[cluster] = _select(ranked, frequency, longer, n_keywords)
+        if originals is not None:
+            written = [originals[row] for row in data.rows(code).tolist()]
+            keywords[cluster] = surface_forms(keywords[cluster], written)
+    return keywords
 
 
 def cluster_names(
     keywords: Mapping[Any, list[str]], *, n_words: int = 2
 ) -> dict[Any, str]:
-    """Return a short name for each cluster, no name twice.
+    """Return a short name for each cluster; all names differ.
 
     Parameters
     ----------
@@ -132,7 +145,7 @@ def cluster_names(
         As from `cluster_keywords`.
 
     n_words : int, default=2
-        So many keywords make a name; one more where two clusters would share it.
+        Keywords of a name; more where two clusters would share it.
 
     Returns
     -------
@@ -162,8 +175,22 @@ def cluster_names(
     return names
 
 
+def names_by_label(names: Mapping[Any, str] | Sequence[str] | None) -> dict[Any, str]:
+    """Return names given by label, or in the order of the labels, as a dict.
+
+    Examples
+    --------
+    >>> from deepclust.inspection._keywords import names_by_label
+    >>> names_by_label(["cars", "trees"]), names_by_label(None)
+    ({0: 'cars', 1: 'trees'}, {})
+    """
+    if names is None:
+        return {}
+    return dict(names) if isinstance(names, Mapping) else dict(enumerate(names))
+
+
 def _without_variants(words: list[str]) -> list[str]:
-    """Leave out words that differ from an earlier one by an ending, as plurals do."""
+    """Drop words that differ from an earlier one by an ending, such as plurals."""
     kept: list[str] = []
     for word in words:
         for other in kept:
@@ -176,7 +203,7 @@ def _without_variants(words: list[str]) -> list[str]:
 
 
 def term_weights(n_texts: sp.csr_array) -> sp.csr_array:
-    """Weigh the terms of each cluster; the formula is in `cluster_keywords`.
+    """Weight the terms of each cluster by the formula in `cluster_keywords`.
 
     Parameters
     ----------
@@ -197,52 +224,43 @@ def term_weights(n_texts: sp.csr_array) -> sp.csr_array:
     return weights
 
 
-def _ranked(
-    weights: sp.csr_array, n_texts: sp.csr_array, terms: np.ndarray, row: int
-) -> list[str]:
-    """Return the terms of one cluster, the heaviest first."""
-    start, stop = weights.indptr[row : row + 2]
-    names, values = terms[weights.indices[start:stop]], weights.data[start:stop]
-    order = np.lexsort((names, -n_texts.data[start:stop], -values))
-    return names[order[values[order] > -_ROUNDING]].tolist()
+def _document_frequencies(
+    data: LabeledTexts, ngram_range: tuple[int, int]
+) -> tuple[sp.csr_array, np.ndarray]:
+    """Return how many texts of each cluster hold each term, and the terms."""
+    counts, terms = term_counts(data.tokens, ngram_range)
+    return sp.csr_array(data.members @ (counts > 0).astype(np.float64)), terms
 
 
-def _by_row(counts: sp.csr_array, terms: np.ndarray) -> list[dict[str, float]]:
-    """Return the count of each term, one dict a row."""
-    rows = zip(counts.indptr[:-1], counts.indptr[1:], strict=True)
-    return [
-        dict(
-            zip(
-                terms[counts.indices[start:stop]].tolist(),
-                counts.data[start:stop].tolist(),
-                strict=True,
-            )
-        )
-        for start, stop in rows
-    ]
+def _row(counts: sp.csr_array, terms: np.ndarray, row: int) -> dict[str, float]:
+    """Return the entries of one row by term."""
+    entries = slice(*counts.indptr[row : row + 2])
+    found = terms[counts.indices[entries]].tolist()
+    return dict(zip(found, counts.data[entries].tolist(), strict=True))
 
 
-def _chosen(
+def _select(
     ranked: list[str],
     frequency: dict[str, float],
     longer: dict[str, float],
     n_keywords: int,
 ) -> list[str]:
-    """Return the first terms, or phrases in their place, that do not repeat others."""
+    """Select the first terms, or phrases in their place, that do not repeat others."""
     phrases = _phrases(longer, set(ranked[: 20 * n_keywords]))
-    chosen: list[str] = []
-    told: set[str] = set()
+    selected: list[str] = []
+    covered: set[str] = set()
     for term in ranked:
-        if len(chosen) == n_keywords:
+        if len(selected) == n_keywords:
             break
-        if told.issuperset(term.split()):
+        if covered.issuperset(term.split()):
             continue
         phrase = phrases.get(term, "")
-        often = longer.get(phrase, 0.0) >= _SHARE_OF_PHRASE * frequency[term]
-        shown = phrase if often and told.isdisjoint(phrase.split()) else term
-        chosen.append(shown)
-        told.update(shown.split())
-    return chosen
+        is_frequent = longer.get(phrase, 0.0) >= _SHARE_OF_PHRASE * frequency[term]
+        is_free = covered.isdisjoint(phrase.split())
+        shown = phrase if is_frequent and is_free else term
+        selected.append(shown)
+        covered.update(shown.split())
+    return selected
 
 
 def _phrases(longer: dict[str, float], wanted: set[str]) -> dict[str, str]:

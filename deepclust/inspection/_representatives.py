@@ -1,24 +1,26 @@
-"""Texts to quote: the most typical of a cluster, and those on its border."""
+"""Representative and borderline texts of each cluster."""
 
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.metrics import pairwise_distances_chunked
+from sklearn.metrics.pairwise import euclidean_distances
+from sklearn.utils.extmath import row_norms
 
 from deepclust.inspection._keywords import term_weights
-from deepclust.inspection._membership import (
-    NOISE,
-    check_labelled,
-    check_vectors,
-    membership,
-    squared_distances,
-    term_counts,
-)
+from deepclust.inspection._labeled_texts import LabeledTexts
+from deepclust.sequences import NOISE
 
-__all__ = ["borderline_texts", "representative_texts", "word_vectors"]
+__all__ = [
+    "borderline_texts",
+    "find_borderline",
+    "find_representatives",
+    "representative_texts",
+]
 
-_SAMPLE = 1_000  # members of a cluster among which its peak is looked for
-_CANDIDATES = 200  # most typical texts, from which different ones are chosen
+_SAMPLE = 1_000  # texts of a cluster among which its density peak is searched
+_CANDIDATES = 200  # most typical texts, among which different ones are selected
 
 
 def representative_texts(
@@ -34,7 +36,7 @@ def representative_texts(
     Parameters
     ----------
     texts : iterable of str, length n_docs
-        Texts to quote, as a reader should see them.
+        Texts to show.
 
     labels : array-like of shape (n_docs,)
         Cluster of each text. Noise (−1) gets representatives as well.
@@ -44,10 +46,10 @@ def representative_texts(
 
     embeddings : array-like of shape (n_docs, embedding_dim), default=None
         If given, texts near the density peak of their cluster are preferred; otherwise
-        the words alone decide.
+        only the words count.
 
     n_texts : int, default=1
-        At most so many a cluster. Texts that differ only in case are quoted once.
+        At most so many a cluster. Texts that differ only in case count once.
 
     Returns
     -------
@@ -66,16 +68,15 @@ def representative_texts(
     The density peak of a cluster is the text with the smallest mean distance to the
     nearest tenth of the others. A text scores
 
-    .. math:: a - d^2 / \overline{d^2} - \max_{q} s(q)
+    .. math:: a - d^2 / \overline{d^2} - \max_{r} s(r)
 
-    with the agreement a of its words with the cluster's keywords, a cosine, counted
-    half if there are embeddings; its distance d from the peak, against the mean over
-    the cluster; and the cosine s between its words and those of each text q that was
-    quoted before, so that the quotes differ [1]_. Between equals the first text is
-    taken.
+    with a, the cosine between its term counts and the term weights of its cluster,
+    counted half if there are embeddings; d, its distance from the peak, relative to the
+    mean over the cluster; and s, the cosine between its TF-IDF vector and that of each
+    text r selected before (maximal marginal relevance [1]_). Ties go to the first text.
 
-    Linear in the number of tokens and of embeddings; the peak is looked for among at
-    most 1,000 texts a cluster.
+    Linear in the number of tokens and of embeddings; the peak is searched among at most
+    1,000 texts of a cluster.
 
     References
     ----------
@@ -91,24 +92,10 @@ def representative_texts(
     >>> representative_texts(texts, [0, 0, 0, 1], cleaned=cleaned, n_texts=2)
     {0: ['A red apple!', 'Green pear.'], 1: ['The car']}
     """
-    texts, labels = check_labelled(texts, labels, "representative_texts")
-    clusters, members, codes = membership(labels)
-    tokens = texts
-    if cleaned is not None:
-        tokens = check_labelled(cleaned, labels, "cleaned")[0]
-    counts, _ = term_counts(tokens)
-    typical = _agreement_with_keywords(counts, members, codes)
-    if embeddings is not None:
-        X = check_vectors(embeddings, len(texts))
-        typical = 0.5 * typical - _distance_from_peak(X, members)
-    words = word_vectors(counts)
-    representatives = {}
-    for row, cluster in enumerate(clusters):
-        rows = members[[row]].indices
-        rows = rows[np.argsort(-typical[rows], kind="stable")]
-        chosen = _different(texts, rows, typical, words, n_texts)
-        representatives[cluster] = [texts[i] for i in chosen]
-    return representatives
+    data = LabeledTexts.check(
+        texts, labels, "representative_texts", cleaned=cleaned, embeddings=embeddings
+    )
+    return find_representatives(data, n_texts)
 
 
 def borderline_texts(
@@ -119,15 +106,15 @@ def borderline_texts(
     embeddings: Any = None,
     n_texts: int = 1,
 ) -> dict[Any, list[str]]:
-    """Return the texts of each cluster that lie nearest to another one.
+    """Return the texts of each cluster with the smallest margin to another cluster.
 
     Parameters
     ----------
     texts : iterable of str, length n_docs
-        Texts to quote.
+        Texts to show.
 
     labels : array-like of shape (n_docs,)
-        Cluster of each text. Of noise (−1) the texts nearest to a cluster are quoted.
+        Cluster of each text. Of noise (−1) the texts nearest to a cluster are returned.
 
     cleaned : iterable of str, length n_docs, default=None
         Cleaned texts to compare words by, where there are no embeddings; `texts` when
@@ -137,12 +124,12 @@ def borderline_texts(
         What to measure distances by; TF-IDF of the tokens when None.
 
     n_texts : int, default=1
-        At most so many a cluster. Texts that differ only in case are quoted once.
+        At most so many a cluster. Texts that differ only in case count once.
 
     Returns
     -------
     borderline : dict of label to list of str
-        In ascending order of the labels, noise last; the most doubtful text first.
+        In ascending order of the labels, noise last; the smallest margin first.
 
     Raises
     ------
@@ -153,9 +140,10 @@ def borderline_texts(
 
     Notes
     -----
-    The doubt about a text is the difference between its squared distances to the mean
-    of its cluster and to the nearest mean of another. Time O(n_docs n_clusters
-    embedding_dim), in blocks.
+    The margin of a text is its squared distance from the nearest mean of another
+    cluster less that from the mean of its own; for noise, the former alone. Time
+    O(n_docs n_clusters embedding_dim), in chunks of
+    `sklearn.get_config()["working_memory"]`.
 
     Examples
     --------
@@ -164,114 +152,102 @@ def borderline_texts(
     ...                  embeddings=[[0.0], [1.0], [2.5], [4.0]])
     {0: ['b'], 1: ['c']}
     """
-    texts, labels = check_labelled(texts, labels, "borderline_texts")
-    clusters, members, codes = membership(labels)
-    X: Any
-    if embeddings is not None:
-        X = check_vectors(embeddings, len(texts))
-    else:
-        tokens = texts
-        if cleaned is not None:
-            tokens = check_labelled(cleaned, labels, "cleaned")[0]
-        X = word_vectors(term_counts(tokens)[0])
-    doubt = _doubt(X, clusters, members, codes)
-    borderline = {}
-    for row, cluster in enumerate(clusters):
-        rows = members[[row]].indices
-        rows = rows[np.argsort(-doubt[rows], kind="stable")]
-        quotes: dict[str, str] = {}
-        for i in rows.tolist():
-            if len(quotes) == n_texts:
-                break
-            quotes.setdefault(texts[i].casefold(), texts[i])
-        borderline[cluster] = list(quotes.values())
-    return borderline
+    data = LabeledTexts.check(
+        texts, labels, "borderline_texts", cleaned=cleaned, embeddings=embeddings
+    )
+    return find_borderline(data, n_texts)
 
 
-def word_vectors(counts: sp.csr_array) -> sp.csr_array:
-    """Return TF-IDF rows of unit length from texts × terms counts; empty texts zero."""
-    texts_with = np.bincount(counts.indices, minlength=counts.shape[1])
-    idf = np.log1p(counts.shape[0] / np.maximum(texts_with, 1))
-    weighted = sp.csr_array(counts @ sp.diags_array(idf))
-    norms = sp.linalg.norm(weighted, axis=1) if counts.shape[1] else np.ones(0)
-    if not counts.shape[1]:
-        return weighted
-    return sp.csr_array(sp.diags_array(1 / np.maximum(norms, 1e-12)) @ weighted)
+def find_representatives(data: LabeledTexts, n_texts: int) -> dict[Any, list[str]]:
+    """Return the representative texts of checked input; see `representative_texts`."""
+    typicality = _keyword_similarity(data)
+    if data.embeddings is not None:
+        typicality = 0.5 * typicality - _peak_distances(data.embeddings, data)
+    representatives = {}
+    for code, cluster in enumerate(data.clusters):
+        rows = _ranked(data, code, typicality, _CANDIDATES)
+        chosen = _marginal_relevance(typicality[rows], data.tfidf[rows], n_texts)
+        representatives[cluster] = [data.texts[row] for row in rows[chosen]]
+    return representatives
 
 
-def _agreement_with_keywords(
-    counts: sp.csr_array, members: sp.csr_array, codes: np.ndarray
+def find_borderline(data: LabeledTexts, n_texts: int) -> dict[Any, list[str]]:
+    """Return the borderline texts of checked input; see `borderline_texts`."""
+    margins = _margins(data)
+    return {
+        cluster: [data.texts[row] for row in _ranked(data, code, -margins, n_texts)]
+        for code, cluster in enumerate(data.clusters)
+    }
+
+
+def _ranked(
+    data: LabeledTexts, code: int, scores: np.ndarray, limit: int
 ) -> np.ndarray:
-    """Return the cosine between each text's counts and its cluster's weights."""
-    if not counts.shape[1]:
-        return np.zeros(len(codes))
-    held = sp.csr_array(members @ (counts > 0).astype(np.float64))
-    weights = term_weights(held).maximum(0.0)
-    of_cluster = np.maximum(sp.linalg.norm(weights, axis=1), 1e-12)
-    dots = counts.multiply(weights[codes]).sum(axis=1)
-    of_text = np.maximum(sp.linalg.norm(counts, axis=1), 1.0)
-    return np.asarray(dots).ravel() / (of_text * of_cluster[codes])
-
-
-def _distance_from_peak(X: np.ndarray, members: sp.csr_array) -> np.ndarray:
-    """Return squared distances from the peak of each text's cluster, of mean 1."""
-    distance = np.zeros(len(X))
-    for row in range(members.shape[0]):
-        rows = members[[row]].indices
-        step = -(-len(rows) // _SAMPLE)
-        sample = X[rows[::step]]
-        k = max(5, len(sample) // 10)
-        spread = np.empty(len(sample))
-        for part, squared in squared_distances(sample, sample):
-            k = min(k, len(sample))
-            squared.partition(k - 1, axis=1)
-            spread[part] = np.sqrt(squared[:, :k]).mean(axis=1)
-        peak = sample[spread.argmin()]
-        squared = ((X[rows] - peak) ** 2).sum(axis=1)
-        distance[rows] = squared / max(squared.mean(), 1e-12)
-    return distance
-
-
-def _different(
-    texts: list[str],
-    rows: np.ndarray,
-    typical: np.ndarray,
-    words: sp.csr_array,
-    n_texts: int,
-) -> list[int]:
-    """Choose typical rows whose words differ; `rows` come most typical first."""
+    """Return the rows of a cluster by descending score; equal texts once."""
+    rows = data.rows(code)
     distinct: dict[str, int] = {}
-    for i in rows.tolist():
-        distinct.setdefault(texts[i].casefold(), i)
-        if len(distinct) == _CANDIDATES:
+    for row in rows[np.argsort(-scores[rows], kind="stable")].tolist():
+        if len(distinct) == limit:
             break
-    left = list(distinct.values())
-    overlap = np.zeros(len(left))
+        distinct.setdefault(data.texts[row].casefold(), row)
+    return np.array([*distinct.values()], dtype=np.intp)
+
+
+def _keyword_similarity(data: LabeledTexts) -> np.ndarray:
+    """Return the cosine between each text's counts and its cluster's term weights."""
+    counts = data.counts
+    n_texts = sp.csr_array(data.members @ (counts > 0).astype(np.float64))
+    weights = term_weights(n_texts).maximum(0.0)
+    dots = np.asarray(counts.multiply(weights[data.codes]).sum(axis=1)).ravel()
+    cluster_norms = np.maximum(row_norms(weights), 1e-12)
+    return dots / (np.maximum(row_norms(counts), 1.0) * cluster_norms[data.codes])
+
+
+def _peak_distances(X: np.ndarray, data: LabeledTexts) -> np.ndarray:
+    """Return squared distances from the density peak of each text's cluster, mean 1."""
+    distances = np.zeros(len(X))
+    for code in range(len(data.clusters)):
+        rows = data.rows(code)
+        sample = X[rows[:: -(-len(rows) // _SAMPLE)]]
+        k = min(max(5, len(sample) // 10), len(sample))
+        nearest = np.partition(euclidean_distances(sample), k - 1, axis=1)[:, :k]
+        peak = sample[nearest.mean(axis=1).argmin()]
+        squared = ((X[rows] - peak) ** 2).sum(axis=1)
+        distances[rows] = squared / max(squared.mean(), 1e-12)
+    return distances
+
+
+def _marginal_relevance(
+    relevance: np.ndarray, words: sp.csr_array, n_texts: int
+) -> list[int]:
+    """Select candidates by maximal marginal relevance: relevant, and of other words."""
+    redundancy = np.zeros(len(relevance))
     chosen: list[int] = []
-    while left and len(chosen) < n_texts:
-        best = int(np.argmax(typical[left] - overlap))
-        row = left.pop(best)
-        chosen.append(row)
-        overlap = np.delete(overlap, best)
-        if left and words.shape[1]:
-            alike = (words[left] @ words[[row]].T).toarray().ravel()
-            overlap = np.maximum(overlap, alike)
+    while len(chosen) < min(n_texts, len(relevance)):
+        best = int(np.argmax(relevance - redundancy))
+        chosen.append(best)
+        similarity = (words @ words[[best]].T).toarray().ravel()
+        redundancy = np.maximum(redundancy, similarity)
+        redundancy[best] = np.inf
     return chosen
 
 
-def _doubt(
-    X: Any, clusters: list[Any], members: sp.csr_array, codes: np.ndarray
-) -> np.ndarray:
-    """Return how much nearer each text is to another cluster than to its own."""
-    sizes = np.maximum(members.sum(axis=1), 1)
-    means = sp.diags_array(1 / sizes) @ (members @ X)
-    is_noise = np.array([cluster == NOISE for cluster in clusters], dtype=bool)
-    doubt = np.empty(len(codes))
-    for rows, squared in squared_distances(X, means):
-        squared[:, is_noise] = np.inf
-        places = (np.arange(len(squared)), codes[rows])
-        own = np.where(is_noise[codes[rows]], 0.0, squared[places])
-        squared[places] = np.inf
-        other = squared.min(axis=1, initial=np.inf)
-        doubt[rows] = own - np.where(np.isfinite(other), other, 0.0)
-    return doubt
+def _margins(data: LabeledTexts) -> np.ndarray:
+    """Return how much farther the nearest other mean is than the own, squared."""
+    X, codes = data.vectors, data.codes
+    if not min(X.shape):
+        return np.zeros(len(codes))
+    is_noise = np.array([cluster == NOISE for cluster in data.clusters], dtype=bool)
+
+    def margins(squared: np.ndarray, start: int) -> np.ndarray:
+        own_code = codes[start : start + len(squared)]
+        place = np.arange(len(squared)), own_code
+        own = np.where(is_noise[own_code], 0.0, squared[place])
+        squared[place] = squared[:, is_noise] = np.inf
+        other = squared.min(axis=1)
+        return np.where(np.isfinite(other), other, 0.0) - own
+
+    chunks = pairwise_distances_chunked(
+        X, data.means, reduce_func=margins, squared=True
+    )
+    return np.concatenate(list(chunks))

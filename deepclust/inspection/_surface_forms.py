@@ -1,19 +1,19 @@
-"""The way in which a cleaned term is written in the texts that it comes from."""
+"""Surface forms: how the texts write a cleaned term."""
 
 import re
 from collections import Counter
 from collections.abc import Sequence
 
-__all__ = ["original_forms"]
+__all__ = ["surface_forms"]
 
 _MOST_TEXTS = 2_000
-_ENDING = 5  # letters that stemming or lemmatising may have cut off
+_ENDING = 5  # letters that stemming or lemmatizing may have cut off
 # A term stands between characters that are no part of a word. Chinese has no spaces.
 _BEFORE, _AFTER = r"(?<![^\W_])", r"(?![^\W_]|[+#](?![^\W_]))"
 _HAN = re.compile("[\u3400-\u9fff]")
 
 
-def original_forms(terms: Sequence[str], texts: Sequence[str]) -> list[str]:
+def surface_forms(terms: Sequence[str], texts: Sequence[str]) -> list[str]:
     """Return each term as the texts write it most often.
 
     Parameters
@@ -22,24 +22,24 @@ def original_forms(terms: Sequence[str], texts: Sequence[str]) -> list[str]:
         Cleaned terms: lower-cased, perhaps stemmed tokens, separated by spaces.
 
     texts : sequence of str
-        Where they come from. Of more than 2,000, an even share is read.
+        The texts before cleaning. Of more than 2,000, an even share is searched.
 
     Returns
     -------
     forms : list of str
-        A term that is found nowhere, as where a lemma replaced it, stays as it is. Two
-        terms that turn out to be written alike both stay as they are.
+        A term that no text holds, such as a lemma, stays as it is. So do two terms
+        with the same surface form.
 
     Notes
     -----
-    Linear in terms times characters. A capital at the start of a text says little: the
-    form met most often elsewhere wins, and there "Best" counts for "best". Of equally
+    O(n_terms n_characters) time. Occurrences inside a text count before those at its
+    start, where a capital says little: there "Best" counts for "best". Of equally
     frequent forms the one with fewer capitals is taken.
 
     Examples
     --------
-    >>> from deepclust.inspection._surface_forms import original_forms
-    >>> original_forms(["c#", "linq queri"], ["LINQ queries in C#", "A LINQ query"])
+    >>> from deepclust.inspection._surface_forms import surface_forms
+    >>> surface_forms(["c#", "linq queri"], ["LINQ queries in C#", "A LINQ query"])
     ['C#', 'LINQ queries']
     """
     step = -(-len(texts) // _MOST_TEXTS) or 1

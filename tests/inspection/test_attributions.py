@@ -113,7 +113,7 @@ def test_occlusion_is_the_fall_of_the_score(pipeline, corpus):
 
 
 def test_both_methods_agree_on_what_matters(pipeline, corpus):
-    alike = []
+    correlations = []
     for first, second in zip(corpus.texts[:40], corpus.texts[41:81], strict=True):
         # of two topics, so that a word more or less matters
         first, second = first.split(), second.split()
@@ -122,12 +122,12 @@ def test_both_methods_agree_on_what_matters(pipeline, corpus):
             explain(pipeline, text, method=method).attributions
             for method in ("integrated_gradients", "occlusion")
         )
-        alike.append(np.corrcoef(one, other)[0, 1])
+        correlations.append(np.corrcoef(one, other)[0, 1])
 
-    assert np.mean(alike) > 0.25  # by chance 0, give or take 0.06
+    assert np.mean(correlations) > 0.25  # by chance 0, give or take 0.06
 
 
-def test_noise_is_told_from_the_nearest_core_point(pipeline, corpus):
+def test_noise_is_explained_by_the_nearest_core_point(pipeline, corpus):
     clusterer = pipeline["cluster"]
     strict = clone(clusterer).set_params(eps=1e-4, min_samples=2)
     embeddings = pipeline[:-1].transform(corpus.texts)

@@ -8,9 +8,9 @@ from deepclust.inspection import cluster_tree
 
 def nested():
     """Return rows in six clusters, which form three pairs, and noise."""
-    centres = np.array([[0, 0], [0, 2], [20, 0], [20, 3], [50, 50], [50, 54]])
+    centers = np.array([[0, 0], [0, 2], [20, 0], [20, 3], [50, 50], [50, 54]])
     labels = np.repeat(np.arange(6), [9, 8, 7, 6, 5, 4])
-    X = centres[labels] + 0.1 * np.random.default_rng(0).normal(size=(len(labels), 2))
+    X = centers[labels] + 0.1 * np.random.default_rng(0).normal(size=(len(labels), 2))
     return np.vstack((X, [[900.0, 900.0]])), np.append(labels, -1)
 
 

@@ -1,0 +1,174 @@
+"""Texts with their clusters, and the matrices counted on them."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.utils import check_array, column_or_1d
+from sklearn.utils.extmath import row_norms
+
+from deepclust._text_input import check_texts
+from deepclust.sequences import NOISE
+
+__all__ = ["LabeledTexts", "check_labeled", "term_counts", "tfidf_rows"]
+
+
+@dataclass(frozen=True, eq=False)
+class LabeledTexts:
+    """Checked texts and the cluster of each; `check` makes one.
+
+    Parameters
+    ----------
+    texts : list of str, length n_docs
+        Texts to show.
+
+    tokens : list of str, length n_docs
+        Cleaned texts: tokens separated by white space.
+
+    clusters : list, length n_clusters
+        The labels in ascending order, noise last.
+
+    codes : ndarray of shape (n_docs,), intp
+        Place of each text's label in `clusters`.
+
+    embeddings : ndarray of shape (n_docs, embedding_dim), float64, or None
+
+    Examples
+    --------
+    >>> from deepclust.inspection._labeled_texts import LabeledTexts
+    >>> data = LabeledTexts.check(["a", "b", "c", "d"], [1, -1, 0, 1], "doctest")
+    >>> data.clusters, data.codes.tolist(), data.sizes.tolist()
+    ([0, 1, -1], [1, 2, 0, 1], [1.0, 2.0, 1.0])
+    """
+
+    texts: list[str]
+    tokens: list[str]
+    clusters: list[Any]
+    codes: np.ndarray
+    embeddings: np.ndarray | None
+
+    @classmethod
+    def check(
+        cls,
+        texts: Any,
+        labels: Any,
+        name: str,
+        *,
+        cleaned: Any = None,
+        embeddings: Any = None,
+    ) -> "LabeledTexts":
+        """Validate the input of the function `name`.
+
+        Raises
+        ------
+        InvalidTextError
+            If `texts` or `cleaned` is not an iterable of str.
+        ValueError
+            If the lengths differ or the embeddings are not finite.
+        """
+        texts, labels = check_labeled(texts, labels, name)
+        tokens = texts
+        if cleaned is not None:
+            tokens = check_labeled(cleaned, labels, "cleaned")[0]
+        if embeddings is not None:
+            embeddings = check_array(embeddings, dtype=np.float64, ensure_min_samples=0)
+            if len(embeddings) != len(texts):
+                raise ValueError(
+                    f"embeddings need one row a text. Received: {len(embeddings)} rows "
+                    f"and {len(texts)} texts."
+                )
+        clusters, codes = np.unique(labels, return_inverse=True)
+        if len(clusters) and clusters[0] == NOISE:
+            clusters = np.roll(clusters, -1)
+            codes = (codes - 1) % len(clusters)
+        return cls(texts, tokens, clusters.tolist(), codes.astype(np.intp), embeddings)
+
+    def rows(self, code: int) -> np.ndarray:
+        """Return the rows of the texts of one cluster, ascending."""
+        return self.members[[code]].indices
+
+    @cached_property
+    def members(self) -> sp.csr_array:
+        """Indicator matrix of shape (n_clusters, n_docs), float64."""
+        shape = len(self.clusters), len(self.codes)
+        places = self.codes, np.arange(len(self.codes))
+        return sp.csr_array((np.ones(len(self.codes)), places), shape=shape)
+
+    @property
+    def sizes(self) -> np.ndarray:
+        """Number of texts of each cluster, float64."""
+        return self.members.sum(axis=1)
+
+    @cached_property
+    def counts(self) -> sp.csr_array:
+        """Occurrences of single tokens, of shape (n_docs, n_terms), float64."""
+        return term_counts(self.tokens)[0]
+
+    @cached_property
+    def tfidf(self) -> sp.csr_array:
+        """TF-IDF of the tokens, of shape (n_docs, n_terms); see `tfidf_rows`."""
+        return tfidf_rows(self.counts)
+
+    @property
+    def vectors(self) -> Any:
+        """The embeddings, or TF-IDF where there are none."""
+        return self.tfidf if self.embeddings is None else self.embeddings
+
+    @cached_property
+    def means(self) -> Any:
+        """Mean of the vectors of each cluster, of shape (n_clusters, dim)."""
+        return sp.diags_array(1 / self.sizes) @ (self.members @ self.vectors)
+
+
+def check_labeled(texts: Any, labels: Any, name: str) -> tuple[list[str], np.ndarray]:
+    """Return the texts and as many labels, or raise on behalf of `name`.
+
+    A lone surrogate, which no table can hold, becomes "?".
+    """
+    texts = [
+        text.encode("utf-8", "replace").decode("utf-8")
+        for text in check_texts(texts, estimator=name)
+    ]
+    labels = column_or_1d(labels)
+    if len(texts) != len(labels):
+        raise ValueError(
+            f"{name} needs one label a text. Received: {len(texts)} texts and "
+            f"{len(labels)} labels."
+        )
+    return texts, labels
+
+
+def term_counts(
+    texts: list[str], ngram_range: tuple[int, int] = (1, 1)
+) -> tuple[sp.csr_array, np.ndarray]:
+    """Return the document-term matrix, float64, and the terms.
+
+    Without terms the matrix has no columns.
+    """
+    if not any(len(text.split()) >= ngram_range[0] for text in texts):
+        return sp.csr_array((len(texts), 0)), np.array([], dtype=object)
+    counter = CountVectorizer(
+        tokenizer=str.split,
+        token_pattern=None,
+        lowercase=False,
+        ngram_range=ngram_range,
+    )
+    counts = sp.csr_array(counter.fit_transform(texts), dtype=np.float64)
+    return counts, counter.get_feature_names_out()
+
+
+def tfidf_rows(counts: sp.csr_array) -> sp.csr_array:
+    """Return TF-IDF rows of unit length from a document-term matrix; empty rows zero.
+
+    Notes
+    -----
+    The idf of a term is log(1 + n_docs / df), with df the documents that hold it.
+    """
+    document_frequency = np.bincount(counts.indices, minlength=counts.shape[1])
+    idf = np.log1p(counts.shape[0] / np.maximum(document_frequency, 1))
+    weighted = sp.csr_array(counts @ sp.diags_array(idf))
+    scale = 1 / np.maximum(row_norms(weighted), 1e-12)
+    return sp.csr_array(sp.diags_array(scale) @ weighted)
