@@ -1,0 +1,109 @@
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deepclust.inspection import cluster_keywords, cluster_names
+
+TEXTS = [
+    "apple pie recipe",
+    "apple tart recipe",
+    "apple cider",
+    "car engine",
+    "car wheel engine",
+    "c# .net code",
+    "rain",
+]
+LABELS = [0, 0, 0, 1, 1, 2, -1]
+
+
+def test_keywords_are_typical_of_their_cluster():
+    keywords = cluster_keywords(TEXTS, LABELS, n_keywords=2)
+
+    assert keywords[0] == ["apple", "recipe"]
+    assert set(keywords[1]) == {"car", "engine"}
+    assert keywords[2] == [".net", "c#"]
+    assert list(keywords) == [0, 1, 2, -1]
+
+
+def test_keyword_order_follows_the_formula():
+    texts, labels = ["x y z", "x y", "x", "x w", "x v"], [0, 0, 0, 1, 1]
+    pairs = {"x": (3, 5), "y": (2, 2), "z": (1, 1)}  # texts of cluster 0, of all
+    weights = {
+        term: (inside / 6) ** 2 * math.log(inside / 6 / (overall / 10))
+        for term, (inside, overall) in pairs.items()
+    }
+
+    keywords = cluster_keywords(texts, labels, ngram_range=(1, 1))
+
+    assert weights["y"] > weights["z"] > weights["x"] == 0
+    assert keywords[0] == ["y", "z", "x"]
+
+
+def test_a_word_repeated_in_one_text_is_no_keyword():
+    texts = ["spam " * 50 + "red", "red apple", "red pear", "blue car", "blue bus"]
+
+    assert cluster_keywords(texts, [0, 0, 0, 1, 1])[0][0] == "red"
+
+
+def test_equal_weights_are_ordered_by_term():
+    assert cluster_keywords(["b a c"], [0])[0] == ["a", "b", "c"]
+
+
+def test_no_token_is_in_two_keywords():
+    texts = ["machine learning model", "machine learning loss", "garden tools"]
+
+    keywords = cluster_keywords(texts, [0, 0, 1], ngram_range=(1, 2), n_keywords=5)
+
+    for words in keywords.values():
+        seen = set()
+        for term in words:
+            assert not seen.issuperset(term.split())
+            seen.update(term.split())
+    assert any(" " in term for term in keywords[1] + keywords[0])
+
+
+@given(
+    st.lists(
+        st.tuples(st.text("abc ", max_size=8), st.integers(-1, 3)),
+        min_size=1,
+        max_size=20,
+    ),
+    st.randoms(use_true_random=False),
+)
+def test_keywords_do_not_depend_on_the_order_of_the_texts(rows, random):
+    shuffled = random.sample(rows, len(rows))
+
+    first = cluster_keywords(*zip(*rows, strict=True))
+    second = cluster_keywords(*zip(*shuffled, strict=True))
+
+    assert first == second
+
+
+def test_a_phrase_takes_the_place_of_its_words():
+    texts = ["visual studio addin", "visual studio", "studio visual studio", "c# code"]
+
+    keywords = cluster_keywords(texts, [0, 0, 0, 1], n_keywords=3)
+
+    assert keywords[0] == ["visual studio", "addin"]
+    assert cluster_keywords(texts, [0, 0, 0, 1], ngram_range=(1, 1))[0] == [
+        *("studio", "visual", "addin"),
+    ]
+
+
+def test_names_are_short_and_differ():
+    names = cluster_names({0: ["a", "b", "c"], 1: ["a", "b", "d"], 2: [], -1: ["x"]})
+
+    assert names == {0: "a, b", 1: "a, b, d", 2: "cluster 2", -1: "noise"}
+
+
+def test_no_texts_no_keywords():
+    assert cluster_keywords([], []) == {}
+
+
+def test_bad_input_is_refused():
+    with pytest.raises(ValueError, match="2 texts and 1 labels"):
+        cluster_keywords(["a", "b"], [0])
+    with pytest.raises(ValueError, match="originals needs one label a text"):
+        cluster_keywords(["a", "b"], [0, 1], originals=["A"])
