@@ -1,7 +1,7 @@
 """Corpora: one that needs no download, and readers of the user's own files.
 
-csv, tsv, json lines, parquet, text files, folders. Public: `load_docstrings`,
-`load_texts`, `Texts`. Open `_corpora.py` first, then `_readers.py`.
+Formats: csv, tsv, json lines, parquet, text files, folders. Public: `load_docstrings`,
+`load_texts`. Open `_corpora.py` first, then `_readers.py`.
 """
 
 from deepclust.datasets._corpora import load_docstrings, load_texts

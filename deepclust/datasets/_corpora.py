@@ -12,13 +12,15 @@ import sysconfig
 from collections import Counter
 from collections.abc import Iterator
 from functools import lru_cache
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from sklearn.utils import Bunch
 
-from deepclust.datasets._readers import read_folder, read_table
+from deepclust.datasets._readers import read_columns
 
 __all__ = ["load_docstrings", "load_texts"]
 
@@ -31,7 +33,7 @@ def load_docstrings(
     min_texts: int = 40,
     return_X_y: bool = False,
 ) -> Any:
-    """Load the docstring summaries of installed packages.
+    """Load the summaries of the docstrings of installed packages.
 
     Each text is the first paragraph of the docstring of a public function, class,
     method or module; its label is the sub-package, such as "scipy.stats". Source files
@@ -78,27 +80,23 @@ def load_docstrings(
     >>> "numpy.linalg" in corpus.target_names or len(corpus.data) > 100
     True
     """
-    rows = _first_of_each_text(packages)
+    rows = sorted(_distinct_summaries(packages), key=itemgetter(1))
     counts = Counter(label for _, label in rows)
-    kept = sorted((x for x in rows if counts[x[1]] >= min_texts), key=lambda x: x[1])
+    kept = [row for row in rows if counts[row[1]] >= min_texts]
     if not kept:
         raise ValueError(
             f"No sub-package of {packages} has {min_texts} docstrings; "
             "lower min_texts or name other packages."
         )
-    data = [text for text, _ in kept]
-    target, target_names = _encode([label for _, label in kept])
+    data, labels = map(list, zip(*kept, strict=True))
+    target, names = _encode(labels)
     if return_X_y:
         return data, target
-    return Bunch(
-        data=data,
-        target=target,
-        target_names=target_names,
-        DESCR=(
-            f"{len(data):,} docstring summaries of {', '.join(packages)} as installed "
-            f"here, from {len(target_names)} sub-packages (the labels)."
-        ),
+    description = (
+        f"{len(data):,} docstring summaries of {', '.join(packages)} as installed "
+        f"here, from {len(names)} sub-packages (the labels)."
     )
+    return Bunch(data=data, target=target, target_names=names, DESCR=description)
 
 
 def load_texts(
@@ -106,6 +104,7 @@ def load_texts(
     *,
     column: str | None = None,
     label: str | None = None,
+    dates: str | None = None,
     header: bool = True,
     encoding: str = "utf-8",
     missing: str = "raise",
@@ -124,7 +123,10 @@ def load_texts(
         "text".
 
     label : str, default=None
-        Column that holds the labels; an empty label means "unlabelled".
+        Column that holds the labels; an empty label means "unlabeled".
+
+    dates : str, default=None
+        Column that holds a date or a year for each text.
 
     header : bool, default=True
         Whether the first row of a csv or tsv file names the columns. If False, columns
@@ -143,9 +145,12 @@ def load_texts(
         data : list of str, length n_docs
             Texts in the order of the file; of a folder, sorted by path.
         target : ndarray of shape (n_docs,), intp, or None
-            Index into `target_names`, -1 for unlabelled.
+            Index into `target_names`, -1 for unlabeled.
         target_names : list of str or None
             Labels, sorted.
+        dates : ndarray of shape (n_docs,), datetime64 or float64, or None
+            Dates in UTC, or numbers where most values are; NaT or NaN where a value is
+            neither.
         DESCR : str
             Where the texts come from.
 
@@ -156,7 +161,7 @@ def load_texts(
     ValueError
         If the format is unknown, a column is missing (the message lists those there),
         a byte does not fit the encoding (the message names the line), a row is
-        malformed or has no text, or no text was found.
+        malformed or has no text, there is no text, or no date in the column of dates.
     MissingExtraError
         If a parquet file is read without pyarrow.
 
@@ -181,18 +186,17 @@ def load_texts(
         raise ValueError(f"missing must be 'raise' or 'empty'. Received: {missing!r}")
     if not path.exists():
         raise FileNotFoundError(f"There is no file or folder {str(path)!r}.")
-    if path.is_dir():
-        texts, labels = read_folder(path, encoding)
-    else:
-        texts, labels = read_table(path, column, label, header, encoding)
+    texts, labels, dated = read_columns(
+        path, column, label, dates, header=header, encoding=encoding
+    )
     if not texts:
         raise ValueError(f"{path} holds no texts.")
-    texts = _without_nulls(texts, path, missing)
     target, target_names = (None, None) if labels is None else _encode(labels)
     return Bunch(
-        data=texts,
+        data=_without_nulls(texts, path, missing),
         target=target,
         target_names=target_names,
+        dates=None if dated is None else _parse_dates(dated, f"{path}: {dates!r}"),
         DESCR=f"{len(texts):,} texts of {path}",
     )
 
@@ -203,6 +207,18 @@ def _encode(labels: list[Any]) -> tuple[np.ndarray, list[str]]:
     names = sorted({name for name in named if name})
     code = {name: i for i, name in enumerate(names)}
     return np.array([code.get(name, -1) for name in named], dtype=np.intp), names
+
+
+def _parse_dates(values: list[Any], what: str) -> np.ndarray:
+    """Return numbers if most values are numbers, such as years, else dates."""
+    series = pd.Series(values)
+    numbers = pd.to_numeric(series, errors="coerce")
+    if numbers.notna().sum() * 2 > len(series):
+        return numbers.to_numpy(dtype=float)
+    dates = pd.to_datetime(series, errors="coerce", utc=True, format="mixed")
+    if not dates.notna().any():
+        raise ValueError(f"{what} holds no date.")
+    return dates.to_numpy()
 
 
 def _without_nulls(texts: list[Any], path: Path, missing: str) -> list[str]:
@@ -222,36 +238,30 @@ def _without_nulls(texts: list[Any], path: Path, missing: str) -> list[str]:
 
 # Docstrings -----------------------------------------------------------------------
 
-_SKIPPED_FOLDERS = {
-    *("tests", "test", "testing", "_vendor", "externals", "site-packages", "legacy"),
-    *(
-        "distutils",
-        "idlelib",
-        "lib2to3",
-        "turtledemo",
-        "pydoc_data",
-        "ensurepip",
-        "backend",
-    ),
-}
-_TEST_FILE = re.compile(r"(^|_)test(s|ing|_utils)?\.py$|^test_|^conftest\.py$")
+_SKIPPED = re.compile(
+    r"(^|/)(tests?|testing|_vendor|externals|site-packages|legacy|backend|distutils"
+    r"|ensurepip|idlelib|lib2to3|pydoc_data|turtledemo)/"
+    r"|(^|/)(test_[^/]*|conftest\.py|([^/]*_)?test(s|ing|_utils)?\.py)$"
+)
 _SIGNATURE = re.compile(r"^[\w.]+\(.*\)(\s*->.*|\s*--)?$")
 _ROLE = re.compile(r":[\w:]+:`~?([^`<]*?)\s*(?:<[^`>]*>)?`")
 _WORD = re.compile(r"[A-Za-z]{2,}")
+_DOCUMENTED = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 _MIN_WORDS, _MAX_CHARACTERS = 4, 300
 
 
 @lru_cache(maxsize=8)
-def _first_of_each_text(packages: tuple[str, ...]) -> list[tuple[str, str]]:
+def _distinct_summaries(packages: tuple[str, ...]) -> list[tuple[str, str]]:
     """Return distinct (summary, label) pairs in the order of packages and files."""
     found: dict[str, tuple[str, str]] = {}
     for package in packages:
-        root = _package_folder(package)
-        for path, label in _source_files(package, root):
-            for docstring in _docstrings(path.read_bytes()):
-                text = _summary(docstring)
-                if text:
-                    found.setdefault(text.casefold(), (text, label))
+        for path, label in _source_files(package, _package_folder(package)):
+            try:
+                tree = ast.parse(path.read_bytes())
+            except (SyntaxError, ValueError):  # a template, or another Python's syntax
+                continue
+            for text in filter(None, map(_summary, _docstrings(tree))):
+                found.setdefault(text.casefold(), (text, label))
     return list(found.values())
 
 
@@ -267,40 +277,29 @@ def _package_folder(package: str) -> Path:
 def _source_files(package: str, root: Path) -> Iterator[tuple[Path, str]]:
     """Yield the package's own source files, each with its sub-package."""
     for path in sorted(root.rglob("*.py")):
-        parts = path.relative_to(root).parts
-        if _SKIPPED_FOLDERS.intersection(parts) or _TEST_FILE.search(parts[-1]):
+        place = path.relative_to(root).as_posix()
+        if _SKIPPED.search(place):
             continue
-        parts = tuple(part for part in parts if part != "src")  # keras/src/layers
-        name = parts[0].removesuffix(".py").removeprefix("_py")  # _pydecimal
+        first = place.removeprefix("src/").partition("/")[0]  # keras/src/layers
+        name = first.removesuffix(".py").removeprefix("_py")  # _pydecimal
         if name == "_core":
-            name = "core"  # numpy's main room; other underscored folders are private
+            name = "core"  # of numpy; other folders with an underscore are private
         if name.startswith("_") and name != "__init__":
             continue
         yield path, package if name == "__init__" else f"{package}.{name}"
 
 
-def _docstrings(source: bytes) -> Iterator[str]:
-    """Yield the docstrings of a module's public definitions, top to bottom."""
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError):  # a template, or another Python's syntax
-        return
-    stack: list[ast.AST] = [tree]
-    while stack:
-        node = stack.pop()
-        if isinstance(node, ast.Expr):
-            yield from _added_docstrings(node.value)
-            continue
-        if getattr(node, "name", "").startswith("_"):
-            continue
-        docstring = ast.get_docstring(node)  # type: ignore[arg-type]
-        if docstring:
-            yield docstring
-        if isinstance(node, (ast.Module, ast.ClassDef)):
-            kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Expr)
-            stack += [
-                child for child in reversed(node.body) if isinstance(child, kinds)
-            ]
+def _docstrings(node: ast.AST) -> Iterator[str]:
+    """Yield the docstrings of the public definitions in a module, top to bottom."""
+    if isinstance(node, ast.Expr):
+        yield from _added_docstrings(node.value)
+    elif isinstance(node, _DOCUMENTED) and not getattr(node, "name", "").startswith(
+        "_"
+    ):
+        yield ast.get_docstring(node) or ""
+        if isinstance(node, ast.Module | ast.ClassDef):
+            for child in node.body:
+                yield from _docstrings(child)
 
 
 def _added_docstrings(call: ast.expr) -> Iterator[str]:

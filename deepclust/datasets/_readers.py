@@ -1,9 +1,8 @@
-"""Read the text column, and the label column, of one file or folder.
+"""Read columns of one file, or the text files of a folder.
 
-A reader takes the path, the names of the two columns, whether the first row names the
-columns, and the encoding; it returns the texts and the labels as they stand in the
-file, None for a null, or None in place of the labels. A reader that has no use for an
-argument ignores it.
+A format is a function that takes the path, whether the first row names the columns, and
+the encoding. It returns the names of the columns and a function from a position to the
+values of that column as they stand in the file, None for a null.
 """
 
 import csv
@@ -11,42 +10,66 @@ import gzip
 import io
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from deepclust._optional import import_extra
 
 Column = list[Any]
-Reader = Callable[
-    [Path, str | None, str | None, bool, str], tuple[Column, Column | None]
-]
+Table = tuple[list[str], Callable[[int], Column]]
 
 
-def read_table(
-    path: Path, column: str | None, label: str | None, header: bool, encoding: str
-) -> tuple[Column, Column | None]:
-    """Return texts and labels of a file, in the format that its name tells."""
-    return _reader_of(path)(path, column, label, header, encoding)
+def read_columns(
+    path: Path, column: str | None, *others: str | None, header: bool, encoding: str
+) -> list[Column | None]:
+    """Return the column of texts, then one item for each of `others`: None for None.
 
-
-def _reader_of(path: Path) -> Reader:
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    if suffixes and suffixes[-1] == ".gz":
-        suffixes.pop()
-    readers: dict[str, Reader] = {
-        ".csv": _read_delimited,
-        ".tsv": _read_delimited,
-        ".jsonl": _read_json_lines,
-        ".ndjson": _read_json_lines,
-        ".parquet": _read_parquet,
-        ".txt": _read_lines,
-    }
-    if not suffixes or suffixes[-1] not in readers:
+    The format is that of the file's name.
+    """
+    suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() != ".gz"]
+    suffix = suffixes[-1] if suffixes else ""
+    if path.is_dir() or suffix == ".txt":
+        named = [name for name in (column, *others) if name is not None]
+        if named:
+            raise ValueError(
+                f"{path} is plain text: it has no columns. Leave out {named[0]!r}."
+            )
+        read = _read_folder if path.is_dir() else _read_lines
+        columns: list[Column | None] = [*read(path, encoding)]
+        return columns + [None] * (1 + len(others) - len(columns))
+    if suffix not in _FORMATS:
         raise ValueError(
             f"Cannot tell the format of {path.name!r}; the name should end in one of "
-            f"{', '.join(readers)} (or be a folder of .txt files)."
+            f"{', '.join([*_FORMATS, '.txt'])} (or be a folder of .txt files)."
         )
-    return readers[suffixes[-1]]
+    names, values = _FORMATS[suffix](path, header, encoding)
+    if not names:
+        return [[], *[None] * len(others)]
+    column = _text_column(names, column, others, path)
+    for name in (column, *others):
+        if name is not None and name not in names:
+            there = ", ".join(map(repr, names))
+            raise ValueError(f"{path} has no column {name!r}. Its columns: {there}.")
+    wanted = (column, *others)
+    return [None if name is None else values(names.index(name)) for name in wanted]
+
+
+def _text_column(
+    names: list[str], column: str | None, others: tuple[str | None, ...], path: Path
+) -> str:
+    """Return the name given, that of the only column left, or "text" in any case."""
+    if column is not None:
+        return column
+    left = [name for name in names if name not in others]
+    texts = [name for name in left if name.strip().lower() == "text"]
+    choice = left if len(left) == 1 else texts
+    if len(choice) != 1:
+        raise ValueError(
+            f"{path} has several columns: {', '.join(map(repr, names))}. Name the one "
+            "that holds the texts (column=..., or --column on the command line)."
+        )
+    return choice[0]
 
 
 def _read_text(path: Path, encoding: str) -> str:
@@ -67,15 +90,9 @@ def _read_text(path: Path, encoding: str) -> str:
         ) from error
 
 
-def _read_delimited(
-    path: Path, column: str | None, label: str | None, header: bool, encoding: str
-) -> tuple[Column, Column | None]:
-    is_tsv = ".tsv" in (suffix.lower() for suffix in path.suffixes)
+def _read_delimited(path: Path, header: bool, encoding: str, **dialect: Any) -> Table:
     lines = io.StringIO(_read_text(path, encoding), newline="")
-    if is_tsv:
-        rows = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
-    else:
-        rows = csv.reader(lines)
+    rows = csv.reader(lines, **dialect)
     # A field may be as long as a document; the module's default is 128 KiB.
     limit = csv.field_size_limit(2**31 - 1)
     try:
@@ -85,7 +102,7 @@ def _read_delimited(
     finally:
         csv.field_size_limit(limit)
     if not table:
-        return [], None
+        return [], list
     first = table[0][1]
     names = first if header else [str(i + 1) for i in range(len(first))]
     body = table[1:] if header else table
@@ -95,14 +112,10 @@ def _read_delimited(
                 f"{path}, line {line}: {len(row)} fields where the first row has "
                 f"{len(names)}. A field that holds the separator must be quoted."
             )
-    text_at, label_at = _positions(names, column, label, path)
-    texts = [row[text_at] for _, row in body]
-    return texts, None if label_at is None else [row[label_at] for _, row in body]
+    return names, lambda i: [row[i] for _, row in body]
 
 
-def _read_json_lines(
-    path: Path, column: str | None, label: str | None, header: bool, encoding: str
-) -> tuple[Column, Column | None]:
+def _read_json_lines(path: Path, header: bool, encoding: str) -> Table:
     records = []
     for number, line in enumerate(_read_text(path, encoding).split("\n"), start=1):
         if not line.strip():
@@ -117,74 +130,40 @@ def _read_json_lines(
                 f"Received: {type(record).__name__}."
             )
         records.append(record)
-    if not records:
-        return [], None
     names = list(dict.fromkeys(name for record in records for name in record))
-    text_at, label_at = _positions(names, column, label, path)
-    texts = [record.get(names[text_at]) for record in records]
-    if label_at is None:
-        return texts, None
-    return texts, [record.get(names[label_at]) for record in records]
+    return names, lambda i: [record.get(names[i]) for record in records]
 
 
-def _read_parquet(
-    path: Path, column: str | None, label: str | None, header: bool, encoding: str
-) -> tuple[Column, Column | None]:
+def _read_parquet(path: Path, header: bool, encoding: str) -> Table:
     parquet = import_extra(
         "pyarrow.parquet", extra="parquet", purpose="reading parquet files"
     )
     try:
-        table = parquet.ParquetFile(path)
+        file = parquet.ParquetFile(path)
     except (OSError, ValueError) as error:  # pyarrow's ArrowInvalid is a ValueError
         raise ValueError(f"{path} cannot be read as parquet: {error}") from error
-    names = table.schema_arrow.names
-    text_at, label_at = _positions(names, column, label, path)
-    wanted = [names[i] for i in (text_at, label_at) if i is not None]
-    table = table.read(columns=list(dict.fromkeys(wanted)))
-    texts = table.column(names[text_at]).to_pylist()
-    if label_at is None:
-        return texts, None
-    return texts, table.column(names[label_at]).to_pylist()
+    names = file.schema_arrow.names
+    return names, lambda i: file.read(columns=[names[i]]).column(names[i]).to_pylist()
 
 
-def _read_lines(
-    path: Path, column: str | None, label: str | None, header: bool, encoding: str
-) -> tuple[Column, Column | None]:
-    if column is not None or label is not None:
-        raise ValueError(
-            f"{path} is plain text, one text a line: it has no columns. Leave out "
-            "column and label."
-        )
+def _read_lines(path: Path, encoding: str) -> list[Column]:
     lines = _read_text(path, encoding).replace("\r\n", "\n").split("\n")
-    return lines[:-1] if lines[-1] == "" else lines, None
+    return [lines[:-1] if lines[-1] == "" else lines]
 
 
-def read_folder(folder: Path, encoding: str) -> tuple[Column, Column | None]:
-    """Return one text a `.txt` file below `folder`, labelled by its sub-folder."""
+def _read_folder(folder: Path, encoding: str) -> list[Column]:
+    """Return the text of each `.txt` file, and its sub-folder if there are any."""
     paths = sorted(path for path in folder.rglob("*.txt") if path.is_file())
     texts = [_read_text(path, encoding) for path in paths]
     places = [path.relative_to(folder).parts[:-1] for path in paths]
-    if not any(places):
-        return texts, None
-    return texts, [place[0] if place else "" for place in places]
+    labels = [place[0] if place else "" for place in places]
+    return [texts, labels] if any(places) else [texts]
 
 
-def _positions(
-    names: list[str], column: str | None, label: str | None, path: Path
-) -> tuple[int, int | None]:
-    """Return the positions of the text column and the label column."""
-    there = ", ".join(repr(name) for name in names)
-    if column is None:
-        others = [name for name in names if name != label]
-        texts = [name for name in others if name.strip().lower() == "text"]
-        choice = others if len(others) == 1 else texts
-        if len(choice) != 1:
-            raise ValueError(
-                f"{path} has several columns: {there}. Name the one that holds the "
-                "texts (column=..., or --column on the command line)."
-            )
-        column = choice[0]
-    for name in (column, label):
-        if name is not None and name not in names:
-            raise ValueError(f"{path} has no column {name!r}. Its columns: {there}.")
-    return names.index(column), None if label is None else names.index(label)
+_FORMATS: dict[str, Callable[[Path, bool, str], Table]] = {
+    ".csv": _read_delimited,
+    ".tsv": partial(_read_delimited, delimiter="\t", quoting=csv.QUOTE_NONE),
+    ".jsonl": _read_json_lines,
+    ".ndjson": _read_json_lines,
+    ".parquet": _read_parquet,
+}

@@ -6,8 +6,8 @@ import sys
 import numpy as np
 import pytest
 
-from deepclust import datasets
 from deepclust.datasets import load_docstrings, load_texts
+from deepclust.datasets._corpora import _summary
 from deepclust.exceptions import MissingExtraError
 
 
@@ -113,7 +113,7 @@ def test_docstrings_with_nothing_left():
     ],
 )
 def test_summary(docstring, summary):
-    assert datasets._summary(docstring) == summary
+    assert _summary(docstring) == summary
 
 
 def test_csv_with_quotes_commas_and_line_breaks(tmp_path):
