@@ -1,6 +1,6 @@
 """make_text_clusterer: the four steps as a plain scikit-learn pipeline.
 
-`in_parts` passes any number of texts through a fitted one.
+`iter_predict` passes any number of texts through a fitted one, batch by batch.
 """
 
 from collections.abc import Iterable, Iterator
@@ -17,7 +17,7 @@ from deepclust.encoding import RNNLSTMEncoder
 from deepclust.exceptions import InvalidTextError
 from deepclust.vectorizing import Vectorizer
 
-__all__ = ["in_parts", "make_text_clusterer"]
+__all__ = ["iter_predict", "make_text_clusterer"]
 
 
 def make_text_clusterer(
@@ -25,7 +25,7 @@ def make_text_clusterer(
     language: str = "en",
     noise: str = "keep",
     n_clusters: int | None = None,
-    guide: dict[str, list[str]] | None = None,
+    seed_words: dict[str, list[str]] | None = None,
     random_state: Any = None,
     n_jobs: int | None = None,
     memory: Any = None,
@@ -39,14 +39,13 @@ def make_text_clusterer(
         Of the texts, as an ISO code; see `TextCleaner`.
 
     noise : {"keep", "nearest"}, default="keep"
-        What becomes of texts in no dense region: -1, or the nearest cluster.
+        Label of texts in no dense region: -1, or the nearest cluster.
 
     n_clusters : int, default=None
-        A wish for the number of clusters; None lets the texts decide.
+        Approximate number of clusters; chosen by stability when None.
 
-    guide : dict of str to list of str, default=None
-        Topics and words that name them; texts with these words draw others to them. See
-        `RNNLSTMEncoder`.
+    seed_words : dict of str to list of str, default=None
+        Words of topics that are known; see `RNNLSTMEncoder`.
 
     random_state : int, RandomState instance or None, default=None
         The same number gives the same labels.
@@ -56,7 +55,7 @@ def make_text_clusterer(
         process, and all threads. Labels don't depend on it.
 
     memory : str or joblib.Memory, default=None
-        Where fitted steps are kept, so that a search over the last step's parameters
+        Cache of fitted steps, so that a search over the parameters of the last step
         trains once.
 
     verbose : int, default=0
@@ -65,7 +64,7 @@ def make_text_clusterer(
     Returns
     -------
     pipeline : sklearn.pipeline.Pipeline
-        Steps `clean`, `vectorize`, `encode`, `cluster`, to be used for parameters:
+        Steps `clean`, `vectorize`, `encode`, `cluster`; their parameters are set as in
         `pipeline.set_params(encode__lstm_units=64)`.
 
     See Also
@@ -76,8 +75,9 @@ def make_text_clusterer(
     -----
     `fit_predict(texts)` gives int labels (n_docs,), clusters numbered from 0 by
     decreasing size, -1 for noise; `predict` gives the same labels for the same texts,
-    and new texts one by one or together. Linear in the number of texts, but for the
-    density clustering; 20,000 titles take less than a minute on two cores.
+    and does not depend on which texts are predicted together. All steps are linear in
+    the number of texts except the density clustering; 20,000 titles take less than a
+    minute on two cores.
 
     Examples
     --------
@@ -86,7 +86,7 @@ def make_text_clusterer(
     >>> [name for name, _ in pipeline.steps]
     ['clean', 'vectorize', 'encode', 'cluster']
     """
-    granularity = "auto" if n_clusters is None else max(int(n_clusters), 2)
+    n_pseudo_classes = "auto" if n_clusters is None else max(int(n_clusters), 2)
     return Pipeline(
         [
             ("clean", TextCleaner(language=language, n_jobs=n_jobs, verbose=verbose)),
@@ -94,8 +94,8 @@ def make_text_clusterer(
             (
                 "encode",
                 RNNLSTMEncoder(
-                    granularity=granularity,
-                    guide=guide,
+                    granularity=n_pseudo_classes,
+                    guide=seed_words,
                     random_state=random_state,
                     verbose=verbose,
                 ),
@@ -114,14 +114,14 @@ def make_text_clusterer(
     )
 
 
-def in_parts(
+def iter_predict(
     pipeline: Any,
     texts: Iterable[str],
     *,
     method: str = "predict",
-    size: int = 20_000,
+    batch_size: int = 20_000,
 ) -> Iterator[np.ndarray]:
-    """Yield the results of a fitted pipeline, one array for every `size` texts.
+    """Yield the results of a fitted pipeline, one array for each batch of texts.
 
     Parameters
     ----------
@@ -129,48 +129,48 @@ def in_parts(
         Fitted; or a part of one, such as `pipeline[:-1]`.
 
     texts : iterable of str
-        List, generator, open file, ...; it is read as the results are asked for.
+        List, generator, open file, ...; a batch is read when its result is needed.
 
     method : str, default="predict"
-        What to call, such as "predict" or "transform".
+        Method to call, such as "predict" or "transform".
 
-    size : int, default=20_000
-        Texts a part.
+    batch_size : int, default=20_000
+        Texts in a batch.
 
     Yields
     ------
-    results : ndarray of shape (n_part, ...)
-        Of the next `size` texts; the last part may be shorter.
+    results : ndarray of shape (n_batch, ...)
+        Of the next `batch_size` texts; the last batch may be shorter.
 
     Raises
     ------
     InvalidTextError
         If `texts` is a bare string, or an item is not a `str`; the message names the
-        first row of the part.
+        first row of the batch.
 
     Notes
     -----
-    The results are those of one call with all texts: nothing here depends on the
-    company a text is in. Memory: one part at a time, about 50 MB for 20,000 titles.
+    The results are those of one call with all texts: no result depends on the other
+    texts. Memory: one batch at a time, about 50 MB for 20,000 titles.
 
     Examples
     --------
     >>> import numpy as np
     >>> from deepclust import TextCleaner, Vectorizer
-    >>> from deepclust.pipeline import in_parts
+    >>> from deepclust.pipeline import iter_predict
     >>> cleaner = TextCleaner()
     >>> endless = (f"text number {n}" for n in iter(int, 1))
-    >>> next(in_parts(cleaner, endless, method="transform", size=2))
+    >>> next(iter_predict(cleaner, endless, method="transform", batch_size=2))
     ['text number 0', 'text number 0']
     """
     if isinstance(texts, (str, bytes)):
-        check_texts(texts, estimator="in_parts")
+        check_texts(texts, estimator="iter_predict")
     call = getattr(pipeline, method)
     rows, start = iter(texts), 0
-    while part := list(islice(rows, size)):
+    while batch := list(islice(rows, batch_size)):
         try:
-            checked = check_texts(part, estimator="in_parts")
+            checked = check_texts(batch, estimator="iter_predict")
         except InvalidTextError as error:
             raise InvalidTextError(f"{error} Row 0 is text {start} here.") from error
         yield call(checked)
-        start += len(part)
+        start += len(batch)

@@ -1,4 +1,4 @@
-"""Texts in parts give what they give together, and are read no earlier than needed."""
+"""Results of batches equal those of one call; a batch is read when it is needed."""
 
 import itertools
 
@@ -7,17 +7,21 @@ import pytest
 
 from deepclust import TokenSequences
 from deepclust.exceptions import InvalidTextError
-from deepclust.pipeline import in_parts
+from deepclust.pipeline import iter_predict
 
 
-@pytest.mark.parametrize("size", [1, 7, 1000])
-def test_parts_put_together_are_the_whole(fitted_clusterer, corpus, size):
+@pytest.mark.parametrize("batch_size", [1, 7, 1000])
+def test_results_of_batches_equal_those_of_one_call(
+    fitted_clusterer, corpus, batch_size
+):
     texts = corpus.texts[:50]
 
-    labels = list(in_parts(fitted_clusterer, iter(texts), size=size))
-    embeddings = in_parts(fitted_clusterer[:-1], texts, method="transform", size=size)
+    labels = list(iter_predict(fitted_clusterer, iter(texts), batch_size=batch_size))
+    embeddings = iter_predict(
+        fitted_clusterer[:-1], texts, method="transform", batch_size=batch_size
+    )
 
-    assert [len(part) for part in labels][:-1] == [size] * (len(labels) - 1)
+    assert [len(batch) for batch in labels][:-1] == [batch_size] * (len(labels) - 1)
     np.testing.assert_array_equal(
         np.concatenate(labels), fitted_clusterer.predict(texts)
     )
@@ -26,7 +30,7 @@ def test_parts_put_together_are_the_whole(fitted_clusterer, corpus, size):
     )
 
 
-def test_texts_are_read_as_results_are_asked_for(fitted_clusterer, corpus):
+def test_a_batch_is_read_when_it_is_needed(fitted_clusterer, corpus):
     read = []
 
     def endless():
@@ -34,28 +38,28 @@ def test_texts_are_read_as_results_are_asked_for(fitted_clusterer, corpus):
             read.append(text)
             yield text
 
-    parts = in_parts(fitted_clusterer, endless(), size=5)
+    batches = iter_predict(fitted_clusterer, endless(), batch_size=5)
 
     assert read == []
-    assert len(next(parts)) == 5
+    assert len(next(batches)) == 5
     assert len(read) == 5
 
 
-def test_no_texts_give_no_parts(fitted_clusterer):
-    assert list(in_parts(fitted_clusterer, [])) == []
+def test_no_texts_give_no_batches(fitted_clusterer):
+    assert list(iter_predict(fitted_clusterer, [])) == []
 
 
 def test_a_wrong_row_is_named(fitted_clusterer, corpus):
-    parts = in_parts(fitted_clusterer, [*corpus.texts[:5], None], size=4)
+    batches = iter_predict(fitted_clusterer, [*corpus.texts[:5], None], batch_size=4)
 
-    next(parts)
+    next(batches)
     with pytest.raises(InvalidTextError, match=r"row 1 is None.*Row 0 is text 4"):
-        next(parts)
+        next(batches)
 
 
 def test_a_bare_string_is_refused(fitted_clusterer):
     with pytest.raises(InvalidTextError, match="single str"):
-        next(in_parts(fitted_clusterer, "a text"))
+        next(iter_predict(fitted_clusterer, "a text"))
 
 
 def test_the_encoder_reads_a_generator_of_rows(fitted_clusterer, corpus, monkeypatch):
