@@ -102,7 +102,7 @@ def _read_delimited(path: Path, header: bool, encoding: str, **dialect: Any) -> 
     finally:
         csv.field_size_limit(limit)
     if not table:
-        return [], list
+        return [], lambda i: []
     first = table[0][1]
     names = first if header else [str(i + 1) for i in range(len(first))]
     body = table[1:] if header else table

@@ -1,7 +1,9 @@
 import csv
+import io
 import json
 import os
 import pickle
+import re
 import subprocess
 import sys
 import unicodedata
@@ -10,12 +12,21 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import TINY
+from rich.console import Console
 from sklearn.utils import Bunch
 
 import deepclust
-from deepclust.cli import _commands, _terminal, main
-from deepclust.cli import _main as command_line
-from deepclust.cli._result_files import load_model, save_model, write_table
+from deepclust.cli import _run, main
+from deepclust.cli._output import (
+    InputError,
+    Progress,
+    cluster_overview,
+    load_model,
+    one_line,
+    save_model,
+    terminal,
+    write_table,
+)
 from deepclust.datasets import load_texts
 
 
@@ -89,8 +100,8 @@ def test_cluster_predict_report(tmp_path, corpus, corpus_file, capsys, monkeypat
     assert [record["text"] for record in records] == corpus.texts
 
     page = tmp_path / "r.html"
-    asked = ["--label", "topic", "--out", str(page), "--title", "Four <topics>"]
-    assert main(["report", model, *source, *asked]) == 0
+    options = ["--label", "topic", "--out", str(page), "--title", "Four <topics>"]
+    assert main(["report", model, *source, *options]) == 0
     assert "<h1>Four &lt;topics&gt;</h1>" in page.read_text("utf-8")
     assert str(page) in capsys.readouterr().out
 
@@ -148,7 +159,7 @@ def test_an_untrusted_model_is_not_opened(tmp_path):
     path = tmp_path / "model.joblib"
     path.write_bytes(pickle.dumps(Bomb()))
 
-    with pytest.raises(PermissionError, match="trust"):
+    with pytest.raises(InputError, match="trust"):
         load_model(path, trusted=False)
 
     assert not (tmp_path / "exploded").exists()
@@ -157,7 +168,7 @@ def test_an_untrusted_model_is_not_opened(tmp_path):
 def test_a_model_that_is_no_pipeline(tmp_path):
     save_model({"a": 1}, tmp_path / "m.joblib")
 
-    with pytest.raises(ValueError, match="a dict, not a pipeline"):
+    with pytest.raises(InputError, match="a dict, not a pipeline"):
         load_model(tmp_path / "m.joblib", trusted=True)
 
 
@@ -181,16 +192,18 @@ def test_texts_without_words_are_bad_input(tmp_path, capsys):
     ],
 )
 def test_bad_usage_is_status_2(arguments, capsys):
-    with pytest.raises(SystemExit) as stopped:
-        main(arguments)
+    assert main(arguments) == 2
 
-    assert stopped.value.code == 2
-    assert "usage:" in capsys.readouterr().err
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    lines = printed.err.splitlines()
+    assert len(lines) == 2
+    assert "Usage: " in lines[0]
+    assert lines[1].startswith("deepclust: error: ")
 
 
-def test_a_file_without_a_command_is_told_the_command(capsys):
-    with pytest.raises(SystemExit):
-        main(["reviews.csv"])
+def test_a_file_without_a_command_gets_a_hint(capsys):
+    assert main(["reviews.csv"]) == 2
 
     assert "cluster reviews.csv" in capsys.readouterr().err
 
@@ -198,10 +211,8 @@ def test_a_file_without_a_command_is_told_the_command(capsys):
 @pytest.mark.parametrize("command", ["cluster", "predict", "report", "demo"])
 def test_every_command_has_help_that_fits_the_terminal(command, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "88")
-    with pytest.raises(SystemExit) as stopped:
-        main([command, "--help"])
+    assert main([command, "--help"]) == 0
 
-    assert stopped.value.code == 0
     shown = capsys.readouterr().out
     assert max(map(len, shown.splitlines())) <= 88
     assert "--out" in shown
@@ -213,12 +224,14 @@ def test_no_arguments_print_help(capsys):
 
 
 def test_options_without_a_command_belong_to_the_demo(monkeypatch):
-    seen = []
-    monkeypatch.setattr(command_line, "_run", seen.append)
+    corpora, folders = [], []
+    monkeypatch.setattr(_run, "read_corpus", lambda *a, **k: corpora.append(a))
+    monkeypatch.setattr(_run, "run_cluster", lambda *a, **k: folders.append(a[2]))
 
     assert main(["--out", "x", "--limit", "7"]) == 0
 
-    assert (seen[0].command, seen[0].out, seen[0].limit) == ("demo", "x", 7)
+    assert (corpora[0][0], corpora[0][2]) == (None, 7)
+    assert [str(folder) for folder in folders] == ["x"]
 
 
 HOSTILE = ["=1+1", "+1", "-1", "@a", "\tx", "＝1", "plain - text", 'say "a, b"', "a\nb"]
@@ -228,7 +241,7 @@ HOSTILE = ["=1+1", "+1", "-1", "@a", "\tx", "＝1", "plain - text", 'say "a, b"'
 def test_cells_that_are_formulas_are_guarded(tmp_path, form):
     path = tmp_path / f"a.{form}"
 
-    write_table(path, {"cluster": [-1] * 9, "text": HOSTILE}, form)
+    write_table(path, pd.DataFrame({"cluster": [-1] * 9, "text": HOSTILE}), form)
 
     read = load_texts(path, column="text").data
     assert read[:4] == ["'=1+1", "'+1", "'-1", "'@a"]
@@ -243,20 +256,23 @@ def test_cells_that_are_formulas_are_guarded(tmp_path, form):
 def test_other_formats_keep_every_text(tmp_path, form):
     path = tmp_path / f"a.{form}"
 
-    write_table(path, {"cluster": [-1] * 9, "text": HOSTILE}, form)
+    write_table(path, pd.DataFrame({"cluster": [-1] * 9, "text": HOSTILE}), form)
 
     assert load_texts(path, column="text").data == HOSTILE
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path):
-    path = tmp_path / "a.csv"
-    path.write_text("old")
+    table, model = tmp_path / "a.parquet", tmp_path / "model.joblib"
+    for path in (table, model):
+        path.write_text("old")
 
-    with pytest.raises(ValueError, match="shorter"):
-        write_table(path, {"a": [1, 2], "b": [1]}, "csv")
+    with pytest.raises(TypeError, match="Expected bytes"):
+        write_table(table, pd.DataFrame({"a": [b"bytes", 1, "text"]}), "parquet")
+    with pytest.raises(pickle.PicklingError):
+        save_model([b"x" * 100_000, lambda: None], model)
 
-    assert path.read_text() == "old"
-    assert os.listdir(tmp_path) == ["a.csv"]
+    assert [path.read_text() for path in (table, model)] == ["old", "old"]
+    assert sorted(os.listdir(tmp_path)) == ["a.parquet", "model.joblib"]
 
 
 def test_help_and_version_start_at_once():
@@ -268,13 +284,14 @@ def test_help_and_version_start_at_once():
     assert not loaded & {"tensorflow", "keras", "sklearn", "pandas", "spacy"}
 
 
-def test_a_reader_that_leaves_is_no_error(tmp_path, corpus_file):
+def test_a_closed_pipe_is_no_error(tmp_path, corpus_file):
     """As in `python -m deepclust ... | head -n 0`."""
     code = (
         "import sys; sys.path.insert(0, sys.argv[1]); "
-        "import deepclust.__main__ as m; "
-        "m._run = lambda arguments: print('x' * 100_000, flush=True); "
-        "sys.exit(m.main(['demo']))"
+        "from deepclust.cli import _run, main; import deepclust.cli._output as o; "
+        "_run.read_corpus = lambda *arguments: None; "
+        "_run.run_cluster = lambda *arguments, **_: o.terminal().print('x' * 100_000); "
+        "sys.exit(main(['demo']))"
     )
     reader, writer = os.pipe()
     os.close(reader)
@@ -291,10 +308,10 @@ def test_a_reader_that_leaves_is_no_error(tmp_path, corpus_file):
 
 
 def test_an_interrupt_is_status_130(monkeypatch, capsys):
-    def interrupted(arguments):
+    def interrupted(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(command_line, "_run", interrupted)
+    monkeypatch.setattr(_run, "read_corpus", interrupted)
 
     assert main(["demo"]) == 130
     assert capsys.readouterr().err == "deepclust: interrupted\n"
@@ -312,28 +329,103 @@ def test_the_table_fits_the_terminal(width):
         }
     )
 
-    lines = _terminal.format_table(table, 3, width).splitlines()
+    file = io.StringIO()
+    Console(file=file, width=width).print(cluster_overview(table, 3))
+    lines = file.getvalue().splitlines()
 
     assert max(map(columns, lines)) <= width
     assert "\x1b" not in "".join(lines)
     assert len(lines) == 1 + 3 + 1 + 1
-    assert "30 in 2 smaller clusters" in lines[4]
-    assert "noise     7" in lines[5]
+    assert "30  in 2 smaller clusters" in lines[4]
+    assert "noise      7" in lines[5]
+    assert "…" in lines[1]
 
 
-def test_fit_pads_and_cuts_to_the_column():
-    assert _terminal.fit("ab", 4) == "ab  "
-    assert _terminal.fit("abcdef", 4) == "abc…"
-    assert _terminal.fit("数据库表", 5) == "数据…"
-    assert columns(_terminal.fit("a数据库表", 5)) == 5
+def test_texts_are_no_markup_and_hold_no_control_characters(capsys, tmp_path):
+    table = pd.DataFrame(
+        {"cluster": [0], "size": [9], "share": [1.0]}
+        | {"keywords": ["[bold]a[/bold] :smile:"], "example": ["\x1b[31mred\x07[/]"]}
+    )
+    file = io.StringIO()
+    Console(file=file, width=120, force_terminal=True).print(cluster_overview(table, 3))
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", file.getvalue())
+
+    assert "[bold]a[/bold] :smile:" in shown
+    assert "[31mred [/]" in shown
+    assert "\x1b[31m" not in file.getvalue()
+    assert "\x07" not in file.getvalue()
+
+    assert main(["cluster", str(tmp_path / "[red]\x1b[2J.csv"), "--quiet"]) == 2
+    error = capsys.readouterr().err
+    assert "[red]" in error
+    assert "\x1b" not in error
+    assert main(["\x1b[2J[red]x"]) == 2
+    assert main(["demo", "--\x1b[2J"]) == 2
+    assert "\x1b" not in capsys.readouterr().err
 
 
-def test_agreement_counts_labelled_texts_only():
+def test_one_line_has_no_line_breaks_and_control_characters():
+    assert one_line("a\n b\t\x00c\u2028d\u202ee") == "a b c d e"
+
+
+def test_a_table_for_a_terminal_has_no_control_characters():
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    table = pd.DataFrame({"text": ["\x1b[31mred"]})
+    shown, piped = Terminal(), io.StringIO()
+    write_table(shown, table, "csv")
+    write_table(piped, table, "csv")
+
+    assert "\x1b" not in shown.getvalue()
+    assert "\x1b[31mred" in piped.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("variable", "colored"), [("FORCE_COLOR", True), ("NO_COLOR", False)]
+)
+def test_colors_appear_on_terminals_without_no_color(variable, colored, monkeypatch):
+    for name in ("FORCE_COLOR", "NO_COLOR", "TERM"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(variable, "1")
+    table = pd.DataFrame({"cluster": [0], "size": [9], "share": [1.0]})
+    console = terminal()
+
+    with console.capture() as capture:
+        console.print(cluster_overview(table.assign(keywords="k", example="e"), 1))
+
+    assert ("\x1b[" in capture.get()) == colored
+
+
+def test_bars_are_for_terminals_only(monkeypatch, capsys):
+    progress = Progress()
+
+    progress("reading")
+
+    assert list(progress.track(iter("abc"), 3)) == ["a", "b", "c"]
+    assert capsys.readouterr().err == "   0.0 s  reading\n"
+
+
+def test_completion_names_commands(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["deepclust"])
+    monkeypatch.setenv("_DEEPCLUST_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", "deepclust ")
+    monkeypatch.setenv("COMP_CWORD", "1")
+
+    with pytest.raises(SystemExit) as stopped:
+        main()
+
+    assert stopped.value.code == 0
+    assert capsys.readouterr().out.split() == ["cluster", "predict", "report", "demo"]
+
+
+def test_agreement_counts_labeled_texts_only():
     corpus = Bunch(target=np.array([0, 0, 1, 1, -1]))
     labels = np.array([0, 0, 1, -1, 1])
 
-    text = _commands._agreement(corpus, labels, np.array([0, 0, 1, 1, 1]))
+    text = _run._agreement(corpus, labels, np.array([0, 0, 1, 1, 1]))
 
     assert "2 clusters, 2 labels" in text
     assert "every text assigned   AMI 1.000   ARI 1.000" in text
-    assert "noise as one group    AMI 1.000" not in text
+    assert "noise as one cluster  AMI 1.000" not in text

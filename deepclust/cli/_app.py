@@ -1,0 +1,309 @@
+"""The command line: `python -m deepclust`.
+
+Results go to standard output and to files, progress and warnings to standard error.
+Exit status: 0, 2 for bad usage or bad input (one line says what), 130 if interrupted.
+"""
+
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from deepclust import __version__
+from deepclust.cli import _run
+from deepclust.cli._output import (
+    Format,
+    InputError,
+    Progress,
+    format_of,
+    load_model,
+    say,
+)
+from deepclust.exceptions import EmptyVocabularyError, InvalidTextError
+
+EXAMPLES = """\
+Examples:
+  python -m deepclust demo
+  python -m deepclust cluster reviews.csv --column body --out reviews
+  python -m deepclust predict reviews/model.joblib new.csv --column body \\
+      --trust-model --out new_labels.csv
+  python -m deepclust report reviews/model.joblib new.csv --column body \\
+      --trust-model
+"""
+CLUSTER_EXAMPLES = """\
+Examples:
+  python -m deepclust cluster reviews.csv --column body
+  python -m deepclust cluster tickets.jsonl --column title --label team
+  python -m deepclust cluster titles.tsv --no-header --column 2 --label 1
+  python -m deepclust cluster notes/         # a folder of .txt files
+"""
+
+# Options --------------------------------------------------------------------------
+
+_reading = partial(typer.Option, rich_help_panel="Reading FILE")
+_clustering = partial(typer.Option, rich_help_panel="Clustering")
+_output = partial(typer.Option, rich_help_panel="Output")
+
+FILES = """.csv, .tsv, .jsonl, .parquet, .txt (one text a line), or a folder of .txt \
+files whose sub-folders are the labels."""
+File = Annotated[Path, typer.Argument(metavar="FILE", help=FILES)]
+Column = Annotated[str | None, _reading(help="Column with the texts.")]
+NO_HEADER = "The first row is a text already; the columns are called 1, 2, ..."
+NoHeader = Annotated[bool, _reading("--no-header", help=NO_HEADER)]
+Encoding = Annotated[str, _reading(help="Encoding of a text file.")]
+LABEL = "Column with known classes, used only to measure the agreement."
+Label = Annotated[str | None, _reading(help=LABEL)]
+DATES = "Column with dates: the report shows each cluster over time."
+Dates = Annotated[str | None, _reading(help=DATES)]
+LIMIT = "Use so many texts, spread over the file."
+Limit = Annotated[int | None, typer.Option(min=1, help=LIMIT)]
+
+Language = Annotated[str, _clustering(help="spaCy's code, such as de or zh.")]
+NOISE = "Leave noise as -1, or give each such text the nearest cluster."
+NoiseKind = Literal["keep", "nearest"]
+Noise = Annotated[NoiseKind, _clustering(help=NOISE)]
+CLUSTERS = "Aim at about so many clusters."
+NClusters = Annotated[int | None, _clustering("--clusters", min=1, help=CLUSTERS)]
+Seed = Annotated[int, _clustering(help="Same seed, same result.")]
+
+Folder = Annotated[Path, _output(help="Folder for the results.")]
+FORMAT = "Format of the labels and the clusters."
+TableFormat = Annotated[Format, _output("--format", help=FORMAT)]
+Top = Annotated[int, _output(min=1, help="Print so many clusters.")]
+
+Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
+MODEL = "model.joblib, as the command cluster wrote it."
+Model = Annotated[Path, typer.Argument(metavar="MODEL", help=MODEL)]
+TRUST = """Needed: a model file can hold code that runs when it is opened, so open \
+only your own, or those of someone you trust."""
+TrustModel = Annotated[bool, typer.Option("--trust-model", help=TRUST)]
+
+# Commands -------------------------------------------------------------------------
+
+app = typer.Typer(
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@contextmanager
+def _session(quiet: bool) -> Iterator[Progress]:
+    """Turn errors of the input into one line and status 2, an interrupt into 130."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    progress = Progress(quiet)
+    with warnings.catch_warnings():
+        warnings.showwarning = _show_warning  # type: ignore[assignment]
+        try:
+            yield progress
+        except (InvalidTextError, EmptyVocabularyError, InputError) as error:
+            say(f"error: {error}", "red")
+            raise typer.Exit(2) from error
+        except KeyboardInterrupt:
+            say("interrupted")
+            raise typer.Exit(130) from None
+        except BrokenPipeError:  # what reads our output, such as head, has ended
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        finally:
+            progress.stop()
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *_: Any) -> None:
+    if issubclass(category, UserWarning):
+        say(f"warning: {message}", "yellow")
+
+
+@app.command(epilog=CLUSTER_EXAMPLES)
+def cluster(
+    file: File,
+    column: Column = None,
+    no_header: NoHeader = False,
+    encoding: Encoding = "utf-8",
+    label: Label = None,
+    dates: Dates = None,
+    limit: Limit = None,
+    language: Language = "en",
+    noise: Noise = "keep",
+    n_clusters: NClusters = None,
+    seed: Seed = 0,
+    out: Folder = Path("clusters"),
+    form: TableFormat = "csv",
+    top: Top = 30,
+    quiet: Quiet = False,
+) -> None:
+    """Find the clusters in the texts of a file.
+
+    Writes to the folder --out:
+
+    labels.csv    row (from 0), cluster, name, text; cluster -1 is noise
+    clusters.csv  size, share, keywords and examples of each cluster
+    report.html   a map to search, table, scores: opens in any browser
+    map.png       the map as a picture
+    model.joblib  the fitted pipeline, for predict and report
+    """
+    columns = {"column": column, "label": label, "dates": dates}
+    settings = {"language": language, "noise": noise, "n_clusters": n_clusters}
+    with _session(quiet) as progress:
+        corpus = _run.read_corpus(
+            file, progress, limit, header=not no_header, encoding=encoding, **columns
+        )
+        _run.run_cluster(corpus, progress, out, form, top, seed, **settings)
+
+
+@app.command()
+def predict(
+    model: Model,
+    file: File,
+    trust_model: TrustModel = False,
+    column: Column = None,
+    no_header: NoHeader = False,
+    encoding: Encoding = "utf-8",
+    noise: Annotated[
+        NoiseKind | None, typer.Option(help=f"{NOISE} By default as the model does.")
+    ] = None,
+    out: Annotated[
+        Path | None, _output(help="File for the labels; standard output by default.")
+    ] = None,
+    form: Annotated[
+        Format | None,
+        _output("--format", help="By default what --out ends in, or csv."),
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Give the texts of a file the clusters of a fitted model.
+
+    Writes row, cluster, name and text to standard output or to the file --out.
+    The texts that the model was fitted on get their labels again; a text gets
+    the same cluster alone as among others.
+    """
+    with _session(quiet) as progress:
+        form = format_of(out, form)
+        pipeline = load_model(model, trusted=trust_model)
+        corpus = _run.read_corpus(
+            file, progress, column=column, header=not no_header, encoding=encoding
+        )
+        _run.run_predict(pipeline, corpus.data, progress, out, form, noise)
+
+
+@app.command()
+def report(
+    model: Model,
+    file: File,
+    trust_model: TrustModel = False,
+    column: Column = None,
+    no_header: NoHeader = False,
+    encoding: Encoding = "utf-8",
+    label: Label = None,
+    dates: Dates = None,
+    out: Annotated[Path, _output(help="File to write.")] = Path("report.html"),
+    title: Annotated[str | None, _output(help="Heading of the page.")] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Show the clusters of a fitted model in one HTML file.
+
+    Map, search, keywords, scores and training curve of the texts of a file.
+    The page needs no network; it holds the texts, so share it accordingly.
+    """
+    columns = {"column": column, "label": label, "dates": dates}
+    with _session(quiet) as progress:
+        pipeline = load_model(model, trusted=trust_model)
+        corpus = _run.read_corpus(
+            file, progress, None, header=not no_header, encoding=encoding, **columns
+        )
+        _run.run_report(pipeline, corpus, progress, out, title)
+
+
+@app.command()
+def demo(
+    limit: Limit = None,
+    language: Language = "en",
+    noise: Noise = "keep",
+    n_clusters: NClusters = None,
+    seed: Seed = 0,
+    out: Folder = Path("deepclust-demo"),
+    form: TableFormat = "csv",
+    top: Top = 30,
+    quiet: Quiet = False,
+) -> None:
+    """Cluster the docstrings of the installed Python packages.
+
+    Compares the clusters with the packages that the docstrings come from.
+    Takes about a minute, and writes what the command cluster writes.
+    """
+    settings = {"language": language, "noise": noise, "n_clusters": n_clusters}
+    with _session(quiet) as progress:
+        corpus = _run.read_corpus(None, progress, limit)
+        _run.run_cluster(corpus, progress, out, form, top, seed, **settings)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"deepclust {__version__}")
+        raise typer.Exit
+
+
+VERSION = "Show the version and exit."
+Version = Annotated[
+    bool,
+    typer.Option("--version", callback=_print_version, is_eager=True, help=VERSION),
+]
+
+
+@app.callback(epilog=EXAMPLES)
+def _describe(version: Version = False) -> None:
+    """Group short texts by what they are about.
+
+    No labels, no number of clusters and no network connection are needed: a small
+    neural network learns from your texts alone.
+    """
+
+
+_COMMANDS = ("cluster", "predict", "report", "demo")
+_COMPLETION = ("--install-completion", "--show-completion")
+_OF_NO_COMMAND = ("-h", "--help", "--version", *_COMPLETION)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    argv : list of str, default=None
+        Arguments without the program's name; those of the process when None. Options
+        without a command belong to the demo.
+
+    Returns
+    -------
+    status : int
+        0, 2 for bad usage or bad input, or 130 if interrupted.
+
+    Examples
+    --------
+    >>> from deepclust.cli import main
+    >>> main(["cluster", "no-such-file.csv"])
+    2
+    """
+    argv = list(sys.argv[1:] if argv is None else argv) or ["--help"]
+    first, program = argv[0], "python -m deepclust"
+    if Path(sys.argv[0]).name == "deepclust" or first in _COMPLETION:
+        program = "deepclust"  # the only name that a shell can complete
+    if first.startswith("-") and first not in _OF_NO_COMMAND:
+        argv = ["demo", *argv]
+    elif not first.startswith("-") and first not in _COMMANDS:
+        hint = f"to cluster a file: {program} cluster {first}"
+        say(f"Usage: {program} COMMAND [ARGS]...")
+        say(f"error: there is no command {first!r}; {hint}", "red")
+        return 2
+    try:
+        return app(argv, prog_name=program, standalone_mode=False) or 0
+    except typer.TyperException as error:  # bad usage
+        context = getattr(error, "ctx", None)
+        if context is not None:
+            say(context.get_usage())
+        say(f"error: {error.format_message()}", "red")
+        return 2

@@ -1,0 +1,307 @@
+"""What the command line writes: messages, progress, tables, label and model files.
+
+Texts and file names are shown as plain characters: no control character and no markup
+in them reaches the terminal. In csv and tsv files, a cell that a spreadsheet would run
+as a formula gets an apostrophe in front; json lines and parquet keep every text.
+"""
+
+import csv
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from rich.console import Console, Group
+from rich.progress import track
+from rich.status import Status
+from rich.table import Table
+from rich.text import Text
+
+from deepclust._optional import import_extra
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Format = Literal["csv", "tsv", "jsonl", "parquet"]
+FORMATS: tuple[Format, ...] = get_args(Format)
+
+# What begins a formula in spreadsheets, also behind a tab or a carriage return.
+# https://owasp.org/www-community/attacks/CSV_Injection
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
+
+
+class InputError(Exception):
+    """A file cannot be read or written, or holds what it should not; in one line."""
+
+
+# Terminal -------------------------------------------------------------------------
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave the error to the caller; rich would exit with status 1."""
+        raise
+
+
+def terminal(*, stderr: bool = False, quiet: bool = False) -> Console:
+    """Return a console for standard output or standard error.
+
+    Colors appear on terminals only, and not if the variable NO_COLOR is set.
+    """
+    plain = {"markup": False, "emoji": False, "highlight": False}
+    colors = None if os.environ.get("NO_COLOR") else "auto"
+    return _Console(stderr=stderr, quiet=quiet, color_system=colors, **plain)  # type: ignore[arg-type]
+
+
+def one_line(text: Any) -> str:
+    r"""Return the text with white space and control characters as single spaces.
+
+    Examples
+    --------
+    >>> from deepclust.cli._output import one_line
+    >>> one_line("\x1b[31mred\n  line")
+    '[31mred line'
+    """
+    return " ".join(_printable(str(text)).split())
+
+
+def _printable(text: Any) -> Any:
+    if not isinstance(text, str):
+        return text
+    return "".join(char if char.isprintable() else " " for char in text)
+
+
+def say(message: str, style: str = "") -> None:
+    """Write one line to standard error."""
+    line = Text(f"deepclust: {one_line(message)}", style)
+    terminal(stderr=True).print(line, soft_wrap=True)
+
+
+class Progress:
+    """Write to standard error which step runs, since when; on a terminal also bars.
+
+    Parameters
+    ----------
+    quiet : bool, default=False
+        Whether to write nothing.
+    """
+
+    def __init__(self, quiet: bool = False) -> None:
+        self.console = terminal(stderr=True, quiet=quiet)
+        self.bars = self.console.is_terminal and not quiet
+        self.start = time.perf_counter()
+        self._status: Status | None = None
+
+    def __call__(self, step: str, *, spinner: bool = True) -> None:
+        """Begin a step; no spinner where the step shows a bar of its own."""
+        self.stop()
+        seconds = f"{time.perf_counter() - self.start:6.1f} s  "
+        self.console.print(Text.assemble((seconds, "dim"), step), soft_wrap=True)
+        if self.bars and spinner:
+            self._status = self.console.status("")
+            self._status.start()
+
+    def stop(self) -> None:
+        """Remove the spinner."""
+        if self._status is not None:
+            self._status.stop()
+            self._status = None
+
+    def track(self, parts: Iterable[Any], total: int) -> Iterable[Any]:
+        """Yield the parts, of which there are `total`, under a bar."""
+        console, hidden = self.console, not self.bars or total < 2
+        return track(parts, "", total, console=console, transient=True, disable=hidden)
+
+
+@contextmanager
+def muted_libraries() -> Iterator[None]:
+    """Drop what C++ code writes to standard error: TensorFlow reports missing GPUs."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+def cluster_overview(clusters: "pd.DataFrame", top: int) -> Group:
+    """Return a table of the `top` largest clusters, as wide as the terminal.
+
+    Parameters
+    ----------
+    clusters : DataFrame of shape (n_clusters, n_columns)
+        With the columns cluster, size, share, keywords and example; largest first.
+
+    top : int
+        Rows to show.
+
+    Returns
+    -------
+    overview : rich.console.Group
+    """
+    table = Table(box=None, expand=True, pad_edge=False, header_style="bold")
+    table.add_column("cluster", justify="right", style="cyan", width=7)
+    table.add_column("size", justify="right", min_width=5)
+    text: dict[str, Any] = {"no_wrap": True, "overflow": "ellipsis"}
+    table.add_column("keywords", ratio=2, style="green", **text)
+    table.add_column("example", ratio=3, **text)
+    shown = clusters[clusters["cluster"] >= 0]
+    for row in shown.head(top).itertuples():
+        cells = (row.cluster, row.size, row.keywords, row.example)
+        table.add_row(*(Text(one_line(cell)) for cell in cells))
+    rest, ends = shown.iloc[top:], []
+    if len(rest):
+        size = rest["size"].sum()
+        ends = [f"{'...':>7}  {size:>5}  in {len(rest)} smaller clusters"]
+    for row in clusters[clusters["cluster"] < 0].itertuples():
+        ends.append(f"{'noise':>7}  {row.size:>5}  in no cluster ({row.share:.0%})")
+    return Group(table, *(Text(end, "dim") for end in ends))
+
+
+# Files ----------------------------------------------------------------------------
+
+
+def write_table(file: Any, table: "pd.DataFrame", form: Format) -> None:
+    """Write a table in one of the formats.
+
+    Parameters
+    ----------
+    file : Path or text stream
+        A file at the path is replaced once the new one is complete. Parquet needs a
+        path. For a terminal, control characters become spaces.
+
+    table : DataFrame
+
+    form : {"csv", "tsv", "jsonl", "parquet"}
+
+    Raises
+    ------
+    MissingExtraError
+        If `form` is "parquet" and pyarrow is not installed.
+    OSError
+        If the file cannot be written.
+
+    Examples
+    --------
+    >>> import sys
+    >>> import pandas as pd
+    >>> from deepclust.cli._output import write_table
+    >>> table = pd.DataFrame({"cluster": [-1], "text": ["=1+1"]})
+    >>> write_table(sys.stdout, table, "csv")
+    cluster,text
+    -1,'=1+1
+    """
+    if form == "parquet":
+        import_extra("pyarrow", extra="parquet", purpose="writing parquet files")
+        _replace(Path(file), lambda part: table.to_parquet(part, index=False))
+    elif isinstance(file, Path):
+        text = _as_text(table, form)
+        _replace(file, lambda part: part.write_text(text, "utf-8", newline=""))
+    else:
+        file.write(_as_text(table.map(_printable) if file.isatty() else table, form))
+        file.flush()
+
+
+def _as_text(table: "pd.DataFrame", form: Format) -> str:
+    if form == "jsonl":
+        rows = table.to_dict("records")
+        return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    if form == "csv":
+        return table.map(_guarded).to_csv(index=False, lineterminator="\n")
+    # as `load_texts` reads tsv: no quotes, so no tab or line break in a cell
+    cells = table.map(lambda x: " ".join(x.split()) if isinstance(x, str) else x)
+    return cells.map(_guarded).to_csv(
+        index=False, sep="\t", quoting=csv.QUOTE_NONE, lineterminator="\n"
+    )
+
+
+def _guarded(value: Any) -> Any:
+    """Return the value, with an apostrophe in front if it could be a formula."""
+    if isinstance(value, str) and value.startswith(_FORMULA):
+        return f"'{value}"
+    return value
+
+
+def format_of(out: Path | None, form: Format | None) -> Format:
+    """Return the format given, or else that of the file's name; "csv" without one."""
+    if out is None and form == "parquet":
+        raise InputError("parquet needs a file: give its name by --out")
+    if out is None or form is not None:
+        return form or "csv"
+    for known in FORMATS:
+        if out.suffix.lower() == f".{known}":
+            return known
+    raise InputError(
+        f"cannot tell the format of {str(out)!r}: give --format, or a name that ends "
+        f"in .{', .'.join(FORMATS)}"
+    )
+
+
+def _replace(path: Path, write: Callable[[Path], Any]) -> None:
+    """Write beside the path and move the result there: no file is left half written."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
+    part = Path(name)
+    try:
+        write(part)
+        mask = os.umask(0)
+        os.umask(mask)
+        part.chmod(0o666 & ~mask)  # mkstemp gives access to the owner only
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def save_model(model: Any, path: Path) -> None:
+    """Pickle a model with joblib; a file at the path is replaced when that is done."""
+    import joblib
+
+    _replace(path, lambda part: joblib.dump(model, part, compress=3))
+
+
+def load_model(path: Path, *, trusted: bool) -> Any:
+    """Return the pipeline in a file that `save_model` wrote.
+
+    Parameters
+    ----------
+    path : Path
+
+    trusted : bool
+        Whether the user trusts the file: reading a pickle runs the code in it.
+
+    Returns
+    -------
+    model : Pipeline
+
+    Raises
+    ------
+    InputError
+        If there is no such file, it holds no pipeline, or is not trusted; it is not
+        opened then.
+    """
+    if not path.is_file():
+        raise InputError(f"no model {str(path)!r}")
+    if not trusted:
+        raise InputError(
+            f"{path} is a pickle: opening it runs the code it holds. If it is yours, "
+            "or from someone you trust, add --trust-model."
+        )
+    import joblib
+    from sklearn.pipeline import Pipeline
+
+    try:
+        model = joblib.load(path)
+    except Exception as error:  # a broken pickle can raise anything
+        raise InputError(f"{path} holds no model that can be read: {error}") from error
+    if not isinstance(model, Pipeline) or not hasattr(model, "predict"):
+        kind = type(model).__name__
+        raise InputError(f"{path} holds a {kind}, not a pipeline that predicts.")
+    return model
