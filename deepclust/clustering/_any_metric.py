@@ -1,24 +1,40 @@
-"""DBSCAN for any metric of scikit-learn's neighbour searches, in bounded memory.
+"""DBSCAN and its density hierarchy for any metric that scikit-learn searches by.
 
-Neighbourhoods are asked for in blocks of rows and never kept. Which distances are
-computed, and to the last bit which pairs are near, is scikit-learn's affair.
+Neighborhoods are searched for in blocks of rows and never kept. Distances are those of
+scikit-learn, to the last bit.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from sklearn.metrics import pairwise_distances
+from sklearn.metrics.pairwise import PAIRWISE_BOOLEAN_FUNCTIONS
 from sklearn.neighbors import NearestNeighbors
 
-from deepclust.clustering._components import Forest, Points
+from deepclust.clustering._components import Forest
+from deepclust.clustering._mutual_reachability import (
+    MIN_NEIGHBORS,
+    ReachabilityTree,
+    core_squares,
+)
+from deepclust.clustering._neighbors import nearest_of_each
+from deepclust.clustering._unique_rows import Points
+from deepclust.metrics._pairwise import spanning_tree
 
 __all__ = ["NeighborSearch"]
 
-_FIRST_GUESS = 4
+_FIRST_NEIGHBORS = 4
+# Names that the tree searches know and `pairwise_distances` does not.
+_ALIASES = {
+    "infinity": "chebyshev",
+    "p": "minkowski",
+    "sokalmichener": "rogerstanimoto",
+}
 
 
 class NeighborSearch:
-    """The neighbours of rows by some metric, a block of rows at a time.
+    """The neighbors of rows by some metric, a block of rows at a time.
 
     Parameters
     ----------
@@ -28,30 +44,35 @@ class NeighborSearch:
     metric : str or callable
         As for scikit-learn's `NearestNeighbors`.
 
-    metric_params : dict or None
+    metric_params : dict, default=None
 
     Examples
     --------
     >>> import numpy as np
     >>> from deepclust.clustering._any_metric import NeighborSearch
-    >>> from deepclust.clustering._components import Points
+    >>> from deepclust.clustering._unique_rows import Points
     >>> X = np.array([[0.0, 0.0], [1.0, 1.0], [9.0, 9.0]])
-    >>> search = NeighborSearch(Points(X, np.ones(3), 2**16, None), "manhattan", None)
+    >>> search = NeighborSearch(Points(X, np.ones(3)), "manhattan")
     >>> search.density_clusters(2.0, 2)
     (array([ True,  True, False]), array([ 0,  0, -1]))
     >>> search.nearest(np.array([[8.0, 9.0], [4.0, 4.0]]), 1.0)
     array([ 2, -1])
+    >>> search.reachability_trees([2])[0].heights
+    array([ 2., 16.])
     """
 
     def __init__(
-        self, points: Points, metric: str | Callable, metric_params: dict | None
+        self,
+        points: Points,
+        metric: str | Callable,
+        metric_params: dict | None = None,
     ) -> None:
         self.points, self.metric, self.metric_params = points, metric, metric_params
-        others = dict(metric_params or {})
+        params = dict(metric_params or {})
         self._search = NearestNeighbors(
             metric=metric,
-            p=others.pop("p", 2),
-            metric_params=others or None,
+            p=params.pop("p", 2),
+            metric_params=params or None,
             n_jobs=points.n_jobs,
         ).fit(points.rows)
 
@@ -75,28 +96,26 @@ class NeighborSearch:
 
         Notes
         -----
-        Neighbourhoods are searched for twice, once to weigh them and once to unite
+        Neighborhoods are searched for twice, once to weigh them and once to unite
         them, so that none has to be kept.
         """
         rows, weights = self.points.rows, self.points.weights
         counts = np.zeros(len(rows))
-        for part, lengths, near, _ in self._neighborhoods(rows, radius):
-            owner = np.repeat(np.arange(len(lengths)), lengths)
-            counts[part] = np.bincount(owner, weights[near], minlength=len(lengths))
+        for query, near, _ in self._neighborhoods(rows, radius):
+            counts += np.bincount(query, weights[near], minlength=len(rows))
         core = counts >= min_samples
         labels = np.full(len(rows), -1, dtype=np.intp)
         if not core.any():
             return core, labels
-        members = np.flatnonzero(core)
-        of_core = self._only(members)
+        members, rest = np.flatnonzero(core), np.flatnonzero(~core)
+        core_points = self.points.only(members)
+        search = NeighborSearch(core_points, self.metric, self.metric_params)
         forest = Forest(len(members))
-        for part, lengths, near, _ in of_core._neighborhoods(rows[members], radius):
-            own = np.repeat(np.arange(part.start, part.start + len(lengths)), lengths)
-            forest.unite(own, near)
+        for query, near, _ in search._neighborhoods(rows[members], radius):
+            forest.unite(query, near)
         roots = forest.roots(np.arange(len(members)))
         labels[members] = roots
-        rest = np.flatnonzero(~core)
-        found = of_core.nearest(rows[rest], radius)
+        found = search.nearest(rows[rest], radius)
         labels[rest] = np.where(found >= 0, roots[found], -1)
         return core, labels
 
@@ -116,17 +135,26 @@ class NeighborSearch:
             The lowest one among equally near; -1 if none is within the radius.
         """
         if np.isinf(radius):
-            return self._nearest_anywhere(Q)
+            return self._nearest_anywhere(Q, _FIRST_NEIGHBORS)
         points = np.full(len(Q), -1, dtype=np.intp)
-        for part, lengths, near, distances in self._neighborhoods(Q, radius):
-            owner = np.repeat(np.arange(len(lengths)), lengths)
-            order = np.lexsort((near, distances, owner))
-            first = order[np.diff(owner[order], prepend=-1) > 0]
-            points[part.start + owner[first]] = near[first]
+        for found in self._neighborhoods(Q, radius):
+            query, near, _ = nearest_of_each(*found)
+            points[query] = near
         return points
 
-    def kth_distances(self, Q: np.ndarray, k: int) -> np.ndarray:
-        """Return the distance of every query to its k-th nearest point.
+    def _nearest_anywhere(self, Q: np.ndarray, n_neighbors: int) -> np.ndarray:
+        n_points = len(self.points.rows)
+        n_neighbors = min(n_neighbors, n_points)
+        near, distances = self.k_nearest(Q, n_neighbors)
+        tied = distances == distances[:, :1]
+        points = np.where(tied, near, n_points).min(axis=1)
+        more = np.flatnonzero(tied.all(axis=1))
+        if n_neighbors < n_points and len(more):
+            points[more] = self._nearest_anywhere(Q[more], 4 * n_neighbors)
+        return points
+
+    def k_nearest(self, Q: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """Find the k nearest points of every query.
 
         Parameters
         ----------
@@ -137,50 +165,74 @@ class NeighborSearch:
 
         Returns
         -------
-        distances : ndarray of shape (n_queries,)
+        points : ndarray of shape (n_queries, k), intp
+            Nearest first; the lower one first among equally near ones.
+
+        distances : ndarray of shape (n_queries, k), float64
         """
-        distances = np.empty(len(Q))
-        step = self._rows_at_a_time(k)
-        for start in range(0, len(Q), step):
-            part = slice(start, start + step)
-            distances[part] = self._search.kneighbors(Q[part], k)[0][:, -1]
-        return distances
+        points = np.empty((len(Q), k), dtype=np.intp)
+        distances = np.empty((len(Q), k))
+        for part in self._blocks(len(Q), k):
+            found, near = self._search.kneighbors(Q[part], k)
+            order = np.lexsort((near, found), axis=1)
+            points[part] = np.take_along_axis(near, order, axis=1)
+            distances[part] = np.take_along_axis(found, order, axis=1)
+        return points, distances
 
-    def _nearest_anywhere(self, Q: np.ndarray) -> np.ndarray:
-        points = np.empty(len(Q), dtype=np.intp)
-        n_points, open_rows = len(self.points.rows), np.arange(len(Q))
-        n_neighbors = _FIRST_GUESS
-        while len(open_rows):
-            n_neighbors = min(n_neighbors, n_points)
-            step = self._rows_at_a_time(n_neighbors)
-            tied = []
-            for start in range(0, len(open_rows), step):
-                some = open_rows[start : start + step]
-                distances, near = self._search.kneighbors(Q[some], n_neighbors)
-                equal = distances == distances[:, :1]
-                points[some] = np.where(equal, near, n_points).min(axis=1)
-                tied.append(some[equal.all(axis=1)])
-            done = n_neighbors == n_points
-            open_rows = np.empty(0, np.intp) if done else np.concatenate(tied)
-            n_neighbors *= 4
-        return points
+    def reachability_trees(self, min_samples: Sequence[int]) -> list[ReachabilityTree]:
+        """Build one density hierarchy for each of several values of min_samples.
 
-    def _only(self, places: np.ndarray) -> "NeighborSearch":
-        if len(places) == len(self.points.rows):
-            return self
-        only = self.points.only(places)
-        return NeighborSearch(only, self.metric, self.metric_params)
+        Parameters
+        ----------
+        min_samples : sequence of int
 
-    def _rows_at_a_time(self, width: int) -> int:
-        return max(1, self.points.block_entries // width)
+        Returns
+        -------
+        trees : list of ReachabilityTree
+            In units of the metric.
+
+        Notes
+        -----
+        All n² distances are computed once for every tree. Memory: O(n k).
+        """
+        rows, weights = self.points.rows, self.points.weights
+        k = min(max(*min_samples, MIN_NEIGHBORS), len(rows))
+        neighbors, distances = self.k_nearest(rows, k)
+        trees = []
+        for enough in min_samples:
+            squares = core_squares(neighbors, np.square(distances), weights, enough)
+            edges, heights = spanning_tree(self._distances_from(), np.sqrt(squares))
+            tree = ReachabilityTree.of(
+                enough,
+                weights,
+                neighbors,
+                np.square(distances),
+                squares,
+                (edges[:, 0], edges[:, 1], np.square(heights)),
+            )
+            trees.append(tree)
+        return trees
+
+    def _distances_from(self) -> Callable[[int], np.ndarray]:
+        """Return a function of a point: its distances to all points."""
+        metric, rows = self.metric, self.points.rows.astype(np.float64)
+        if metric in PAIRWISE_BOOLEAN_FUNCTIONS or metric == "sokalmichener":
+            rows = rows.astype(bool)
+        if isinstance(metric, str):
+            metric = _ALIASES.get(metric, metric)
+        params: dict[str, Any] = {"metric": metric, **(self.metric_params or {})}
+        return lambda point: pairwise_distances(rows[[point]], rows, **params)[0]
+
+    def _blocks(self, n_rows: int, width: int) -> Iterator[slice]:
+        step = max(1, self.points.block_entries // width)
+        return (slice(i, min(i + step, n_rows)) for i in range(0, n_rows, step))
 
     def _neighborhoods(
         self, Q: np.ndarray, radius: float
-    ) -> Iterator[tuple[slice, np.ndarray, np.ndarray, np.ndarray]]:
-        """Yield blocks: queries, sizes of their neighbourhoods, points, distances."""
-        step = self._rows_at_a_time(len(self.points.rows))
-        for start in range(0, len(Q), step):
-            part = slice(start, min(start + step, len(Q)))
+    ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Yield blocks of pairs: query, ascending, a point, and their distance."""
+        for part in self._blocks(len(Q), len(self.points.rows)):
             found: Any = self._search.radius_neighbors(Q[part], radius)
-            lengths = np.array([len(near) for near in found[1]])
-            yield part, lengths, np.concatenate(found[1]), np.concatenate(found[0])
+            lengths = [len(near) for near in found[1]]
+            query = np.repeat(np.arange(part.start, part.stop), lengths)
+            yield query, np.concatenate(found[1]), np.concatenate(found[0])

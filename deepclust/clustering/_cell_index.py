@@ -1,16 +1,16 @@
-"""Points grouped into cells: which distances need not be computed.
+"""Micro-clusters of the points: which distances need not be computed.
 
-1. A few Lloyd steps on a sample give about 0.8 √n centres; the points are sorted by
-   their nearest centre. The points of one centre are a cell.
+1. A few Lloyd steps on a sample give about 0.8 √n centers; the points are sorted by
+   their nearest center. The points of one center are a micro-cluster, here a cell.
 2. For a point x of cell a and a point y of cell b, the hyperplane halfway between the
-   two centres lies between them, so |x - y| ≥ margin(x→b) + margin(y→a), where
+   two centers lies between them, so |x - y| ≥ margin(x→b) + margin(y→a), where
    margin(x→b) = (|x - c_b|² - |x - c_a|²) / (2 |c_a - c_b|). With the least margin of
    each cell towards each other cell, whole cells are skipped without a distance.
-3. What is left is computed as matrix products, one cell against all the queries that
-   have to meet it. A row carries two more columns, so that a product is -|x - y|² / 2.
-4. A product is rounded. Whatever lies closer to the limit than the rounding error is
-   computed again in float64 from the original rows, one pair at a time, so that the
-   answer depends neither on the batch, nor on the thread count, nor on the BLAS.
+3. The other distances are computed as matrix products, one cell against all queries
+   that may reach it. Two more columns make a product -|x - y|² / 2.
+4. A product is rounded. A pair closer to the limit than the rounding error is computed
+   again in float64 from the original rows, so that the result depends neither on the
+   batch, nor on the number of threads, nor on the BLAS.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -20,17 +20,23 @@ from itertools import pairwise
 import numpy as np
 
 from deepclust._parallel import in_threads, least_parts
-from deepclust.clustering._pairs import squared_distances, true_entries
+from deepclust.clustering._unique_rows import Points
+from deepclust.metrics._pairwise import squared_distances
 
-__all__ = ["CellIndex"]
+__all__ = ["CellIndex", "true_entries"]
 
 _LARGEST_CELL = 2048
 _LLOYD_STEPS = 4
 _SAMPLE_PER_CELL = 24
 
 
+def true_entries(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return rows and columns of the true entries; ten times np.nonzero's speed."""
+    return np.divmod(np.flatnonzero(mask), max(mask.shape[1], 1))
+
+
 class CellIndex:
-    """Points in cells, with the bound that tells which pairs may be near.
+    """Points in cells, with a lower bound of the distances between cells.
 
     Parameters
     ----------
@@ -38,7 +44,7 @@ class CellIndex:
         At least one row. Kept by reference.
 
     radius : float, default=None
-        The radius that will be asked for. Products are computed in float32 unless that
+        The radius of the queries to come. Products are computed in float32 unless that
         is too coarse for this radius. When None, in the type of `X`.
 
     block_entries : int, default=2**22
@@ -50,7 +56,7 @@ class CellIndex:
     Attributes
     ----------
     order : ndarray of shape (n_points,), intp
-        Row of `X` at each sorted position; the points of a cell are neighbours there.
+        Row of `X` at each sorted position; the points of a cell are neighbors there.
 
     cell : ndarray of shape (n_points,), intp
         Cell of each sorted position.
@@ -87,18 +93,28 @@ class CellIndex:
         self.X = X
         self.block_entries = max(int(block_entries), 2**16)
         self.n_jobs = n_jobs
-        self._choose_units(radius)
+        self._set_units(radius)
         self._build()
+
+    @classmethod
+    def of(cls, points: Points, radius: float | None = None) -> "CellIndex":
+        """Return the index of some points, with their block size and threads."""
+        return cls(
+            points.rows,
+            radius=radius,
+            block_entries=points.block_entries,
+            n_jobs=points.n_jobs,
+        )
 
     # Units: shifted to the mean and scaled to the unit ball ---------------------------
 
-    def _choose_units(self, radius: float | None) -> None:
+    def _set_units(self, radius: float | None) -> None:
         n_features = self.X.shape[1]
         self.shift = self.X.mean(axis=0, dtype=np.float64)
         largest = 0.0
         for part in self.slices(len(self.X), n_features):
-            centred = self.X[part] - self.shift
-            largest = max(largest, float(np.square(centred).sum(axis=1).max()))
+            centered = self.X[part] - self.shift
+            largest = max(largest, float(np.square(centered).sum(axis=1).max()))
         self.scale = np.sqrt(largest) or 1.0
         coarse = 2 * (n_features + 16) * 2.0**-24
         if radius is None:
@@ -126,20 +142,14 @@ class CellIndex:
         return left
 
     @staticmethod
-    def _swap(rows: np.ndarray) -> None:
+    def swap(rows: np.ndarray) -> np.ndarray:
         """Turn left form into right form (x, -|x|²/2, 1), or back, in place."""
         rows[:, -2:] = rows[:, :-3:-1].copy()
-
-    def _swapped(self, rows: np.ndarray) -> np.ndarray:
-        swapped = rows.copy()
-        self._swap(swapped)
-        return swapped
+        return rows
 
     def left_of(self, positions: np.ndarray) -> np.ndarray:
         """Return the left form of the points at these sorted positions."""
-        left = self.right[positions]
-        self._swap(left)
-        return left
+        return self.swap(self.right[positions])
 
     def subset(self, kept: np.ndarray, *, consume: bool = False) -> "CellIndex":
         """Return an index of the kept rows of `X`, in the same cells.
@@ -161,7 +171,7 @@ class CellIndex:
         part.n_cells = len(filled)
         part.starts = np.concatenate(([0], np.cumsum(sizes[filled])))
         part.cell = np.repeat(np.arange(len(filled)), sizes[filled])
-        part.centres = self.centres[filled]
+        part.centers = self.centers[filled]
         part._between = self._between[np.ix_(filled, filled)]
         part._least_margin = part._least_margins()
         return part
@@ -187,19 +197,19 @@ class CellIndex:
         added = self.left_form(X[len(self.X) :])
         if not (added[:, -1] >= -0.5).all():
             return None
-        cells = self.nearest_centre(added, self.centres)
-        self._swap(added)
+        cells = self.nearest_center(added, self.centers)
+        all_cells = np.concatenate((self.cell, cells))
+        sizes = np.bincount(all_cells, minlength=self.n_cells)
+        if sizes.max() > 2 * _LARGEST_CELL:
+            return None
+        self.swap(added)
         part = copy(self)
         part.X = X
-        every_cell = np.concatenate((self.cell, cells))
-        merged = np.argsort(every_cell, kind="stable")
+        merged = np.argsort(all_cells, kind="stable")
         rows = np.arange(len(self.X), len(X))
         part.order = np.concatenate((self.order, rows))[merged]
         part.right = np.concatenate((self.right, added))[merged]
-        part.cell = every_cell[merged]
-        sizes = np.bincount(every_cell, minlength=self.n_cells)
-        if sizes.max() > 2 * _LARGEST_CELL:
-            return None
+        part.cell = all_cells[merged]
         part.starts = np.concatenate(([0], np.cumsum(sizes)))
         part._least_margin = self._least_margin.copy()
         order = np.argsort(cells, kind="stable")
@@ -223,18 +233,16 @@ class CellIndex:
 
     def _build(self) -> None:
         n_points, n_features = self.X.shape
-        centres = self._lloyd()
+        centers = self._lloyd()
         nearest = np.empty(n_points, dtype=np.int32)
-        columns = self._swapped(centres)
 
         def assign(part: slice) -> None:
-            product = self.left_form(self.X[part]) @ columns.T
-            nearest[part] = product.argmax(axis=1)
+            nearest[part] = self.nearest_center(self.left_form(self.X[part]), centers)
 
-        self.run(assign, self.shares(n_points, max(4 * n_features, len(centres))))
+        self.run(assign, self.shares(n_points, max(4 * n_features, len(centers))))
         order = np.argsort(nearest, kind="stable")
-        sizes = np.bincount(nearest, minlength=len(centres))
-        centre_of, starts = self._split(sizes)
+        sizes = np.bincount(nearest, minlength=len(centers))
+        center_of, starts = self._split(sizes)
         self.order = order
         self.right = np.empty((n_points, n_features + 2), dtype=self.dtype)
 
@@ -242,65 +250,74 @@ class CellIndex:
             self.right[part] = self.left_form(self.X[order[part]])
 
         self.run(copy_rows, self.shares(n_points, 4 * n_features))
-        self._swap(self.right)
-        self.centres = centres[centre_of]
+        self.swap(self.right)
+        self.centers = centers[center_of]
         self.starts = starts
-        self.n_cells = len(centre_of)
+        self.n_cells = len(center_of)
         self.cell = np.repeat(np.arange(self.n_cells), np.diff(starts))
-        points = self.centres[:, :-2].astype(np.float64)
+        points = self.centers[:, :-2].astype(np.float64)
         norms = np.square(points).sum(axis=1)
         squared = norms[:, None] + norms - 2 * points @ points.T
         self._between = np.sqrt(np.maximum(squared, 0))
-        same = centre_of[:, None] == centre_of
+        same = center_of[:, None] == center_of
         self._between[same] = 0
         self._least_margin = self._least_margins()
 
     def _lloyd(self) -> np.ndarray:
-        """Return centres in left form, moved a few times over a strided sample."""
+        """Return centers in left form, moved a few times over a strided sample."""
         n_points = len(self.X)
         n_cells = 1 if n_points <= 256 else int(0.8 * np.sqrt(n_points))
         step = max(1, n_points // (n_cells * _SAMPLE_PER_CELL))
         sample = self.left_form(self.X[::step])
-        centres = sample[np.linspace(0, len(sample) - 1, n_cells).astype(np.intp)]
+        centers = sample[np.linspace(0, len(sample) - 1, n_cells).astype(np.intp)]
         for _ in range(_LLOYD_STEPS if n_cells > 1 else 1):
-            nearest = self.nearest_centre(sample, centres)
+            nearest = self.nearest_center(sample, centers)
             order = np.argsort(nearest, kind="stable")
             starts = np.searchsorted(nearest[order], np.arange(n_cells))
             filled = np.diff(np.append(starts, len(sample))) > 0
             sums = np.add.reduceat(sample[order, :-2], starts[filled], dtype=np.float64)
             counts = np.bincount(nearest, minlength=n_cells)[filled]
-            centres = np.empty((len(counts), sample.shape[1]), dtype=self.dtype)
-            centres[:, :-2] = sums / counts[:, None]
-            centres[:, -2] = 1
-            kept = centres[:, :-2].astype(np.float64)
-            centres[:, -1] = np.square(kept).sum(axis=1) / -2
+            centers = np.empty((len(counts), sample.shape[1]), dtype=self.dtype)
+            centers[:, :-2] = sums / counts[:, None]
+            centers[:, -2] = 1
+            kept = centers[:, :-2].astype(np.float64)
+            centers[:, -1] = np.square(kept).sum(axis=1) / -2
             n_cells = len(counts)
-        return centres
+        return centers
 
-    def nearest_centre(self, left: np.ndarray, centres: np.ndarray) -> np.ndarray:
-        """Return the nearest centre of each row of `left`, int32 (n_rows,)."""
-        columns = self._swapped(centres)
+    def nearest_center(self, left: np.ndarray, centers: np.ndarray) -> np.ndarray:
+        """Return the nearest center of each row of `left`, int32 (n_rows,)."""
+        columns = self.swap(centers.copy())
         nearest = np.empty(len(left), dtype=np.int32)
-
-        def work(part: slice) -> None:
+        for part in self.slices(len(left), len(centers)):
             nearest[part] = (left[part] @ columns.T).argmax(axis=1)
-
-        self.run(work, self.shares(len(left), len(centres)))
         return nearest
 
     @staticmethod
     def _split(sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Cut cells above `_LARGEST_CELL` into several with the same centre."""
+        """Cut cells above `_LARGEST_CELL` into several with the same center.
+
+        Parameters
+        ----------
+        sizes : ndarray of shape (n_centers,), intp
+
+        Returns
+        -------
+        center_of : ndarray of shape (n_cells,), intp
+
+        starts : ndarray of shape (n_cells + 1,), intp
+            First sorted position of each cell, and the number of points.
+        """
         filled = np.flatnonzero(sizes)
         pieces = -(-sizes[filled] // _LARGEST_CELL)
-        centre_of = np.repeat(filled, pieces)
+        center_of = np.repeat(filled, pieces)
         lengths = np.concatenate(
             [
                 np.diff(np.linspace(0, sizes[cell], count + 1).astype(np.intp))
                 for cell, count in zip(filled, pieces, strict=True)
             ]
         )
-        return centre_of, np.concatenate(([0], np.cumsum(lengths)))
+        return center_of, np.concatenate(([0], np.cumsum(lengths)))
 
     def _least_margins(self) -> np.ndarray:
         """Return (n_cells, n_cells): least margin of the points of a towards b."""
@@ -315,8 +332,8 @@ class CellIndex:
 
     def _margins(self, points: np.ndarray, cell: int) -> np.ndarray:
         """Return (n_cells,): least margin of points of `cell` towards the others."""
-        to_centres = points @ self.centres.T
-        gap = (to_centres[:, [cell]] - to_centres).min(axis=0)
+        to_centers = points @ self.centers.T
+        gap = (to_centers[:, [cell]] - to_centers).min(axis=0)
         between = self._between[cell]
         return np.divide(gap, between, where=between > 0, out=gap * 0)
 
@@ -332,7 +349,7 @@ class CellIndex:
         most = -(-n_rows // least_parts(self.n_jobs))
         return self.slices(n_rows, max(width, self.block_entries // max(most, 1)))
 
-    # Which queries have to meet which cell --------------------------------------------
+    # Which queries may have a neighbor in which cell ----------------------------------
 
     def chunks(self) -> list[range]:
         """Return consecutive cells in groups whose blocks stay bounded."""
@@ -357,7 +374,7 @@ class CellIndex:
 
     def reachable(
         self,
-        to_centres: np.ndarray,
+        to_centers: np.ndarray,
         cells: np.ndarray,
         radius: float | np.ndarray,
         slack: float | np.ndarray | None = None,
@@ -366,8 +383,8 @@ class CellIndex:
 
         Parameters
         ----------
-        to_centres : ndarray of shape (n_cells, n_queries)
-            Products of the centres and the queries.
+        to_centers : ndarray of shape (n_cells, n_queries)
+            Products of the centers and the queries.
 
         cells : ndarray of shape (n_queries,), intp, sorted
             Cell of each query.
@@ -381,15 +398,15 @@ class CellIndex:
         reach = np.broadcast_to(radius / self.scale * (1 + 1e-5), shape)
         slack = self.tolerance if slack is None else slack
         slack = np.broadcast_to(slack, shape)
-        reachable = np.empty(to_centres.shape, dtype=bool)
+        reachable = np.empty(to_centers.shape, dtype=bool)
         for cell, part in self.runs(cells):
             between = self._between[cell][:, None]
             room = reach[part] if np.ndim(radius) else reach[part][:1]
             limit = (room - self._least_margin[:, [cell]]) * between
-            floor = to_centres[cell, part] - (limit + 6 * slack[part]).astype(
+            floor = to_centers[cell, part] - (limit + 6 * slack[part]).astype(
                 self.dtype
             )
-            np.greater_equal(to_centres[:, part], floor, out=reachable[:, part])
+            np.greater_equal(to_centers[:, part], floor, out=reachable[:, part])
         return reachable
 
     def products(self, left: np.ndarray, cell: int) -> np.ndarray:

@@ -1,119 +1,21 @@
-"""DBSCAN's partition for one radius: core points, their components, their borders."""
+"""DBSCAN's partition for one radius: core points, components, border points."""
 
-from dataclasses import dataclass
 from threading import Lock
 
 import numpy as np
 
-from deepclust.clustering._cell_index import CellIndex
-from deepclust.clustering._neighbors import count_within, nearest, rings
-from deepclust.clustering._pairs import true_entries
-from deepclust.clustering._unique_rows import content_hashes, distinct_rows
+from deepclust.clustering._cell_index import CellIndex, true_entries
+from deepclust.clustering._neighbors import (
+    candidate_cells,
+    count_within,
+    nearest,
+    nearest_of_each,
+)
+from deepclust.clustering._unique_rows import Points
 
-__all__ = [
-    "CollapsedRows",
-    "Forest",
-    "Points",
-    "connect",
-    "density_clusters",
-    "renumbered",
-]
-
+__all__ = ["Forest", "connect", "density_clusters", "renumbered"]
 
 _JOIN_ENTRIES = 2**16
-
-
-@dataclass(frozen=True)
-class Points:
-    """Distinct rows, their weights, and how to work on them.
-
-    Parameters
-    ----------
-    rows : ndarray of shape (n_points, n_features), float32 or float64
-        No two alike.
-
-    weights : ndarray of shape (n_points,), float64
-
-    block_entries : int
-        Upper bound of the entries of one block of distances, per thread.
-
-    n_jobs : int or None
-        Threads.
-    """
-
-    rows: np.ndarray
-    weights: np.ndarray
-    block_entries: int
-    n_jobs: int | None
-
-    def sample(self, size: int) -> np.ndarray:
-        """Return the places of the points to build a tree of.
-
-        Of many points, those with the smallest content hashes: the same ones in any
-        order of the rows. Points without weight are left out.
-        """
-        places = np.flatnonzero(self.weights > 0)
-        if len(places) > size:
-            hashes = content_hashes(self.rows[places])
-            places = np.sort(places[np.argsort(hashes)[:size]])
-        return places
-
-    def only(self, places: np.ndarray) -> "Points":
-        """Return the points at these places."""
-        if len(places) == len(self.rows):
-            return self
-        rows, weights = self.rows[places], self.weights[places]
-        return Points(rows, weights, self.block_entries, self.n_jobs)
-
-
-@dataclass(frozen=True)
-class CollapsedRows:
-    """The points that rows are copies of.
-
-    Parameters
-    ----------
-    points : Points
-
-    first : ndarray of shape (n_points,), intp
-        The first row of each point, ascending.
-
-    point_of : ndarray of shape (n_rows,), intp
-        The point of each row; -1 where a row takes no part.
-    """
-
-    points: Points
-    first: np.ndarray
-    point_of: np.ndarray
-
-    @classmethod
-    def collapse(
-        cls,
-        rows: np.ndarray,
-        valid: np.ndarray,
-        weights: np.ndarray | None,
-        block_entries: int,
-        n_jobs: int | None,
-    ) -> "CollapsedRows":
-        """Collapse the valid rows; each weighs 1 unless `weights` are given."""
-        usable = np.flatnonzero(valid)
-        if len(usable) < len(rows):
-            rows = rows[usable]
-            weights = None if weights is None else weights[usable]
-        first, inverse = distinct_rows(rows)
-        if len(first) < len(rows):
-            rows = rows[first]
-        totals = np.bincount(inverse, weights, minlength=len(first)).astype(np.float64)
-        point_of = np.full(len(valid), -1, dtype=np.intp)
-        point_of[usable] = inverse
-        points = Points(rows, totals, block_entries, n_jobs)
-        return cls(points, usable[first], point_of)
-
-    def spread(self, values: np.ndarray, otherwise: int) -> np.ndarray:
-        """Return the value of each row's point."""
-        spread = np.full(len(self.point_of), otherwise, dtype=values.dtype)
-        valid = self.point_of >= 0
-        spread[valid] = values[self.point_of[valid]]
-        return spread
 
 
 def renumbered(labels: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
@@ -161,20 +63,16 @@ def density_clusters(
     Examples
     --------
     >>> import numpy as np
-    >>> from deepclust.clustering._components import Points, density_clusters
-    >>> points = Points(np.array([[0.0], [1.0], [9.0]]), np.ones(3), 2**16, None)
+    >>> from deepclust.clustering._components import density_clusters
+    >>> from deepclust.clustering._unique_rows import Points
+    >>> points = Points(np.array([[0.0], [1.0], [9.0]]), np.ones(3))
     >>> density_clusters(points, 1.0, 2)
     (array([ True,  True, False]), array([ 0,  0, -1]))
     """
     labels = np.full(len(points.rows), -1, dtype=np.intp)
     if not len(labels):
         return labels >= 0, labels
-    index = CellIndex(
-        points.rows,
-        radius=radius,
-        block_entries=points.block_entries,
-        n_jobs=points.n_jobs,
-    )
+    index = CellIndex.of(points, radius)
     found = count_within(index, radius, points.weights, min_samples)
     core = found.counts >= min_samples
     if core.any():
@@ -198,10 +96,8 @@ def _label_borders(
         rows, points = rows[points >= 0], points[points >= 0]
     else:
         rows, points = (part[core[hits[1]]] for part in hits)
-        order = np.lexsort((points, index.exact(index.X, rows, points), rows))
-        rows, points = rows[order], points[order]
-        first = np.diff(rows, prepend=-1) > 0
-        rows, points = rows[first], points[first]
+        squared = index.exact(index.X, rows, points)
+        rows, points, _ = nearest_of_each(rows, points, squared)
     labels[rows] = labels[points]
 
 
@@ -219,7 +115,7 @@ def connect(
     radius : float
 
     links : tuple of two ndarrays of shape (n_links,), intp, default=None
-        Rows of `index.X` that are known to be neighbours; those of which one is not in
+        Rows of `index.X` that are known to be neighbors; those of which one is not in
         the index do not count.
 
     Returns
@@ -231,9 +127,9 @@ def connect(
     Notes
     -----
     Components are found inside every cell first, and joined by the links. Then the
-    points of smaller components meet the cells that hold points of larger ones, so that
-    those of the largest ask nothing; products are computed only while the two sides
-    still lie in different components.
+    points of smaller components are compared with the cells that hold points of larger
+    ones; those of the largest need no query. Products are computed only while the two
+    sides still lie in different components.
     """
     component = np.empty(len(index.order), dtype=np.intp)
     own_counts = np.empty(index.n_cells, dtype=np.intp)
@@ -253,15 +149,20 @@ def connect(
         _unite_linked(index, links, component, forest)
     rank = _ranks(forest.roots(component))
     highest = np.maximum.reduceat(rank, index.starts[:-1])
-    asking = np.flatnonzero(rank < highest.max())
+    queries = np.flatnonzero(rank < highest.max())
 
     def between(part: slice) -> None:
-        own = asking[part]
-        left_out = highest[:, None] <= rank[own]
-        for cell, some in rings(index, own, radius, left_out):
+        own = queries[part]
+        for cell, some in candidate_cells(
+            index,
+            index.right[own],
+            index.cell[own],
+            lambda: radius,
+            excluded=highest[:, None] <= rank[own],
+        ):
             _join(index, own[some], cell, radius, component, forest)
 
-    index.run(between, index.shares(len(asking), index.n_cells))
+    index.run(between, index.shares(len(queries), index.n_cells))
     return forest.roots(component)
 
 
@@ -301,17 +202,10 @@ def _join(
     for start in range(0, len(positions), step):
         some = positions[start : start + step]
         there = forest.roots(component[members])
-        one = there.min() == there.max()
-        if one:
+        if there.min() == there.max():
             some = some[forest.roots(component[some]) != there[0]]
-            if not len(some):
-                continue
         within = index.within(index.left_of(some), index.order[some], cell, radius)
-        if one:
-            row = np.flatnonzero(within.any(axis=1))
-            column = np.zeros_like(row)
-        else:
-            row, column = true_entries(within)
+        row, column = true_entries(within)
         forest.unite(component[some[row]], there[column])
 
 
@@ -333,7 +227,7 @@ def _mask_components(within: np.ndarray) -> np.ndarray:
 
 
 class Forest:
-    """Disjoint sets that several threads may read while one of them unites.
+    """Disjoint sets (union-find) that threads may read while one of them unites.
 
     Parameters
     ----------

@@ -17,34 +17,32 @@ from sklearn.utils.validation import (
 )
 from threadpoolctl import threadpool_limits
 
-from deepclust.clustering._components import CollapsedRows, Points, renumbered
-from deepclust.clustering._diagnosis import problem_with, suggested_radius
+from deepclust.clustering._components import renumbered
 from deepclust.clustering._eps_selection import (
     MIN_SAMPLES_TRIED,
-    Choice,
-    choose,
-    choose_again,
-    most_tree_rows,
-    usual_min_samples,
+    default_min_samples,
+    max_tree_rows,
+    problem_with,
+    select_eps,
+    suggested_radius,
 )
-from deepclust.clustering._incremental import GrowingClusters
+from deepclust.clustering._incremental import IncrementalClusters
 from deepclust.clustering._memory_limit import affordable_block
 from deepclust.clustering._metric_space import METRICS, MetricSpace
-from deepclust.clustering._unique_rows import content_hashes
+from deepclust.clustering._unique_rows import Points, UniqueRows, content_hashes
 from deepclust.exceptions import ClusteringWarning
 from deepclust.metrics._noise_aware_silhouette import noise_aware_silhouette
 
 __all__ = ["DBSCAN"]
 
-OF_THE_TREE = ("reachability_", "reachability_rows_")
-OF_EDITING = ("cluster_names_", "edits_")
+_TREE_ATTRIBUTES = ("reachability_", "reachability_rows_")
+_EDIT_ATTRIBUTES = ("cluster_names_", "edits_")
+_KEPT_BY_CUT = (*_TREE_ATTRIBUTES, "eps_path_", "n_features_in_", "feature_names_in_")
 _PREDICT_BLOCK = 2**22
-
-_KEPT_BY_A_CUT = (*OF_THE_TREE, "eps_path_", "n_features_in_", "feature_names_in_")
 
 
 class DBSCAN(ClusterMixin, BaseEstimator):
-    """Density-based clustering with the labels of scikit-learn's DBSCAN.
+    """Cluster by density, with the labels of scikit-learn's DBSCAN.
 
     A point with at least `min_samples` points within `eps`, itself included, is a core
     point. Core points within `eps` of each other share a cluster. A point that is no
@@ -54,11 +52,11 @@ class DBSCAN(ClusterMixin, BaseEstimator):
     Parameters
     ----------
     eps : float or "auto", default="auto"
-        Radius of a neighbourhood, in units of `metric`. With "auto" it is chosen
+        Radius of a neighborhood, in units of `metric`. With "auto" it is selected
         without labels from the density hierarchy.
 
     min_samples : int or "auto", default="auto"
-        Weight of a neighbourhood that makes a core point. "auto" chooses it together
+        Weight of a neighborhood that makes a core point. "auto" selects it together
         with eps; where eps is a number, it is log2 of the number of rows, but at least
         5 and at most 25.
 
@@ -71,12 +69,12 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         Further arguments of a metric that is neither "euclidean" nor "cosine".
 
     n_clusters : int, default=None
-        With `eps="auto"`: choose the eps that gives this many clusters, or the nearest
-        number to be had.
+        With `eps="auto"`: select the eps that gives this many clusters, or the nearest
+        possible number.
 
     noise : {"keep", "nearest"}, default="keep"
-        What becomes of noise: -1, or the cluster of the nearest core point however far
-        away. May be set after `fit`; `predict` follows it.
+        Label noise -1, or with the cluster of the nearest core point at any distance.
+        May be set after `fit`; `predict` follows it.
 
     memory_limit : int or str, default="1GiB"
         Bound of the working memory beyond the input, in bytes or as "512MiB", "2GB".
@@ -109,8 +107,8 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         Share of the rows that are in no cluster before noise is assigned.
 
     eps_path_ : DataFrame
-        Columns eps, n_clusters, coverage, silhouette: what other radii would give. Only
-        with `eps="auto"`.
+        Columns eps, n_clusters, coverage, silhouette of other radii. Only with
+        `eps="auto"`.
 
     reachability_ : ReachabilityTree
         The minimum spanning tree of mutual reachability, from which `cut` takes the
@@ -124,44 +122,43 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         Names given by `deepclust.clustering.rename`; only then.
 
     edits_ : list of str
-        What `merge`, `split` and `rename` changed since `fit`; only then. `cut` goes
-        back to the clusters as computed.
+        What `merge`, `split` and `rename` changed since `fit`; only then. `cut` ignores
+        these edits.
 
     n_features_in_ : int
         Number of features seen by `fit`.
 
     See Also
     --------
-    deepclust.clustering._editing : Merge, split and rename clusters.
-    deepclust.metrics.noise_aware_silhouette_score : What "auto" and `score` go by.
+    deepclust.clustering.merge, deepclust.clustering.split : Edit the clusters.
+    deepclust.metrics.noise_aware_silhouette_score : The criterion of "auto".
 
     Notes
     -----
     With a number for `eps`, core points, their partition and noise are those of
-    scikit-learn's DBSCAN with a tree search, to the last tie: whatever float32 products
-    leave open is computed again in float64, pair by pair. Copies of a row are clustered
+    scikit-learn's DBSCAN with a tree search, to the last tie: pairs that float32
+    products leave open are computed again in float64. Copies of a row are clustered
     once. Labels depend neither on threads, nor on blocks, nor on the batch that
     `predict` is given.
 
-    The model refers to the rows of `fit`, and `cut` and `partial_fit` go back to them;
-    if they have been changed in place since, it says so instead of predicting from
-    them. Copying the model or saving it takes them along.
+    The model refers to the rows of `fit`, and `cut` and `partial_fit` use them again;
+    if they have been changed in place since, a ValueError is raised. Copying the model
+    or saving it takes them along.
 
-    Points meet only the cells of others that a bound does not exclude, so that the
-    time depends on how well the rows are grouped: at worst O(n² d), on embeddings of
-    grouped texts about n^1.3 up to 100,000 rows. Memory beyond the input: two copies of
-    it in float32 at most, blocks, and with "auto" 3 kB a point of the tree;
+    A lower bound excludes most micro-clusters from the search around a point, so that
+    the time depends on how well the rows are clustered: at worst O(n² d), on embeddings
+    of clustered texts about n^1.3 up to 100,000 rows. Memory beyond the input: two
+    copies of it in float32 at most, blocks, and with "auto" 3 kB a point of the tree;
     `MemoryError` is raised before the work if `memory_limit` is too small.
 
     With "auto", the exact minimum spanning tree of mutual reachability gives the
-    clusters for every eps; the cut of the greatest silhouette is taken, over eps and, if
-    that is "auto" too, over min_samples 5, 12 and 25. From more than 20,000 distinct
-    rows, the tree is that of the 20,000 with the smallest content hashes; min_samples
-    "auto" is scaled up with the number of rows, to 125 at most, and five radii that
-    leave about the same share of core points are tried on all rows. With a metric other
-    than Euclidean and cosine, the tree takes O(n²) time and is that of 5,000 rows at
-    most, cuts are judged by the same Euclidean silhouette, as by `score`, and `cut`
-    clusters anew.
+    clusters for every eps; the cut with the greatest noise-aware silhouette is taken,
+    over eps and, if that is "auto" too, over min_samples 5, 12 and 25. From more than
+    20,000 unique rows, the tree is that of the 20,000 with the smallest content hashes;
+    min_samples "auto" is scaled by the sampling ratio, to 125 at most, and five radii
+    that leave about the same share of core points are tried on all rows. With a metric
+    other than Euclidean and cosine, the tree takes O(n²) time and is that of 5,000 rows
+    at most, the silhouette is Euclidean all the same, and `cut` clusters again.
 
     References
     ----------
@@ -252,27 +249,24 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         self._validate_params()
         X = validate_data(self, X, dtype=[np.float64, np.float32], order="C")
         weights = _weights(sample_weight, X)
-        self._forget(*OF_THE_TREE, *OF_EDITING, "eps_path_")
-        tree_rows = most_tree_rows(self._space) if self.eps == "auto" else 0
-        tree_rows = min(len(X), tree_rows)
-        rows = self._collapse(X, weights, tree_rows)
+        self._delete_attributes(*_TREE_ATTRIBUTES, *_EDIT_ATTRIBUTES, "eps_path_")
+        tree_rows = max_tree_rows(self._space) if self.eps == "auto" else 0
+        rows = self._unique_rows(X, weights, min(len(X), tree_rows))
         with threadpool_limits(limits=1, user_api="blas"):
             if self.eps == "auto":
-                self._choose(rows)
+                self._select_eps(rows)
             else:
-                self._take_given(rows.points.weights)
-            radius = self._space.radius(self.eps_)
-            core, labels = self._space.clusters(rows.points, radius, self.min_samples_)
-            self._remember(X, weights, rows, core, labels)
-            self._diagnose(rows.points)
+                self._set_given_eps(rows.points.weights)
+            self._set_result(X, weights, rows, *self._clusters(rows.points))
+            self._warn_if_degenerate(rows.points)
         return self
 
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> "DBSCAN":
         """Add rows: the labels are those of a fit on all rows so far.
 
-        With a number for `eps`, `labels_` and all else equal those of `fit` on the
-        batches one after the other. With "auto", eps and min_samples are chosen by the
-        first batch and stay; the labels are those of `fit` with these two numbers.
+        With a number for `eps`, all attributes equal those of `fit` on the batches one
+        after the other. With "auto", eps and min_samples are selected on the first
+        batch and stay; the labels are those of `fit` with these two numbers.
 
         Parameters
         ----------
@@ -294,15 +288,15 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         MemoryError
             If the work needs more than `memory_limit`; nothing has been done then.
         ValueError
-            If the clusters were edited, which clustering anew would undo.
+            If the clusters were edited, or the rows of `fit` changed in place.
 
         Notes
         -----
-        New rows meet only the cells that their neighbourhoods reach. The first call
-        after `fit` or loading computes all clusters once more, to learn the weight of
-        every neighbourhood; so does one where `min_samples` is "auto" and changes with
-        the number of rows. With negative weights, or a metric other than Euclidean
-        and cosine, every call clusters all rows again.
+        New rows are compared only with the micro-clusters within their radius. The
+        first call after `fit` or loading computes all clusters once more, for the
+        weight of every neighborhood; so does one where `min_samples` is "auto" and
+        changes with the number of rows. With negative weights, or a metric other than
+        Euclidean and cosine, every call clusters all rows again.
 
         Examples
         --------
@@ -317,17 +311,16 @@ class DBSCAN(ClusterMixin, BaseEstimator):
             return self.fit(X, sample_weight=sample_weight)
         self._validate_params()
         self._refuse_if_edited()
-        before = self._known_rows()
+        before = self._fitted_rows()
         X = validate_data(self, X, dtype=before.dtype, order="C", reset=False)
         weights = _weights(sample_weight, X)
         if weights is not None or self._weights is not None:
             ones = np.ones(len(before)) if self._weights is None else self._weights
             more = np.ones(len(X)) if weights is None else weights
             weights = np.concatenate((ones, more))
-        both = np.concatenate((before, X))
-        self._forget(*OF_THE_TREE, *OF_EDITING)
+        self._delete_attributes(*_TREE_ATTRIBUTES, *_EDIT_ATTRIBUTES)
         with threadpool_limits(limits=1, user_api="blas"):
-            self._grow(both, weights)
+            self._fit_incrementally(np.concatenate((before, X)), weights)
         return self
 
     def cut(
@@ -342,7 +335,7 @@ class DBSCAN(ClusterMixin, BaseEstimator):
 
         n_clusters : int, default=None
             Instead of `eps`: the radius that gives this many clusters, or the nearest
-            number to be had, as `fit` chooses it. Needs `reachability_`.
+            possible number, as `fit` selects it. Needs `reachability_`.
 
         Returns
         -------
@@ -353,12 +346,13 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If both or neither are given, or `n_clusters` without `reachability_`.
+            If both or neither are given, `n_clusters` without `reachability_`, or the
+            rows of `fit` changed in place.
 
         Notes
         -----
-        Where the tree holds all distinct rows, and none weighs less than 1, a cut of
-        it is the answer, in O(n log n). Else the rows are clustered for this eps.
+        Where the tree holds all unique rows, and none weighs less than 1, the tree is
+        cut, in O(n log n). Else the rows are clustered for this eps.
 
         Examples
         --------
@@ -375,21 +369,21 @@ class DBSCAN(ClusterMixin, BaseEstimator):
                 f"cut() takes either eps or n_clusters. Received: eps={eps!r}, "
                 f"n_clusters={n_clusters!r}."
             )
-        known = self._known_rows()
-        rows = self._collapse(known, self._weights)
+        X = self._fitted_rows()
+        rows = self._unique_rows(X, self._weights)
         with threadpool_limits(limits=1, user_api="blas"):
             if n_clusters is not None:
-                eps = self._eps_of(rows.points, n_clusters)
+                eps = self._eps_for(n_clusters, rows.points)
             model = clone(self).set_params(
                 eps=eps, min_samples=self.min_samples_, n_clusters=None
             )
             model._validate_params()
             model.eps_, model.min_samples_ = float(model.eps), self.min_samples_
-            for name in _KEPT_BY_A_CUT:
+            for name in _KEPT_BY_CUT:
                 if hasattr(self, name):
                     setattr(model, name, getattr(self, name))
-            core, labels = model._cut(rows)
-            model._remember(known, self._weights, rows, core, labels)
+            found = model._cut_tree(rows.points) or model._clusters(rows.points)
+            model._set_result(X, self._weights, rows, *found)
         return model
 
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> Any:
@@ -430,10 +424,10 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         X = validate_data(
             self, X, dtype=self._X.dtype, reset=False, ensure_min_samples=0
         )
-        return self._assign(X)
+        return self._nearest_cluster(X)
 
     def score(self, X: Any, y: Any = None) -> float:
-        """Return the validity of the predicted clusters, or their agreement with `y`.
+        """Return the silhouette of the predicted clusters, or their agreement with `y`.
 
         Parameters
         ----------
@@ -446,8 +440,7 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         -------
         score : float
             Adjusted mutual information if `y` is given and not all -1, else the
-            label-free validity.
-            Always finite; higher is better.
+            noise-aware silhouette. Always finite; higher is better.
         """
         labels = self.predict(X)
         if y is not None:
@@ -461,170 +454,85 @@ class DBSCAN(ClusterMixin, BaseEstimator):
     @property
     def components_(self) -> np.ndarray:
         """Copy of the rows that are core points."""
-        if "core_sample_indices_" not in vars(self):
-            raise AttributeError("DBSCAN has components_ once it is fitted.")
-        return self._known_rows()[self.core_sample_indices_]
+        return self._fitted_rows()[self.core_sample_indices_]
 
     @property
     def _space(self) -> MetricSpace:
         return MetricSpace(self.metric, self.metric_params)
 
-    def _collapse(
+    def _delete_attributes(self, *names: str) -> None:
+        for name in names:
+            vars(self).pop(name, None)
+
+    def _unique_rows(
         self, X: np.ndarray, weights: np.ndarray | None, tree_rows: int = 0
-    ) -> CollapsedRows:
+    ) -> UniqueRows:
         block = self._block_entries(X, tree_rows)
-        rows, valid = self._space.rows(X)
-        return CollapsedRows.collapse(rows, valid, weights, block, self.n_jobs)
+        return UniqueRows.of(*self._space.rows(X), weights, block, self.n_jobs)
 
-    def _known_rows(self) -> np.ndarray:
-        """Return the rows of `fit`, unless they are no longer the same."""
-        if _checksum(self._X) != self._checksum:
-            raise ValueError(
-                "The array given to fit was changed in place afterwards, and DBSCAN "
-                "refers to it. Fit again, or fit on a copy: fit(X.copy())."
-            )
-        return self._X
+    def _block_entries(self, X: np.ndarray, tree_rows: int = 0) -> int:
+        threads = effective_n_jobs(self.n_jobs)
+        n_trees = len(MIN_SAMPLES_TRIED) if self.min_samples == "auto" else 1
+        return affordable_block(
+            X.shape, X.itemsize, self.memory_limit, threads, tree_rows, n_trees
+        )
 
-    def _take_given(self, weights: np.ndarray) -> None:
-        """Set `eps_` and `min_samples_` from the parameters."""
-        self.eps_ = float(self.eps)
-        usual = usual_min_samples(weights.clip(0).sum())
-        self.min_samples_ = int(self._min_samples() or usual)
-
-    def _min_samples(self) -> int | None:
-        return None if self.min_samples == "auto" else int(self.min_samples)
-
-    def _choose(self, rows: CollapsedRows) -> None:
+    def _select_eps(self, rows: UniqueRows) -> None:
         """Set `min_samples_`, `eps_`, `eps_path_` and the tree."""
-        space = self._space
-        chosen = choose(rows.points, self._min_samples(), self.n_clusters, space)
-        self.min_samples_ = chosen.min_samples
-        self.eps_ = float(space.eps(chosen.radius))
-        self._show(chosen, rows)
-
-    def _show(self, chosen: Choice, rows: CollapsedRows) -> None:
         import pandas as pd
 
-        path = pd.DataFrame(chosen.path)
-        self.eps_path_ = path.assign(eps=self._space.eps(path["eps"]))
-        if chosen.tree is not None:
-            self.reachability_ = chosen.tree
-            self.reachability_rows_ = rows.first[chosen.places]
+        space = self._space
+        min_samples = None if self.min_samples == "auto" else int(self.min_samples)
+        selection = select_eps(rows.points, min_samples, self.n_clusters, space)
+        self.min_samples_ = selection.min_samples
+        self.eps_ = float(space.eps(selection.radius))
+        path = pd.DataFrame(selection.path)
+        self.eps_path_ = path.assign(eps=space.eps(path["eps"]))
+        if selection.tree is not None:
+            self.reachability_ = selection.tree
+            self.reachability_rows_ = rows.first[selection.places]
 
-    def _forget(self, *names: str) -> None:
-        for name in names:
-            if hasattr(self, name):
-                delattr(self, name)
+    def _set_given_eps(self, weights: np.ndarray) -> None:
+        """Set `eps_` and `min_samples_` from the parameters."""
+        self.eps_ = float(self.eps)
+        self.min_samples_ = (
+            default_min_samples(weights.clip(0).sum())
+            if self.min_samples == "auto"
+            else int(self.min_samples)
+        )
 
-    def _eps_of(self, points: Points, n_clusters: int) -> float:
-        """Return the eps whose number of clusters is nearest to the one asked for."""
-        if not hasattr(self, "reachability_"):
-            raise ValueError(
-                "cut(n_clusters=...) needs the hierarchy of the rows: fit with "
-                'eps="auto".'
-            )
-        tree, enough, space = self.reachability_, self.min_samples_, self._space
-        radius = choose_again(points, tree, enough, n_clusters, space)
-        return float(space.eps(radius))
-
-    def _cut(self, rows: CollapsedRows) -> tuple[np.ndarray, np.ndarray]:
-        """Return core points and clusters at `eps_`, from the tree if it has them."""
-        points, radius = rows.points, self._space.radius(self.eps_)
-        tree = getattr(self, "reachability_", None)
-        if (
-            tree is not None
-            and self._space.name is not None
-            and tree.min_samples == self.min_samples_
-            and len(tree.weights) == len(points.rows)
-            and points.weights.min() >= 1
-        ):
-            return tree.is_core(radius), tree.cut(radius)
+    def _clusters(self, points: Points) -> tuple[np.ndarray, np.ndarray]:
+        """Return core points and clusters at `eps_`."""
+        radius = self._space.radius(self.eps_)
         return self._space.clusters(points, radius, self.min_samples_)
 
-    def _grow(self, X: np.ndarray, weights: np.ndarray | None) -> None:
-        """Cluster all of `X`, which begins with the known rows."""
-        if self.eps != "auto":
-            self._take_given(np.ones(len(X)) if weights is None else weights)
-        radius, old = self._space.radius(self.eps_), len(self.labels_)
-        growing = self._cache.pop("growing", None)
-        if growing is None or not growing.is_for(radius, self.min_samples_):
-            rows = self._collapse(X, weights)
-            positive = bool((rows.points.weights >= 0).all())
-            if self._space.name is None or not positive or not len(rows.first):
-                found = self._space.clusters(rows.points, radius, self.min_samples_)
-                self._remember(X, weights, rows, *found)
-                return
-            growing = GrowingClusters(rows, radius, self.min_samples_)
-        elif weights is not None and (weights[old:] < 0).any():
-            self._grow(X, weights)
-            return
-        else:
-            self._block_entries(X)
-            more = np.ones(len(X) - old) if weights is None else weights[old:]
-            growing.add(*self._space.rows(X[old:]), more)
-        self._remember(X, weights, growing.rows, growing.core, growing.labels())
-        self._cache["growing"] = growing
-
-    def _remember(
+    def _set_result(
         self,
         X: np.ndarray,
         weights: np.ndarray | None,
-        rows: CollapsedRows,
+        rows: UniqueRows,
         core: np.ndarray,
         labels: np.ndarray,
     ) -> None:
-        labels = renumbered(rows.spread(labels, -1), weights)
+        """Set the fitted attributes from the core points and clusters of the points."""
+        labels = renumbered(rows.expand(labels, -1), weights)
         self._X, self._weights, self._checksum = X, weights, _checksum(X)
-        self.core_sample_indices_ = np.flatnonzero(rows.spread(core, False))
+        self.core_sample_indices_ = np.flatnonzero(rows.expand(core, False))
         self._core_labels = labels[self.core_sample_indices_]
         self._cache: dict = {}
-        self._settle(labels)
+        self._set_labels(labels)
 
-    def _settle(self, labels: np.ndarray) -> None:
-        """Take the numbered labels, and give noise its cluster if it is to have one."""
+    def _set_labels(self, labels: np.ndarray) -> None:
+        """Set the numbered labels; with `noise="nearest"`, assign noise to clusters."""
         self.n_clusters_ = int(labels.max(initial=-1)) + 1
         self.noise_fraction_ = float(np.mean(labels < 0))
         self.labels_ = labels
-        if self.noise == "nearest" and self.n_clusters_:
+        if self.noise == "nearest":
             noise = np.flatnonzero(labels < 0)
-            labels[noise] = self._assign(self._X[noise])
+            labels[noise] = self._nearest_cluster(self._X[noise])
 
-    def _relabel(self, core_labels: np.ndarray) -> dict[int, int]:
-        """Give the core points other clusters; all rows follow their nearest one.
-
-        Parameters
-        ----------
-        core_labels : ndarray of shape (n_core,), intp
-            Not negative; numbered anew by decreasing weight.
-
-        Returns
-        -------
-        became : dict of int to int
-            The new number of each label.
-        """
-        rows, valid = self._space.rows(self._known_rows())
-        radius = self._space.radius(self.eps_)
-        found = np.full(len(valid), -1, dtype=np.intp)
-        found[valid] = self._nearest_core()(rows[valid], radius)
-        # Copies of a core point are one point: they go with the first of them.
-        core_labels = core_labels[found[self.core_sample_indices_]]
-        labels = np.where(found >= 0, core_labels[found], -1)
-        numbered = renumbered(labels, self._weights)
-        old, first = np.unique(labels, return_index=True)
-        became = dict(zip(old.tolist(), numbered[first].tolist(), strict=True))
-        self._core_labels = np.array([became[label] for label in core_labels.tolist()])
-        self._settle(numbered)
-        return {old: new for old, new in became.items() if old >= 0}
-
-    def _refuse_if_edited(self) -> None:
-        if getattr(self, "edits_", []):
-            raise ValueError(
-                "The clusters were edited, and partial_fit computes them anew: fit on "
-                "all rows, then edit again."
-            )
-
-    def _diagnose(self, points: Points) -> None:
-        """Warn of a result that is no clustering, with an eps that may be one."""
+    def _warn_if_degenerate(self, points: Points) -> None:
+        """Warn if all is noise or nearly all one cluster, with another eps to try."""
         problem = problem_with(self.labels_, self.n_clusters_)
         if problem is None:
             return
@@ -639,7 +547,70 @@ class DBSCAN(ClusterMixin, BaseEstimator):
             stacklevel=3,
         )
 
-    def _assign(self, X: np.ndarray) -> np.ndarray:
+    def _refuse_if_edited(self) -> None:
+        if getattr(self, "edits_", []):
+            raise ValueError(
+                "The clusters were edited, and partial_fit computes them anew: fit on "
+                "all rows, then edit again."
+            )
+
+    def _fitted_rows(self) -> np.ndarray:
+        """Return the rows of `fit`, unless they are no longer the same."""
+        if _checksum(self._X) != self._checksum:
+            raise ValueError(
+                "The array given to fit was changed in place afterwards, and DBSCAN "
+                "refers to it. Fit again, or fit on a copy: fit(X.copy())."
+            )
+        return self._X
+
+    def _fit_incrementally(self, X: np.ndarray, weights: np.ndarray | None) -> None:
+        """Cluster all of `X`, which begins with the fitted rows."""
+        old, ones = len(self.labels_), np.ones(len(X))
+        every_weight = ones if weights is None else weights
+        if self.eps != "auto":
+            self._set_given_eps(every_weight)
+        radius, more = self._space.radius(self.eps_), every_weight[old:]
+        clusters = self._cache.pop("clusters", None)
+        known = clusters and clusters.is_for(radius, self.min_samples_)
+        if known and (more >= 0).all():
+            self._block_entries(X)
+            clusters.add(*self._space.rows(X[old:]), more)
+        else:
+            rows = self._unique_rows(X, weights)
+            positive = len(rows.first) > 0 and rows.points.weights.min() >= 0
+            if self._space.name is None or not positive:
+                self._set_result(X, weights, rows, *self._clusters(rows.points))
+                return
+            clusters = IncrementalClusters(rows, radius, self.min_samples_)
+        self._set_result(X, weights, clusters.rows, clusters.core, clusters.labels())
+        self._cache["clusters"] = clusters
+
+    def _eps_for(self, n_clusters: int, points: Points) -> float:
+        """Return the eps whose number of clusters is nearest to the one asked for."""
+        if not hasattr(self, "reachability_"):
+            raise ValueError(
+                "cut(n_clusters=...) needs the hierarchy of the rows: fit with "
+                'eps="auto".'
+            )
+        space, tree = self._space, self.reachability_
+        selection = select_eps(points, self.min_samples_, n_clusters, space, tree)
+        return float(space.eps(selection.radius))
+
+    def _cut_tree(self, points: Points) -> tuple[np.ndarray, np.ndarray] | None:
+        """Return core points and clusters at `eps_`, if the tree has them."""
+        tree = getattr(self, "reachability_", None)
+        if (
+            tree is None
+            or self._space.name is None
+            or tree.min_samples != self.min_samples_
+            or len(tree.weights) != len(points.rows)
+            or points.weights.min() < 1
+        ):
+            return None
+        radius = self._space.radius(self.eps_)
+        return tree.is_core(radius), tree.cut(radius)
+
+    def _nearest_cluster(self, X: np.ndarray) -> np.ndarray:
         """Return the cluster of the nearest core point of each row, or -1."""
         labels = np.full(len(X), -1, dtype=np.intp)
         if not len(self.core_sample_indices_):
@@ -647,30 +618,48 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         rows, valid = self._space.rows(X)
         limit = np.inf if self.noise == "nearest" else self._space.radius(self.eps_)
         with threadpool_limits(limits=1, user_api="blas"):
-            found = self._nearest_core()(rows[valid], limit)
+            found = self._core_search()(rows[valid], limit)
         labels[valid] = np.where(found >= 0, self._core_labels[found], -1)
         return labels
 
-    def _nearest_core(self) -> Callable[[np.ndarray, float], np.ndarray]:
-        """Return the search among the core points, built at first use."""
-        if "nearest" not in self._cache:
-            rows, _ = self._space.rows(self._known_rows()[self.core_sample_indices_])
+    def _core_search(self) -> Callable[[np.ndarray, float], np.ndarray]:
+        """Return the search for the nearest core point, built at first use."""
+        if "search" not in self._cache:
+            rows, valid = self._space.rows(self.components_)
+            unique = UniqueRows.of(rows, valid, None, _PREDICT_BLOCK, self.n_jobs)
             radius = self._space.radius(self.eps_)
-            self._cache["nearest"] = self._space.nearest_search(
-                rows, radius, _PREDICT_BLOCK, self.n_jobs
-            )
-        return self._cache["nearest"]
+            self._cache["search"] = self._space.nearest_search(unique, radius)
+        return self._cache["search"]
+
+    def _relabel(self, core_labels: np.ndarray) -> dict[int, int]:
+        """Change the clusters of the core points; all rows follow their nearest one.
+
+        Parameters
+        ----------
+        core_labels : ndarray of shape (n_core,), intp
+            Not negative; renumbered by decreasing weight.
+
+        Returns
+        -------
+        new_labels : dict of int to int
+            The new number of each label.
+        """
+        rows, valid = self._space.rows(self._fitted_rows())
+        found = np.full(len(valid), -1, dtype=np.intp)
+        found[valid] = self._core_search()(rows[valid], self._space.radius(self.eps_))
+        # Copies of a core point are one point: they take the label of the first copy.
+        core_labels = core_labels[found[self.core_sample_indices_]]
+        labels = np.where(found >= 0, core_labels[found], -1)
+        numbered = renumbered(labels, self._weights)
+        self._core_labels = numbered[self.core_sample_indices_]
+        self._set_labels(numbered)
+        old, first = np.unique(labels[found >= 0], return_index=True)
+        new = numbered[found >= 0][first]
+        return dict(zip(old.tolist(), new.tolist(), strict=True))
 
     def __getstate__(self) -> dict:
         state: dict = super().__getstate__()  # type: ignore[assignment]
         return {**state, "_cache": {}} if "_cache" in state else state
-
-    def _block_entries(self, X: np.ndarray, tree_rows: int = 0) -> int:
-        threads = effective_n_jobs(self.n_jobs)
-        n_trees = len(MIN_SAMPLES_TRIED) if self._min_samples() is None else 1
-        return affordable_block(
-            X.shape, X.itemsize, self.memory_limit, threads, tree_rows, n_trees
-        )
 
 
 def _weights(sample_weight: Any, X: np.ndarray) -> np.ndarray | None:

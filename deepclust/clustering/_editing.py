@@ -258,7 +258,7 @@ def _note(clusterer: DBSCAN, edit: str) -> None:
 
 def _parts(clusterer: DBSCAN, number: int, here: np.ndarray, into: Any) -> np.ndarray:
     """Return the part of each core point of the cluster, as 0, 1, ..."""
-    X = clusterer._known_rows()
+    X = clusterer._fitted_rows()
     indices = clusterer.core_sample_indices_[here]
     rows = clusterer._space.rows(X[indices])[0]
     if into is None:

@@ -1,39 +1,46 @@
-"""DBSCAN that takes points in later, with the labels of a fit on all of them.
+"""Incremental DBSCAN: adding rows gives the labels of a fit on all of them.
 
-More points only ever raise a neighbourhood's weight: core points stay core points and
-clusters only merge. Adding a batch takes four steps:
+Additional points only raise the weight of a neighborhood: core points stay core points
+and clusters only merge. Adding a batch takes four steps:
 
-1. Copies of known points add to their weight; the others get a place in the cells.
-2. Points with new weight meet their neighbours, whose weights grow by as much; new
-   points collect the weight of theirs.
-3. Points that have become core points, and new points that have not, meet their
-   neighbours: two core points are united, and a point that is no core point remembers
-   its nearest core point.
-4. What each core point is united with, and each other point's nearest core point, are
-   the labels.
+1. Copies of known points add to their weight; the other rows become points.
+2. The weight that a point gains is added to the neighborhoods it belongs to; the
+   neighborhoods of new points are weighed.
+3. New core points are united with the core points within the radius. Every other point
+   keeps its nearest core point.
+4. A core point is labeled by its component, any other point by its nearest core point.
 """
 
 from collections.abc import Iterator
 
 import numpy as np
 
-from deepclust.clustering._cell_index import CellIndex
-from deepclust.clustering._components import CollapsedRows, Forest, Points, connect
-from deepclust.clustering._neighbors import count_within, nearest, rings
-from deepclust.clustering._pairs import true_entries
-from deepclust.clustering._unique_rows import content_hashes, distinct_rows
+from deepclust.clustering._cell_index import CellIndex, true_entries
+from deepclust.clustering._components import Forest, connect
+from deepclust.clustering._neighbors import (
+    candidate_cells,
+    count_within,
+    keep_nearest,
+    nearest,
+)
+from deepclust.clustering._unique_rows import (
+    Points,
+    UniqueRows,
+    content_hashes,
+    unique_rows,
+)
 
-__all__ = ["GrowingClusters"]
+__all__ = ["IncrementalClusters"]
 
 _REBUILD_AT = 2
 
 
-class GrowingClusters:
+class IncrementalClusters:
     """The clusters of rows for one radius, to which more rows can be added.
 
     Parameters
     ----------
-    rows : CollapsedRows
+    rows : UniqueRows
         Of at least one point; weights are not negative.
 
     radius : float
@@ -42,7 +49,7 @@ class GrowingClusters:
 
     Attributes
     ----------
-    rows : CollapsedRows
+    rows : UniqueRows
         All rows so far; their points in the order of arrival.
 
     core : ndarray of shape (n_points,), bool
@@ -53,9 +60,9 @@ class GrowingClusters:
 
     Notes
     -----
-    `add` compares m new points with the cells that their radius reaches, O(m n d) at
-    worst and mostly a few per cent of that, and copies the rows once, O(n d). The cells
-    are made anew whenever the points have doubled.
+    `add` compares m new points with the cells within their radius, O(m n d) at worst
+    and mostly a few per cent of that, and copies the rows once, O(n d). The index is
+    rebuilt whenever the number of points has doubled.
 
     References
     ----------
@@ -65,42 +72,38 @@ class GrowingClusters:
     Examples
     --------
     >>> import numpy as np
-    >>> from deepclust.clustering._incremental import GrowingClusters
-    >>> from deepclust.clustering._components import CollapsedRows
+    >>> from deepclust.clustering._incremental import IncrementalClusters
+    >>> from deepclust.clustering._unique_rows import UniqueRows
     >>> X, valid = np.array([[0.0], [1.0], [4.0], [5.0]]), np.ones(4, dtype=bool)
-    >>> rows = CollapsedRows.collapse(X, valid, None, 2**16, None)
-    >>> growing = GrowingClusters(rows, 1.5, 2)
-    >>> growing.labels()
+    >>> clusters = IncrementalClusters(UniqueRows.of(X, valid), 1.5, 2)
+    >>> clusters.labels()
     array([0, 0, 2, 2])
-    >>> growing.add(np.array([[2.5], [1.0]]), np.ones(2, dtype=bool), np.ones(2))
-    >>> growing.labels(), growing.rows.point_of
+    >>> clusters.add(np.array([[2.5], [1.0]]), np.ones(2, dtype=bool), np.ones(2))
+    >>> clusters.labels(), clusters.rows.point_of
     (array([0, 0, 0, 0, 0]), array([0, 1, 2, 3, 4, 1]))
     """
 
-    def __init__(self, rows: CollapsedRows, radius: float, min_samples: int) -> None:
+    def __init__(self, rows: UniqueRows, radius: float, min_samples: int) -> None:
         self.rows, self.radius, self.min_samples = rows, radius, min_samples
         points = rows.points
         self._hashes = content_hashes(points.rows)
         self._build_index()
-        n_points = len(points.rows)
         found = count_within(self.index, radius, points.weights, min_samples)
         self._counts, self.core = found.counts, found.counts >= min_samples
-        self._forest = Forest(n_points)
-        self._nearest = np.full(n_points, -1, dtype=np.intp)
-        self._squared = np.full(n_points, np.inf)
+        self._forest = Forest(len(self.core))
+        self._nearest = np.full(len(self.core), -1, dtype=np.intp)
+        self._squared = np.full(len(self.core), np.inf)
         if self.core.any():
             self._connect_core_points(found.links)
 
     def is_for(self, radius: float, min_samples: int) -> bool:
-        """Tell whether these are the clusters for this radius and weight."""
+        """Return whether these are the clusters for this radius and weight."""
         return (radius, min_samples) == (self.radius, self.min_samples)
 
     def labels(self) -> np.ndarray:
         """Return the cluster of every point, in no particular order; -1 is noise."""
-        leader = np.where(self.core, np.arange(len(self.core)), self._nearest)
-        labels = self._forest.roots(leader)
-        labels[leader < 0] = -1
-        return labels
+        core_point = np.where(self.core, np.arange(len(self.core)), self._nearest)
+        return np.where(core_point >= 0, self._forest.roots(core_point), -1)
 
     def add(self, rows: np.ndarray, valid: np.ndarray, weights: np.ndarray) -> None:
         """Add rows.
@@ -117,42 +120,35 @@ class GrowingClusters:
             Not negative.
         """
         old = len(self.core)
-        gain = self._take_in(rows, valid, weights)
+        gain = self._add_points(rows, valid, weights)
         is_new = np.arange(len(gain)) >= old
-        self._gain_weight(np.flatnonzero(is_new | (gain > 0)), gain, old)
-        now_core = self._counts >= self.min_samples
-        fresh = np.flatnonzero(np.where(now_core, ~self.core, is_new))
-        self.core = now_core
-        self._meet_core_points(fresh)
+        self._add_weight(np.flatnonzero(is_new | (gain > 0)), gain, old)
+        core = self._counts >= self.min_samples
+        changed = np.flatnonzero(np.where(core, ~self.core, is_new))
+        self.core = core
+        self._connect(changed)
 
     def _build_index(self) -> None:
-        points = self.rows.points
-        self.index = CellIndex(
-            points.rows,
-            radius=self.radius,
-            block_entries=points.block_entries,
-            n_jobs=points.n_jobs,
-        )
-        self._built_for = len(points.rows)
+        self.index = CellIndex.of(self.rows.points, self.radius)
+        self._built_for = len(self.rows.points.rows)
 
     def _connect_core_points(self, links: tuple[np.ndarray, np.ndarray]) -> None:
         core_index = self.index.subset(self.core)
         labels = connect(core_index, self.radius, links)
-        first = np.unique(labels, return_index=True)[1]
-        leader = core_index.order[first][np.unique(labels, return_inverse=True)[1]]
-        self._forest.unite(core_index.order, leader)
+        _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
+        self._forest.unite(core_index.order, core_index.order[first[inverse]])
         rest = np.flatnonzero(~self.core)
         found, squared = nearest(core_index, self.rows.points.rows[rest], self.radius)
         self._nearest[rest], self._squared[rest] = found, squared
 
-    def _take_in(
+    def _add_points(
         self, rows: np.ndarray, valid: np.ndarray, weights: np.ndarray
     ) -> np.ndarray:
-        """Give the rows places; return the weight that each point gains."""
+        """Add the rows to the points; return the weight that each point gains."""
         known, old, usable = self.rows.points, len(self.core), np.flatnonzero(valid)
         hashes = np.concatenate((self._hashes, content_hashes(rows[usable])))
         both = np.concatenate((known.rows, rows[usable]))
-        first, inverse = distinct_rows(both, hashes)
+        first, inverse = unique_rows(both, hashes)
         if len(first) < len(both):
             both, hashes = both[first], hashes[first]
         gain = np.bincount(inverse[old:], weights[usable], minlength=len(first))
@@ -162,16 +158,17 @@ class GrowingClusters:
         point_of[usable] = inverse[old:]
         n_rows = len(self.rows.point_of)
         new_rows = n_rows + usable[first[old:] - old]
-        self.rows = CollapsedRows(
+        self.rows = UniqueRows(
             Points(both, total, known.block_entries, known.n_jobs),
             np.concatenate((self.rows.first, new_rows)),
             np.concatenate((self.rows.point_of, point_of)),
         )
         self._hashes = hashes
-        self._make_room(len(first))
+        self._extend(len(first))
         return gain
 
-    def _make_room(self, n_points: int) -> None:
+    def _extend(self, n_points: int) -> None:
+        """Extend the arrays, the forest and the index to the new points."""
         more = n_points - len(self.core)
         self._counts = np.append(self._counts, np.zeros(more))
         self.core = np.append(self.core, np.zeros(more, dtype=bool))
@@ -186,84 +183,51 @@ class GrowingClusters:
         else:
             self.index = extended
 
-    def _gain_weight(self, changed: np.ndarray, gain: np.ndarray, old: int) -> None:
-        """Raise the weight of what lies around the changed points."""
+    def _add_weight(self, changed: np.ndarray, gain: np.ndarray, old: int) -> None:
+        """Add the gain of the changed points to all neighborhoods that hold them."""
         weights = self.rows.points.weights
-        for queries, members, within in self._meetings(changed):
+        for queries, members, within in self._neighborhoods(changed):
             known = members < old
             self._counts[members[known]] += gain[queries] @ within[:, known]
             new = queries >= old
             self._counts[queries[new]] += within[new] @ weights[members]
 
-    def _meet_core_points(self, fresh: np.ndarray) -> None:
-        """Unite new core points with core points; find borders their nearest one."""
-        for queries, members, within in self._meetings(fresh):
-            is_core, near_core = self.core[queries], self.core[members]
-            self._unite(
-                queries[is_core], members[near_core], within, is_core, near_core
-            )
-            row, column = true_entries(within[np.ix_(is_core, ~near_core)])
-            self._offer(members[~near_core][column], queries[is_core][row])
-            row, column = true_entries(within[np.ix_(~is_core, near_core)])
-            self._offer(queries[~is_core][row], members[near_core][column])
-
-    def _unite(
-        self,
-        queries: np.ndarray,
-        members: np.ndarray,
-        within: np.ndarray,
-        is_core: np.ndarray,
-        near_core: np.ndarray,
-    ) -> None:
-        if not (len(queries) and len(members)):
-            return
-        there = self._forest.roots(members)
-        within = within[np.ix_(is_core, near_core)]
-        if (there == there[0]).all():
-            queries = queries[within.any(axis=1)]
-            self._forest.unite(queries, np.full(len(queries), there[0]))
-        else:
+    def _connect(self, changed: np.ndarray) -> None:
+        """Unite new core points with core points; update the nearest core points."""
+        for queries, members, within in self._neighborhoods(changed):
             row, column = true_entries(within)
-            self._forest.unite(queries[row], there[column])
+            one, other = queries[row], members[column]
+            both = self.core[one] & self.core[other]
+            self._forest.unite(one[both], other[both])
+            self._update_nearest(other, one)
+            self._update_nearest(one, other)
 
-    def _offer(self, points: np.ndarray, core_points: np.ndarray) -> None:
-        """Let points that are no core points take a core point if it is nearer."""
-        if not len(points):
-            return
+    def _update_nearest(self, points: np.ndarray, core_points: np.ndarray) -> None:
+        """Compare pairs of a point that is no core point and a core point."""
+        kept = ~self.core[points] & self.core[core_points]
+        points, core_points = points[kept], core_points[kept]
         squared = self.index.exact(self.rows.points.rows, points, core_points)
-        order = np.lexsort((core_points, squared, points))
-        points, core_points, squared = (
-            part[order] for part in (points, core_points, squared)
-        )
-        first = np.diff(points, prepend=-1) > 0
-        points, core_points, squared = points[first], core_points[first], squared[first]
-        best, lowest = self._squared[points], self._nearest[points]
-        better = (squared < best) | ((squared == best) & (core_points < lowest))
-        self._squared[points[better]] = squared[better]
-        self._nearest[points[better]] = core_points[better]
+        keep_nearest((self._nearest, self._squared), points, core_points, squared)
 
-    def _meetings(
+    def _neighborhoods(
         self, points: np.ndarray
     ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """Yield queries, members of a cell, and which of them are within the radius.
 
-        Every pair of one of `points` and any point within the radius is met once.
+        Every pair of one of `points` and any point within the radius is yielded once.
         """
         index = self.index
-        positions_of = np.empty(len(index.order), dtype=np.intp)
-        positions_of[index.order] = np.arange(len(index.order))
-        positions = np.sort(positions_of[points])
+        is_query = np.zeros(len(index.order), dtype=bool)
+        is_query[points] = True
+        positions = np.flatnonzero(is_query[index.order])
         widest = max(int(np.diff(index.starts).max()), index.n_cells)
         step = max(1, index.block_entries // widest)
         for start in range(0, len(positions), step):
             some = positions[start : start + step]
             left, queries = index.left_of(some), index.order[some]
-            for cell, place in self._cells_met(some):
+            right, cells = index.right[some], index.cell[some]
+            for cell, place in candidate_cells(
+                index, right, cells, lambda: self.radius, own=True
+            ):
                 within = index.within(left[place], queries[place], cell, self.radius)
                 yield queries[place], index.order[index.members(cell)], within
-
-    def _cells_met(
-        self, positions: np.ndarray
-    ) -> Iterator[tuple[int, np.ndarray | slice]]:
-        yield from self.index.runs(self.index.cell[positions])
-        yield from rings(self.index, positions, self.radius)

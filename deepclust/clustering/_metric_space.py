@@ -1,7 +1,7 @@
-"""Which distance counts, and the search engine that answers for it.
+"""The metric, and the implementation that clusters by it.
 
-Euclidean and cosine distances are computed by the cells of `_cell_index.py`; cosine is
-Euclidean between rows scaled to length 1. Any other metric is left to scikit-learn.
+Euclidean and cosine distances are computed by `_cell_index.py`; cosine is Euclidean
+between rows of unit length. Any other metric is left to scikit-learn.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,12 +12,14 @@ import numpy as np
 from sklearn.neighbors import VALID_METRICS
 
 from deepclust.clustering._any_metric import NeighborSearch
-from deepclust.clustering._any_metric_hierarchy import reachability_trees
 from deepclust.clustering._cell_index import CellIndex
-from deepclust.clustering._components import Points, density_clusters
-from deepclust.clustering._mutual_reachability import ReachabilityTree
+from deepclust.clustering._components import density_clusters
+from deepclust.clustering._mutual_reachability import (
+    ReachabilityTree,
+    reachability_trees,
+)
 from deepclust.clustering._neighbors import nearest
-from deepclust.clustering._unique_rows import distinct_rows
+from deepclust.clustering._unique_rows import Points, UniqueRows
 
 __all__ = ["METRICS", "MetricSpace"]
 
@@ -77,52 +79,39 @@ class MetricSpace:
         """Return what a distance of `rows` is in the metric."""
         return radius**2 / 2 if self.name == "cosine" else radius
 
+    def search(self, points: Points) -> NeighborSearch:
+        """Return scikit-learn's search, for a metric that has no name."""
+        return NeighborSearch(points, self.metric, self.metric_params)
+
     def clusters(
         self, points: Points, radius: float, min_samples: int
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return core points and clusters; see `partition.density_clusters`."""
+        """Return core points and clusters; see `_components.density_clusters`."""
         if self.name is not None or not len(points.rows):
             return density_clusters(points, radius, min_samples)
-        search = NeighborSearch(points, self.metric, self.metric_params)
-        return search.density_clusters(radius, min_samples)
+        return self.search(points).density_clusters(radius, min_samples)
 
     def trees(
         self, points: Points, min_samples: Sequence[int]
     ) -> list[ReachabilityTree]:
         """Return one density hierarchy of the points for each value."""
         if self.name is None:
-            return reachability_trees(
-                points, min_samples, self.metric, self.metric_params
-            )
-        return ReachabilityTree.build_all(
-            points.rows,
-            min_samples,
-            weights=points.weights,
-            block_entries=points.block_entries,
-            n_jobs=points.n_jobs,
-        )
+            return self.search(points).reachability_trees(min_samples)
+        return reachability_trees(points, min_samples)
 
     def nearest_search(
-        self, rows: np.ndarray, radius: float, block_entries: int, n_jobs: int | None
+        self, unique: UniqueRows, radius: float
     ) -> Callable[[np.ndarray, float], np.ndarray]:
-        """Return a function of queries and a radius: the nearest of `rows`, or -1."""
-        first, _ = distinct_rows(rows)
-        rows = rows[first]
-        search = self._search(rows, radius, block_entries, n_jobs)
-
-        def of_all_rows(queries: np.ndarray, limit: float) -> np.ndarray:
-            found = search(queries, limit)
-            return np.where(found >= 0, first[found], -1)
-
-        return of_all_rows
-
-    def _search(
-        self, rows: np.ndarray, radius: float, block_entries: int, n_jobs: int | None
-    ) -> Callable[[np.ndarray, float], np.ndarray]:
+        """Return a function of queries and a radius: their nearest row, or -1."""
+        points = unique.points
         if self.name is None:
-            points = Points(rows, np.ones(len(rows)), block_entries, n_jobs)
-            return NeighborSearch(points, self.metric, self.metric_params).nearest
-        index = CellIndex(
-            rows, radius=radius, block_entries=block_entries, n_jobs=n_jobs
-        )
-        return lambda queries, limit: nearest(index, queries, limit)[0]
+            search = self.search(points).nearest
+        else:
+            index = CellIndex.of(points, radius)
+
+            def search(queries: np.ndarray, limit: float = np.inf) -> np.ndarray:
+                return nearest(index, queries, limit)[0]
+
+        # The last place is that of the queries without a point in reach.
+        first = np.append(unique.first, -1)
+        return lambda queries, limit: first[search(queries, limit)]

@@ -2,18 +2,18 @@
 
 The mutual reachability of two points is the largest of their distance and their two
 core distances; a point's core distance is the least radius that holds `min_samples`
-points. Cutting the minimum spanning tree of it at eps leaves DBSCAN's core partition.
+points. Its minimum spanning tree, cut at eps, has DBSCAN's partition of core points.
 
 The tree is exact and is found in five steps:
 
-1. Exact k-nearest neighbours, and with them the core distances.
-2. The spanning forest T of the neighbour graph.
-3. Its parts are joined through a few points of each: T is now a tree, near the least.
+1. Exact k-nearest neighbors, and with them the core distances.
+2. The spanning forest T of the neighbor graph.
+3. Its parts are joined through a few points of each: T is now a spanning tree.
 4. The points are ordered so that the largest edge on T's path between any two of them
    is the largest gap between their places. One pass over the products of all pairs,
    in blocks, collects the pairs nearer than that edge. No other pair can be in the
-   least tree (cycle property).
-5. The spanning tree of T and the collected pairs is the least one.
+   minimum spanning tree (cycle property).
+5. The minimum spanning tree of T and the collected pairs is that of all pairs.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,22 +25,22 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 
 from deepclust._parallel import in_threads
-from deepclust.clustering._cell_index import CellIndex
+from deepclust.clustering._cell_index import CellIndex, true_entries
 from deepclust.clustering._neighbors import k_nearest
-from deepclust.clustering._pairs import true_entries
+from deepclust.clustering._unique_rows import Points
 
-__all__ = ["ReachabilityTree"]
+__all__ = ["MIN_NEIGHBORS", "ReachabilityTree", "core_squares", "reachability_trees"]
 
-_LEAST_NEIGHBORS = 16
+MIN_NEIGHBORS = 16
 _JOINING_POINTS = 1024
-_MOST_ROWS_AT_A_TIME = 512
+_MAX_ROWS_AT_A_TIME = 512
 _NEIGHBORS_AT_A_TIME = 4
 _CANDIDATES_A_POINT = 8
 
 
 @dataclass(frozen=True)
 class ReachabilityTree:
-    """The minimum spanning tree of mutual reachability, and what eps makes of it.
+    """The minimum spanning tree of mutual reachability, and its cuts.
 
     Parameters
     ----------
@@ -76,9 +76,10 @@ class ReachabilityTree:
     Examples
     --------
     >>> import numpy as np
-    >>> from deepclust.clustering._mutual_reachability import ReachabilityTree
+    >>> from deepclust.clustering._mutual_reachability import reachability_trees
+    >>> from deepclust.clustering._unique_rows import Points
     >>> X = np.array([[0.0], [1.0], [2.0], [10.0], [11.0], [12.0]])
-    >>> tree = ReachabilityTree.build(X, min_samples=2)
+    >>> tree = reachability_trees(Points(X, np.ones(6)), [2])[0]
     >>> tree.n_clusters([0.5, 1.0, 8.0])
     array([0, 2, 1])
     >>> tree.cut(1.0)
@@ -110,78 +111,6 @@ class ReachabilityTree:
         return np.sqrt(self.height_squares)
 
     @classmethod
-    def build(
-        cls,
-        X: np.ndarray,
-        min_samples: int,
-        *,
-        weights: np.ndarray | None = None,
-        block_entries: int = 2**22,
-        n_jobs: int | None = None,
-    ) -> "ReachabilityTree":
-        """Build the tree of distinct rows; see `build_all`."""
-        return cls.build_all(
-            X,
-            [min_samples],
-            weights=weights,
-            block_entries=block_entries,
-            n_jobs=n_jobs,
-        )[0]
-
-    @classmethod
-    def build_all(
-        cls,
-        X: np.ndarray,
-        min_samples: Sequence[int],
-        *,
-        weights: np.ndarray | None = None,
-        block_entries: int = 2**22,
-        n_jobs: int | None = None,
-    ) -> "list[ReachabilityTree]":
-        """Build one tree for each of several values, sharing the neighbour search.
-
-        Parameters
-        ----------
-        X : ndarray of shape (n_points, n_features), float32 or float64
-            No two rows alike.
-
-        min_samples : sequence of int
-            Weights that make a core point.
-
-        weights : ndarray of shape (n_points,), default=None
-            At least 1; how many rows each point stands for. Ones when None.
-
-        block_entries : int, default=2**22
-            Upper bound of the entries of one block of distances, per thread.
-
-        n_jobs : int, default=None
-            Threads.
-
-        Returns
-        -------
-        trees : list of ReachabilityTree
-
-        Notes
-        -----
-        About n² / 2 products a tree, and fewer than that for the neighbour search on
-        clustered data; memory O(n k) and a few blocks. Meant for up to about 50,000
-        points.
-        """
-        weights = np.ones(len(X)) if weights is None else np.asarray(weights, float)
-        index = CellIndex(X, block_entries=block_entries, n_jobs=n_jobs)
-        k = min(max(*min_samples, _LEAST_NEIGHBORS), len(X))
-        neighbors, squared = k_nearest(index, k)
-
-        def tree(enough: int) -> "ReachabilityTree":
-            """Return the tree for one of the values."""
-            core = _core_squares(neighbors, squared, weights, enough)
-            edges = _neighbor_forest(neighbors, squared, core)
-            edges = _improved(index, _joined(index, edges, core), core)
-            return cls.of(enough, weights, neighbors, squared, core, edges)
-
-        return in_threads(tree, min_samples, n_jobs)
-
-    @classmethod
     def of(
         cls,
         min_samples: int,
@@ -200,7 +129,7 @@ class ReachabilityTree:
         weights : ndarray of shape (n_points,), float64
 
         neighbors : ndarray of shape (n_points, k), intp
-            The nearest points, nearest first.
+            The k nearest points, nearest first.
 
         squared : ndarray of shape (n_points, k), float64
             Their squared distances.
@@ -274,12 +203,66 @@ class ReachabilityTree:
         return labels
 
 
-def _core_squares(
+def reachability_trees(
+    points: Points, min_samples: Sequence[int]
+) -> list[ReachabilityTree]:
+    """Build one tree for each of several values, sharing the neighbor search.
+
+    Parameters
+    ----------
+    points : Points
+        Of weight 1 or more.
+
+    min_samples : sequence of int
+        Weights that make a core point.
+
+    Returns
+    -------
+    trees : list of ReachabilityTree
+
+    Notes
+    -----
+    About n² / 2 products a tree, and fewer than that for the neighbor search on
+    clustered data; memory O(n k) and a few blocks. Meant for up to about 50,000 points.
+    """
+    index = CellIndex.of(points)
+    k = min(max(*min_samples, MIN_NEIGHBORS), len(points.rows))
+    neighbors, squared = k_nearest(index, k)
+
+    def tree(enough: int) -> ReachabilityTree:
+        core = core_squares(neighbors, squared, points.weights, enough)
+        edges = _neighbor_forest(neighbors, squared, core)
+        edges = _improved(index, _joined(index, edges, core), core)
+        return ReachabilityTree.of(
+            enough, points.weights, neighbors, squared, core, edges
+        )
+
+    return in_threads(tree, min_samples, points.n_jobs)
+
+
+def core_squares(
     neighbors: np.ndarray, squared: np.ndarray, weights: np.ndarray, enough: int
 ) -> np.ndarray:
-    met = np.cumsum(weights[neighbors], axis=1) >= enough
-    core = np.take_along_axis(squared, met.argmax(axis=1)[:, None], axis=1)[:, 0]
-    return np.where(met[:, -1], core, np.inf)
+    """Return squared core distances, inf where k neighbors are not enough.
+
+    Parameters
+    ----------
+    neighbors : ndarray of shape (n_points, k), intp
+
+    squared : ndarray of shape (n_points, k), float64
+
+    weights : ndarray of shape (n_points,), float64
+
+    enough : int
+
+    Returns
+    -------
+    core : ndarray of shape (n_points,), float64
+    """
+    is_enough = np.cumsum(weights[neighbors], axis=1) >= enough
+    place = is_enough.argmax(axis=1)
+    core = squared[np.arange(len(squared)), place]
+    return np.where(is_enough[:, -1], core, np.inf)
 
 
 def _graph(rows: np.ndarray, cols: np.ndarray, values: np.ndarray, n: int) -> coo_array:
@@ -312,7 +295,7 @@ def _together(parts: list[_Edges]) -> _Edges:
 def _neighbor_forest(
     neighbors: np.ndarray, squared: np.ndarray, core: np.ndarray
 ) -> _Edges:
-    """Return the spanning forest of the neighbour graph, a few neighbours at a time."""
+    """Return the spanning forest of the neighbor graph, a few neighbors at a time."""
     n_points, k = neighbors.shape
     everyone = np.arange(n_points)
     forest: _Edges = (everyone[:0], everyone[:0], core[:0])
@@ -374,22 +357,22 @@ def _weighed(
 
 
 def _improved(index: CellIndex, tree: _Edges, core: np.ndarray) -> _Edges:
-    """Return the least spanning tree, given any spanning tree (steps 4 and 5)."""
+    """Return the minimum spanning tree, given any spanning tree (steps 4 and 5)."""
     n_points = len(core)
     order, gaps = _line_up(tree, n_points)
     left = index.left_form(index.X[order])
-    right = np.concatenate((left[:, :-2], left[:, :-3:-1]), axis=1)
+    right = index.swap(left.copy())
     found: list[_Edges] = []
     n_found = 0
-    step = min(_MOST_ROWS_AT_A_TIME, isqrt(index.block_entries))
+    step = min(_MAX_ROWS_AT_A_TIME, isqrt(index.block_entries))
     for start in range(0, n_points, step):
         stop = min(start + step, n_points)
         for candidates in _nearer_pairs(index, left, right, gaps, start, stop):
             rows, cols, height = candidates
             rows, cols = order[rows], order[cols]
-            hopeful = np.maximum(core[rows], core[cols]) < height
-            edges = _weighed(index, rows[hopeful], cols[hopeful], core)
-            less = edges[2] < height[hopeful]
+            possible = np.maximum(core[rows], core[cols]) < height
+            edges = _weighed(index, rows[possible], cols[possible], core)
+            less = edges[2] < height[possible]
             found.append((edges[0][less], edges[1][less], edges[2][less]))
             n_found += int(less.sum())
             if n_found > _CANDIDATES_A_POINT * n_points:

@@ -1,24 +1,32 @@
 """Exact radius, nearest and k-nearest queries in bounded memory.
 
-Every query walks the cells in rings: its own cell first, then the cells that the bound
-of `CellIndex` lets it reach within part of the radius, then the rest. A query that has
-met enough neighbours, or whose radius has shrunk, meets no further cell.
+A query is compared with its own cell first, then with the cells that, by the bound of
+`CellIndex`, may hold a point within half of the radius, then with those within the
+whole radius. It stops once it has enough neighbors, and its radius shrinks with the
+neighbors that are found.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 
-from deepclust.clustering._cell_index import CellIndex
-from deepclust.clustering._pairs import true_entries
-from deepclust.clustering._pca_bound import LeadingDirections
+from deepclust.clustering._cell_index import CellIndex, true_entries
+from deepclust.clustering._pca_lower_bound import PCALowerBound
 
-__all__ = ["Neighborhoods", "count_within", "k_nearest", "nearest", "rings"]
+__all__ = [
+    "Neighborhoods",
+    "candidate_cells",
+    "count_within",
+    "k_nearest",
+    "keep_nearest",
+    "nearest",
+    "nearest_of_each",
+]
 
-_RINGS = (0.5, 1.0)
+_RINGS = (0.5, 1.0)  # parts of the radius
 _FAR = 16.0
-_MOST_HITS = 64
+_MAX_ENOUGH_FOR_HITS = 64
 
 
 class Neighborhoods(NamedTuple):
@@ -30,12 +38,12 @@ class Neighborhoods(NamedTuple):
         The full weight where it is below `enough`, else some weight ≥ `enough`.
 
     hits : tuple of two ndarrays of shape (n_hits,), intp, or None
-        Row and neighbour: all neighbour pairs of the rows whose weight is below
+        Row and neighbor: all neighbor pairs of the rows whose weight is below
         `enough`. None where the pairs could be too many: if some weight is below 1 or
         `enough` is above 64.
 
     links : tuple of two ndarrays of shape (n_links,), intp
-        Row and neighbour: one neighbour each of the rows that reached `enough` outside
+        Row and neighbor: one neighbor each of the rows that reached `enough` outside
         their own cell.
     """
 
@@ -47,7 +55,7 @@ class Neighborhoods(NamedTuple):
 def count_within(
     index: CellIndex, radius: float, weights: np.ndarray, enough: float
 ) -> Neighborhoods:
-    """Weigh the neighbours of every point, up to `enough`.
+    """Weigh the neighbors of every point, up to `enough`.
 
     Parameters
     ----------
@@ -55,7 +63,7 @@ def count_within(
         Of all rows of its `X`.
 
     radius : float
-        Neighbours lie at this distance or nearer; a point is its own neighbour.
+        Neighbors lie at this distance or nearer; a point is its own neighbor.
 
     weights : ndarray of shape (n_points,), float64
         Weight of each row of `index.X`.
@@ -68,19 +76,19 @@ def count_within(
     found : Neighborhoods
     """
     counting = _Counting(index, radius, weights, enough)
-    index.run(counting.meet_own_cells, index.chunks())
+    index.run(counting.count_own_cells, index.chunks())
     open_points = counting.open_points()
-    leading = LeadingDirections.if_worth_it(index, open_points, radius)
+    bound = PCALowerBound.if_worth_it(index, open_points, radius)
 
-    def meet(part: slice) -> None:
-        counting.meet_other_cells(open_points[part], leading)
+    def count(part: slice) -> None:
+        counting.count_other_cells(open_points[part], bound)
 
-    index.run(meet, index.shares(len(open_points), index.n_cells))
+    index.run(count, index.shares(len(open_points), index.n_cells))
     return counting.found()
 
 
 class _Counting:
-    """Weights of the neighbourhoods so far, by sorted position."""
+    """Weights of the neighborhoods so far, by sorted position."""
 
     def __init__(
         self, index: CellIndex, radius: float, weights: np.ndarray, enough: float
@@ -89,19 +97,19 @@ class _Counting:
         self.weights = weights[index.order]
         self.all_one = bool((weights == 1).all())
         self.may_stop = bool(weights.min() >= 0)
-        self.keep_hits = bool(weights.min() >= 1) and enough <= _MOST_HITS
+        self.keep_hits = bool(weights.min() >= 1) and enough <= _MAX_ENOUGH_FOR_HITS
         self.counts = np.zeros(len(index.order))
         nothing = np.empty(0, dtype=np.intp)
         self.hits, self.links = [(nothing, nothing)], [(nothing, nothing)]
 
     def open_points(self) -> np.ndarray:
-        """Return the positions that have to meet other cells."""
+        """Return the positions that may need neighbors from other cells."""
         if self.may_stop:
             return np.flatnonzero(self.counts < self.enough)
         return np.arange(len(self.counts))
 
-    def meet_own_cells(self, cells: range) -> None:
-        """Count, for all points of these cells, the neighbours in their own cell."""
+    def count_own_cells(self, cells: range) -> None:
+        """Count, for all points of these cells, the neighbors in their own cell."""
         index, counts = self.index, self.counts
         for cell in cells:
             members = index.members(cell)
@@ -114,28 +122,29 @@ class _Counting:
             else:
                 counts[own] = within @ self.weights[members]
             if self.keep_hits:
-                poor = np.flatnonzero(counts[own] < self.enough)
-                row, column = true_entries(within[poor])
-                self.hits.append((own[poor[row]], own[column]))
+                few = np.flatnonzero(counts[own] < self.enough)
+                row, column = true_entries(within[few])
+                self.hits.append((own[few[row]], own[column]))
 
-    def meet_other_cells(
-        self, positions: np.ndarray, leading: LeadingDirections | None
+    def count_other_cells(
+        self, positions: np.ndarray, bound: PCALowerBound | None
     ) -> None:
-        """Count the neighbours of these points in other cells, until they have enough.
+        """Count the neighbors of these points in other cells, until they have enough.
 
-        Where `leading` is given, points ask only the cells that it does not exclude.
+        A `bound` excludes further cells.
         """
         index, radius = self.index, self.radius
         left = index.left_of(positions)
-        leading_left = None if leading is None else leading.left_of(positions)
-        for cell, places in rings(index, positions, radius):
+        projected = None if bound is None else bound.left_of(positions)
+        right, cells = index.right[positions], index.cell[positions]
+        for cell, places in candidate_cells(index, right, cells, lambda: radius):
             members = index.members(cell)
             for part in index.slices(len(places), members.stop - members.start):
                 some = places[part]
                 if self.may_stop:
                     some = some[self.counts[positions[some]] < self.enough]
-                if leading is not None and leading_left is not None:
-                    some = some[leading.may_reach(leading_left[some], cell, radius)]
+                if bound is not None and projected is not None:
+                    some = some[bound.may_reach(projected[some], cell, radius)]
                 if len(some):
                     rows = positions[some]
                     row, column = index.pairs_within(
@@ -169,47 +178,112 @@ class _Counting:
         return Neighborhoods(counts, hits, (order[rows], order[points]))
 
 
-def rings(
+def candidate_cells(
     index: CellIndex,
-    positions: np.ndarray,
-    radius: float,
-    left_out: np.ndarray | None = None,
+    right: np.ndarray,
+    cells: np.ndarray,
+    reach: Callable[[], float | np.ndarray],
+    *,
+    slack: np.ndarray | None = None,
+    excluded: np.ndarray | bool = False,
+    own: bool = False,
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield each foreign cell with the queries that reach it, nearest ring first.
+    """Yield each cell with the queries that may have a neighbor in it, near ones first.
 
     Parameters
     ----------
     index : CellIndex
 
-    positions : ndarray of shape (n_queries,), intp
-        Sorted positions of indexed points.
+    right : ndarray of shape (n_queries, n_features + 2)
+        The queries in right form.
 
-    radius : float
+    cells : ndarray of shape (n_queries,), intp
+        The cell of each query, ascending.
 
-    left_out : ndarray of shape (n_cells, n_queries), bool, default=None
-        Pairs of cells and queries that need not meet.
+    reach : callable
+        Returns the radius, or that of each query; called again once it may have shrunk.
+
+    slack : ndarray of shape (n_queries,), default=None
+        See `CellIndex.reachable`.
+
+    excluded : ndarray of shape (n_cells, n_queries), bool, default=False
+        Pairs of cells and queries to leave out.
+
+    own : bool, default=False
+        Yield the queries' own cells, too, as the first ones.
 
     Yields
     ------
     cell : int
 
-    some : ndarray of intp
-        Places in `positions`.
+    queries : ndarray of intp
     """
-    if not len(positions):
-        return
-    cells = index.cell[positions]
-    to_centres = index.centres @ index.right[positions].T
-    met = np.zeros(to_centres.shape, dtype=bool)
-    if left_out is not None:
-        met |= left_out
-    met[cells, np.arange(len(cells))] = True
-    for part in _RINGS:
-        ring = index.reachable(to_centres, cells, part * radius)
-        ring &= ~met
-        met |= ring
-        for cell in np.flatnonzero(ring.any(axis=1)).tolist():
-            yield cell, np.flatnonzero(ring[cell])
+    if own:
+        for cell, part in index.runs(cells):
+            yield cell, np.arange(part.start, part.stop)
+    to_centers = index.centers @ right.T
+    done = np.zeros(to_centers.shape, dtype=bool) | excluded
+    done[cells, np.arange(len(cells))] = True
+    for part_of_radius in _RINGS:
+        reachable = index.reachable(to_centers, cells, part_of_radius * reach(), slack)
+        reachable &= ~done
+        done |= reachable
+        for cell in np.flatnonzero(reachable.any(axis=1)).tolist():
+            yield cell, np.flatnonzero(reachable[cell])
+
+
+def nearest_of_each(
+    rows: np.ndarray, points: np.ndarray, distances: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the nearest point of each row, the lowest one among equally near.
+
+    Parameters
+    ----------
+    rows, points : ndarray of shape (n_pairs,), intp
+
+    distances : ndarray of shape (n_pairs,)
+
+    Returns
+    -------
+    rows, points, distances : ndarray of shape (n_rows,)
+        Rows ascend.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from deepclust.clustering._neighbors import nearest_of_each
+    >>> rows, points = np.array([4, 2, 4, 4]), np.array([7, 9, 6, 5])
+    >>> nearest_of_each(rows, points, np.array([1.0, 3.0, 1.0, 2.0]))
+    (array([2, 4]), array([9, 6]), array([3., 1.]))
+    """
+    order = np.lexsort((points, distances, rows))
+    order = order[np.diff(rows[order], prepend=-1) > 0]
+    return rows[order], points[order], distances[order]
+
+
+def keep_nearest(
+    best: tuple[np.ndarray, np.ndarray],
+    rows: np.ndarray,
+    points: np.ndarray,
+    squared: np.ndarray,
+) -> None:
+    """Update the nearest points of all rows by more pairs, in place.
+
+    Parameters
+    ----------
+    best : tuple of two ndarrays of shape (n_rows,)
+        Nearest point and squared distance of every row so far.
+
+    rows, points : ndarray of shape (n_pairs,), intp
+
+    squared : ndarray of shape (n_pairs,), float64
+    """
+    rows, points, squared = nearest_of_each(rows, points, squared)
+    best_points, best_squared = best
+    better = squared < best_squared[rows]
+    better |= (squared == best_squared[rows]) & (points < best_points[rows])
+    best_points[rows[better]] = points[better]
+    best_squared[rows[better]] = squared[better]
 
 
 def nearest(
@@ -243,7 +317,7 @@ def nearest(
     squared = np.full(len(Q), float(radius) ** 2)
 
     def work(part: slice) -> None:
-        _Search(index, Q[part], points[part], squared[part]).run()
+        _NearestSearch(index, Q[part], points[part], squared[part]).run()
 
     index.run(work, index.shares(len(Q), max(index.n_cells, Q.shape[1])))
     missing = points == len(index.X)
@@ -251,8 +325,8 @@ def nearest(
     return points, squared
 
 
-class _Search:
-    """Nearest points of one chunk of queries; shrinks `squared` in place."""
+class _NearestSearch:
+    """Nearest points of one block of queries; updates `points`, `squared` in place."""
 
     def __init__(
         self, index: CellIndex, Q: np.ndarray, points: np.ndarray, squared: np.ndarray
@@ -261,67 +335,51 @@ class _Search:
         self.points, self.squared = points, squared
 
     def run(self) -> None:
-        """Look for the nearest point of every query."""
-        index = self.index
+        """Find the nearest point of every query."""
+        index, squared = self.index, self.squared
         with np.errstate(over="ignore"):
             norm = np.sqrt(np.square((self.Q - index.shift) / index.scale).sum(axis=1))
-        reachable = norm * (1 - 1e-6) <= 1 + 1e-6 + np.sqrt(self.squared) / index.scale
+        reachable = norm * (1 - 1e-6) <= 1 + 1e-6 + np.sqrt(squared) / index.scale
         for query in np.flatnonzero(reachable & (norm > _FAR)).tolist():
-            self._look_everywhere(query)
-        self.rows = np.flatnonzero(reachable & (norm <= _FAR))
-        if not len(self.rows):
-            return
-        left = index.left_form(self.Q[self.rows])
-        cells = index.nearest_centre(left, index.centres)
+            self._compare_with_all(query)
+        rows = np.flatnonzero(reachable & (norm <= _FAR))
+        left = index.left_form(self.Q[rows])
+        cells = index.nearest_center(left, index.centers)
         order = np.argsort(cells, kind="stable")
-        self.rows, self.left, cells = self.rows[order], left[order], cells[order]
-        self.slack = index.tolerance * np.maximum(1, norm[self.rows] ** 2)
-        to_centres = index.centres @ self._right_form().T
-        met = np.zeros(to_centres.shape, dtype=bool)
-        met[cells, np.arange(len(cells))] = True
-        for cell, part in index.runs(cells):
-            self._meet(np.arange(part.start, part.stop), cell)
-        for fraction in (0.5, 1.0):
-            reach = fraction * np.sqrt(self.squared[self.rows])
-            ring = index.reachable(to_centres, cells, reach, self.slack) & ~met
-            met |= ring
-            for cell in np.flatnonzero(ring.any(axis=1)).tolist():
-                self._meet(np.flatnonzero(ring[cell]), cell)
+        rows, left, cells = rows[order], left[order], cells[order]
+        slack = index.tolerance * np.maximum(1, norm[rows] ** 2)
+        for cell, some in candidate_cells(
+            index,
+            index.swap(left.copy()),
+            cells,
+            lambda: np.sqrt(squared[rows]),
+            slack=slack,
+            own=True,
+        ):
+            self._compare(rows[some], left[some], slack[some], cell)
 
-    def _right_form(self) -> np.ndarray:
-        right = self.left.copy()
-        right[:, -2:] = self.left[:, :-3:-1]
-        return right
-
-    def _meet(self, some: np.ndarray, cell: int) -> None:
+    def _compare(
+        self, rows: np.ndarray, left: np.ndarray, slack: np.ndarray, cell: int
+    ) -> None:
+        """Compare queries with the points of a cell."""
         index = self.index
-        product = index.products(self.left[some], cell)
+        product = index.products(left, cell)
         highest = product.max(axis=1)
-        floor = self.squared[self.rows[some]] / (-2 * index.scale**2) - self.slack[some]
-        floor = np.maximum(floor, highest - 2 * self.slack[some])
-        hopeful = np.flatnonzero(highest >= floor)
-        if not len(hopeful):
-            return
-        row, column = true_entries(product[hopeful] >= floor[hopeful, None])
-        rows = self.rows[some[hopeful[row]]]
-        self._keep_best(rows, index.order[index.members(cell)][column])
+        floor = self.squared[rows] / (-2 * index.scale**2) - slack
+        floor = np.maximum(floor, highest - 2 * slack)
+        nearer = np.flatnonzero(highest >= floor)
+        row, column = true_entries(product[nearer] >= floor[nearer, None])
+        self._keep(rows[nearer[row]], index.order[index.members(cell)][column])
 
-    def _keep_best(self, rows: np.ndarray, points: np.ndarray) -> None:
-        found = self.index.exact(self.Q, rows, points)
-        order = np.lexsort((points, found, rows))
-        rows, points, found = rows[order], points[order], found[order]
-        first = np.append(True, rows[1:] != rows[:-1])
-        rows, points, found = rows[first], points[first], found[first]
-        best = self.squared[rows]
-        better = (found < best) | ((found == best) & (points < self.points[rows]))
-        self.squared[rows[better]] = found[better]
-        self.points[rows[better]] = points[better]
-
-    def _look_everywhere(self, query: int) -> None:
+    def _compare_with_all(self, query: int) -> None:
         """Compare a query far outside the points, where products are too coarse."""
         for part in self.index.slices(len(self.index.order), 4 * self.Q.shape[1]):
             points = self.index.order[part]
-            self._keep_best(np.full(len(points), query), points)
+            self._keep(np.full(len(points), query), points)
+
+    def _keep(self, rows: np.ndarray, points: np.ndarray) -> None:
+        squared = self.index.exact(self.Q, rows, points)
+        keep_nearest((self.points, self.squared), rows, points, squared)
 
 
 def k_nearest(index: CellIndex, k: int) -> tuple[np.ndarray, np.ndarray]:
@@ -347,8 +405,22 @@ def k_nearest(index: CellIndex, k: int) -> tuple[np.ndarray, np.ndarray]:
     squared = np.empty((len(index.X), k))
 
     def work(cells: range) -> None:
-        rows, near = _candidates(index, cells, min(k + 8, len(index.X)))
-        _settle(index, rows, near, points, squared)
+        rows, candidates, products = _candidates(index, cells, min(k + 8, len(index.X)))
+        exact = index.exact(
+            index.X, np.repeat(rows, candidates.shape[1]), candidates.ravel()
+        ).reshape(candidates.shape)
+        order = np.lexsort((candidates, exact), axis=1)[:, :k]
+        points[rows] = np.take_along_axis(candidates, order, axis=1)
+        squared[rows] = np.take_along_axis(exact, order, axis=1)
+        if candidates.shape[1] == len(index.X):
+            return
+        # Where a point left out may be as near as the k-th one, all are compared.
+        left_out = -2 * (products.astype(np.float64) + index.tolerance) * index.scale**2
+        everyone = np.arange(len(index.X))
+        for row in rows[left_out <= squared[rows, k - 1]]:
+            exact = index.exact(index.X, np.full(len(everyone), row), everyone)
+            order = np.lexsort((everyone, exact))[:k]
+            points[row], squared[row] = order, exact[order]
 
     index.run(work, index.chunks())
     return points, squared
@@ -356,64 +428,39 @@ def k_nearest(index: CellIndex, k: int) -> tuple[np.ndarray, np.ndarray]:
 
 def _candidates(
     index: CellIndex, cells: range, width: int
-) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
-    """Return the rows of `cells` and, for each, `width` candidates with products."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the nearest points by rounded products.
+
+    Returns
+    -------
+    rows : ndarray of shape (n_queries,), intp
+        The points of `cells`.
+
+    candidates : ndarray of shape (n_queries, width), intp
+
+    products : ndarray of shape (n_queries,)
+        The least product of each query and its candidates.
+    """
     own = np.arange(index.starts[cells.start], index.starts[cells.stop])
-    left, own_cells = index.left_of(own), index.cell[own]
+    left = index.left_of(own)
     best = np.full((len(own), width), -np.inf, dtype=index.dtype)
     who = np.zeros((len(own), width), dtype=np.intp)
 
-    def meet(some: np.ndarray, cell: int) -> None:
-        """Keep the nearest of what was found and the members of a cell."""
+    def reach() -> np.ndarray:
+        return np.sqrt(np.minimum(-2 * best[:, 0], 16).clip(0)) * index.scale
+
+    for cell, some in candidate_cells(
+        index, index.right[own], index.cell[own], reach, own=True
+    ):
         product = index.products(left[some], cell)
-        rising = np.flatnonzero(product.max(axis=1) > best[some, 0])
-        some, product = some[rising], product[rising]
+        nearer = np.flatnonzero(product.max(axis=1) > best[some, 0])
+        some, product = some[nearer], product[nearer]
         members = index.members(cell)
         both = np.concatenate((best[some], product), axis=1)
-        chosen = np.argpartition(both, -width, axis=1)[:, -width:]
-        best[some] = np.take_along_axis(both, chosen, axis=1)
+        # argpartition puts the least of the kept ones first.
+        kept = np.argpartition(both, -width, axis=1)[:, -width:]
+        best[some] = np.take_along_axis(both, kept, axis=1)
         ids = np.arange(members.start, members.stop)
         ids = np.concatenate((who[some], np.broadcast_to(ids, product.shape)), axis=1)
-        who[some] = np.take_along_axis(ids, chosen, axis=1)
-        # argpartition puts the least of the kept ones first.
-
-    for cell, part in index.runs(own_cells):
-        meet(np.arange(part.start, part.stop), cell)
-    to_centres = index.centres @ index.right[own].T
-    met = np.zeros(to_centres.shape, dtype=bool)
-    met[own_cells, np.arange(len(own))] = True
-    for fraction in (0.6, 1.0):
-        reach = np.sqrt(-2 * np.minimum(best[:, 0], 0)) * index.scale * fraction
-        ring = (
-            index.reachable(to_centres, own_cells, np.minimum(reach, 4 * index.scale))
-            & ~met
-        )
-        met |= ring
-        for cell in np.flatnonzero(ring.any(axis=1)).tolist():
-            meet(np.flatnonzero(ring[cell]), cell)
-    return index.order[own], (best, index.order[who])
-
-
-def _settle(
-    index: CellIndex,
-    rows: np.ndarray,
-    near: tuple[np.ndarray, np.ndarray],
-    points: np.ndarray,
-    squared: np.ndarray,
-) -> None:
-    """Sort the candidates by exact distance; search again where they may not do."""
-    best, who = near
-    k, width = points.shape[1], who.shape[1]
-    exact = index.exact(index.X, np.repeat(rows, width), who.ravel())
-    exact = exact.reshape(who.shape)
-    order = np.lexsort((who, exact), axis=1)[:, :k]
-    points[rows] = np.take_along_axis(who, order, axis=1)
-    squared[rows] = np.take_along_axis(exact, order, axis=1)
-    if width == len(index.X):
-        return
-    left_out = -2 * (best[:, 0].astype(np.float64) + index.tolerance) * index.scale**2
-    for row in rows[left_out <= squared[rows, k - 1]]:
-        everyone = np.arange(len(index.X))
-        exact = index.exact(index.X, np.full(len(everyone), row), everyone)
-        order = np.lexsort((everyone, exact))[:k]
-        points[row], squared[row] = order, exact[order]
+        who[some] = np.take_along_axis(ids, kept, axis=1)
+    return index.order[own], index.order[who], best[:, 0]

@@ -1,10 +1,102 @@
-"""Collapse equal rows: each is clustered once, with the weight of its copies."""
+"""Equal rows are clustered once, as one point with the weight of its copies."""
+
+from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["content_hashes", "distinct_rows"]
+__all__ = ["Points", "UniqueRows", "content_hashes", "unique_rows"]
 
 _BLOCK_ENTRIES = 2**17
+
+
+@dataclass(frozen=True)
+class Points:
+    """Unique rows, their weights, and the resources to work on them.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_points, n_features), float32 or float64
+        No two are equal.
+
+    weights : ndarray of shape (n_points,), float64
+
+    block_entries : int, default=2**22
+        Upper bound of the entries of one block of distances, per thread.
+
+    n_jobs : int, default=None
+        Threads.
+    """
+
+    rows: np.ndarray
+    weights: np.ndarray
+    block_entries: int = 2**22
+    n_jobs: int | None = None
+
+    def sample(self, size: int) -> np.ndarray:
+        """Return the places of the points to build a tree of.
+
+        Of many points, those with the smallest content hashes: the same ones in any
+        order of the rows. Points without weight are left out.
+        """
+        places = np.flatnonzero(self.weights > 0)
+        if len(places) > size:
+            hashes = content_hashes(self.rows[places])
+            places = np.sort(places[np.argsort(hashes)[:size]])
+        return places
+
+    def only(self, places: np.ndarray) -> "Points":
+        """Return the points at these places."""
+        if len(places) == len(self.rows):
+            return self
+        rows, weights = self.rows[places], self.weights[places]
+        return Points(rows, weights, self.block_entries, self.n_jobs)
+
+
+@dataclass(frozen=True)
+class UniqueRows:
+    """The points that rows are copies of.
+
+    Parameters
+    ----------
+    points : Points
+
+    first : ndarray of shape (n_points,), intp
+        The first row of each point, ascending.
+
+    point_of : ndarray of shape (n_rows,), intp
+        The point of each row; -1 where a row takes no part.
+    """
+
+    points: Points
+    first: np.ndarray
+    point_of: np.ndarray
+
+    @classmethod
+    def of(
+        cls,
+        rows: np.ndarray,
+        valid: np.ndarray,
+        weights: np.ndarray | None = None,
+        block_entries: int = 2**22,
+        n_jobs: int | None = None,
+    ) -> "UniqueRows":
+        """Find the unique ones of the valid rows; each row weighs 1 by default."""
+        usable = np.flatnonzero(valid)
+        if len(usable) < len(rows):
+            rows = rows[usable]
+            weights = None if weights is None else weights[usable]
+        first, inverse = unique_rows(rows)
+        if len(first) < len(rows):
+            rows = rows[first]
+        totals = np.bincount(inverse, weights, minlength=len(first)).astype(np.float64)
+        point_of = np.full(len(valid), -1, dtype=np.intp)
+        point_of[usable] = inverse
+        points = Points(rows, totals, block_entries, n_jobs)
+        return cls(points, usable[first], point_of)
+
+    def expand(self, values: np.ndarray, fill: int) -> np.ndarray:
+        """Return the value of each row's point; `fill` where a row takes no part."""
+        return np.append(values, fill)[self.point_of]  # place -1 is the last
 
 
 def content_hashes(X: np.ndarray) -> np.ndarray:
@@ -37,7 +129,7 @@ def _hashes(X: np.ndarray) -> np.ndarray:
     return hashes ^ (hashes >> np.uint64(32))
 
 
-def distinct_rows(
+def unique_rows(
     X: np.ndarray, hashes: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Find the first row of each set of equal rows.
@@ -51,7 +143,7 @@ def distinct_rows(
 
     Returns
     -------
-    first : ndarray of shape (n_distinct,), intp
+    first : ndarray of shape (n_unique,), intp
         Ascending.
 
     inverse : ndarray of shape (n_rows,), intp
@@ -60,8 +152,8 @@ def distinct_rows(
     Examples
     --------
     >>> import numpy as np
-    >>> from deepclust.clustering._unique_rows import distinct_rows
-    >>> distinct_rows(np.array([[1.0], [0.0], [1.0], [-0.0]]))
+    >>> from deepclust.clustering._unique_rows import unique_rows
+    >>> unique_rows(np.array([[1.0], [0.0], [1.0], [-0.0]]))
     (array([0, 1]), array([0, 1, 0, 1]))
     """
     hashes = content_hashes(X) if hashes is None else hashes
@@ -73,7 +165,7 @@ def distinct_rows(
 
 
 def _equal(X: np.ndarray, source: np.ndarray) -> bool:
-    """Tell whether every row equals its source: two hashes may meet by chance."""
+    """Return whether every row equals its source: two hashes may be equal by chance."""
     copies = np.flatnonzero(source != np.arange(len(X)))
     step = max(1, _BLOCK_ENTRIES // X.shape[1])
     return all(

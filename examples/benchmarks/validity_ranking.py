@@ -16,8 +16,8 @@ from scipy.stats import spearmanr
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 from sklearn.metrics.pairwise import euclidean_distances
 
-from deepclust.clustering._mutual_reachability import ReachabilityTree
-from deepclust.clustering._unique_rows import distinct_rows
+from deepclust.clustering._mutual_reachability import reachability_trees
+from deepclust.clustering._unique_rows import Points, unique_rows
 from deepclust.metrics import dbcv_score, noise_aware_silhouette_score
 
 ROWS = 2500
@@ -39,7 +39,7 @@ SCORES = {
 
 
 def cuts(X):
-    for tree in ReachabilityTree.build_all(X, [5, 12, 25]):
+    for tree in reachability_trees(Points(X, np.ones(len(X))), [5, 12, 25]):
         steps = np.quantile(tree.core_distances, np.linspace(0.1, 0.995, 16))
         for eps in np.unique(steps) * (1 + 1e-12):
             labels = tree.cut(eps)
@@ -56,7 +56,7 @@ def correlations(path):
     """Return (n_scores, 2): with the ARI of the labels, and of all rows assigned."""
     data = np.load(path)
     X, y = data["emb"].astype(np.float64), data["y"]
-    rows = distinct_rows(X)[0]
+    rows = unique_rows(X)[0]
     rows = rows[np.abs(X[rows]).max(axis=1) > 0]
     rows = np.random.default_rng(0).permutation(rows)[:ROWS]
     X, y = X[rows], y[rows]

@@ -10,8 +10,8 @@ from sklearn.metrics import adjusted_rand_score, pairwise_distances
 
 from deepclust import DBSCAN
 from deepclust.clustering._any_metric import NeighborSearch
-from deepclust.clustering._components import Points
 from deepclust.clustering._metric_space import MetricSpace
+from deepclust.clustering._unique_rows import Points
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::deepclust.exceptions.ClusteringWarning"
@@ -38,8 +38,8 @@ METRICS = [
 def rows_for(metric, n_rows=300, seed=0):
     rng = np.random.default_rng(seed)
     width = 2 if metric == "haversine" else 3
-    centres = rng.uniform(-1.2, 1.2, (5, width))
-    X = centres[rng.integers(0, 5, n_rows)] + rng.normal(0, 0.1, (n_rows, width))
+    centers = rng.uniform(-1.2, 1.2, (5, width))
+    X = centers[rng.integers(0, 5, n_rows)] + rng.normal(0, 0.1, (n_rows, width))
     X[::9] = X[0]
     return X
 
@@ -88,12 +88,8 @@ def test_ties_weights_batches_and_blocks(seed, metric):
     for part in (slice(0, 10), slice(10, 35), slice(35, 60)):
         batches.partial_fit(X[part], sample_weight=weights[part])
     np.testing.assert_array_equal(batches.labels_, model.labels_)
-    search = NeighborSearch(
-        Points(np.unique(X, axis=0), weights, 7, None), metric, None
-    )
-    wide = NeighborSearch(
-        Points(np.unique(X, axis=0), weights, 999, None), metric, None
-    )
+    search = NeighborSearch(Points(np.unique(X, axis=0), weights, 7), metric)
+    wide = NeighborSearch(Points(np.unique(X, axis=0), weights, 999), metric)
     np.testing.assert_array_equal(search.nearest(X + 0.5), wide.nearest(X + 0.5))
     for one, other in zip(
         search.density_clusters(1, 4), wide.density_clusters(1, 4), strict=True
@@ -135,7 +131,7 @@ def test_names_of_the_metrics_that_are_computed_here():
 def test_tree_is_the_least_one(metric, params, block):
     X = np.unique(rows_for(metric, n_rows=90), axis=0)
     weights = np.random.default_rng(1).integers(1, 3, len(X)).astype(float)
-    points = Points(X, weights, block, None)
+    points = Points(X, weights, block)
     tree, wide = MetricSpace(metric, params).trees(points, [4, 30])
     distances = pairwise_distances(X, metric=metric, **(params or {}))
     np.fill_diagonal(distances, 0)
@@ -172,7 +168,7 @@ def test_every_cut_is_dbscan(metric):
 @pytest.mark.parametrize("most", [5000, 250])
 def test_auto_finds_the_groups_by_another_metric(most, monkeypatch):
     monkeypatch.setattr(
-        "deepclust.clustering._eps_selection.TREE_ROWS_OF_OTHER_METRICS", most
+        "deepclust.clustering._eps_selection.TREE_ROWS_OF_ANY_METRIC", most
     )
     rng = np.random.default_rng(2)
     y = rng.integers(0, 4, 600)
@@ -203,7 +199,7 @@ def test_sets_and_names_that_only_the_search_knows():
     rng = np.random.default_rng(3)
     sets = rng.random((120, 12)) < np.repeat([[0.1], [0.9]], 60, axis=0)
     rows = np.unique(sets, axis=0).astype(float)
-    points = Points(rows, np.ones(len(rows)), 2**16, None)
+    points = Points(rows, np.ones(len(rows)))
     for metric in ("jaccard", "sokalmichener"):
         tree = MetricSpace(metric, None).trees(points, [5])[0]
         labels = tree.cut(0.5)

@@ -27,7 +27,7 @@ def exempt(estimator):
         return {}
     return {
         "check_sample_weight_equivalence_on_dense_data": (
-            "a row of weight 0 adds nothing to its neighbours but may itself be a core "
+            "a row of weight 0 adds nothing to its neighbors but may itself be a core "
             "point and join two clusters, as in scikit-learn's DBSCAN"
         )
     }
@@ -47,8 +47,8 @@ def test_estimator_contract(estimator, check):
 
 def blobs(n_rows, n_features, seed, dtype=np.float64):
     rng = np.random.default_rng(seed)
-    centres = rng.normal(0, 3, (6, n_features))
-    X = centres[rng.integers(0, 6, n_rows)] + rng.normal(0, 0.6, (n_rows, n_features))
+    centers = rng.normal(0, 3, (6, n_features))
+    X = centers[rng.integers(0, 6, n_rows)] + rng.normal(0, 0.6, (n_rows, n_features))
     noise = rng.random(n_rows) < 0.2
     X[noise] = rng.uniform(-8, 8, (noise.sum(), n_features))
     return X.astype(dtype)

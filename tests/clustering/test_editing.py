@@ -16,9 +16,9 @@ from deepclust.clustering import merge, rename, split
 def blobs(seed=0, n_blobs=5, size=12):
     """Return rows in round groups, copies among them, and some noise."""
     rng = np.random.default_rng(seed)
-    centres = 6.0 * rng.permutation(np.arange(2 * n_blobs).reshape(n_blobs, 2))
+    centers = 6.0 * rng.permutation(np.arange(2 * n_blobs).reshape(n_blobs, 2))
     sizes = rng.integers(size // 2, size * 2, n_blobs)
-    X = np.vstack([c + rng.normal(size=(n, 2)) for c, n in zip(centres, sizes)])  # noqa: B905
+    X = np.vstack([c + rng.normal(size=(n, 2)) for c, n in zip(centers, sizes)])  # noqa: B905
     return np.vstack((X, X[::7], rng.uniform(-80, 160, (6, 2))))
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from deepclust import DBSCAN
 from deepclust.clustering._cell_index import CellIndex
 from deepclust.clustering._neighbors import count_within
-from deepclust.clustering._pairs import squared_distances
+from deepclust.metrics._pairwise import squared_distances
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::deepclust.exceptions.ClusteringWarning"

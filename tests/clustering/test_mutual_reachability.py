@@ -12,8 +12,9 @@ from sklearn.cluster import DBSCAN as ReferenceDBSCAN
 from sklearn.metrics import adjusted_rand_score, pairwise_distances
 
 from deepclust import DBSCAN
-from deepclust.clustering._eps_path import best_cut, cuts_near, eps_path
-from deepclust.clustering._mutual_reachability import ReachabilityTree
+from deepclust.clustering._eps_selection import best_cut, cuts_near, eps_path
+from deepclust.clustering._mutual_reachability import reachability_trees
+from deepclust.clustering._unique_rows import Points
 
 CASES = [(2, 1, 1), (5, 2, 3), (60, 2, 4), (700, 1, 3), (900, 3, 12), (900, 30, 10)]
 
@@ -24,10 +25,15 @@ def blobs(n_rows, n_features, seed=0):
     return X + rng.choice([0.2, 1.0], (n_rows, 1)) * rng.standard_normal(X.shape)
 
 
+def tree_of(X, min_samples, weights=None):
+    weights = np.ones(len(X)) if weights is None else weights.astype(float)
+    return reachability_trees(Points(X, weights, 2**16), [min_samples])[0]
+
+
 @pytest.mark.parametrize(("n_rows", "n_features", "min_samples"), CASES)
 def test_tree_is_the_least_one(n_rows, n_features, min_samples):
     X = blobs(n_rows, n_features)
-    tree = ReachabilityTree.build(X, min_samples, block_entries=2**16)
+    tree = tree_of(X, min_samples)
     distances = np.sqrt(np.square(X[:, None] - X[None]).sum(axis=2))
     core = np.sort(distances, axis=1)[:, min_samples - 1]
     np.testing.assert_allclose(tree.core_distances, core, rtol=1e-12)
@@ -41,22 +47,22 @@ def test_tree_is_the_least_one(n_rows, n_features, min_samples):
 
 def test_many_candidates_are_folded_in(monkeypatch):
     X = blobs(800, 3)
-    expected = ReachabilityTree.build(X, 5).heights
+    expected = tree_of(X, 5).heights
     monkeypatch.setattr(
         "deepclust.clustering._mutual_reachability._CANDIDATES_A_POINT", 0
     )
     monkeypatch.setattr("deepclust.clustering._mutual_reachability._JOINING_POINTS", 1)
     monkeypatch.setattr(
-        "deepclust.clustering._mutual_reachability._MOST_ROWS_AT_A_TIME", 64
+        "deepclust.clustering._mutual_reachability._MAX_ROWS_AT_A_TIME", 64
     )
-    np.testing.assert_array_equal(ReachabilityTree.build(X, 5).heights, expected)
+    np.testing.assert_array_equal(tree_of(X, 5).heights, expected)
 
 
 @pytest.mark.parametrize(("n_rows", "n_features", "min_samples"), CASES[2:])
 @pytest.mark.filterwarnings("ignore::deepclust.exceptions.ClusteringWarning")
 def test_every_cut_is_dbscan(n_rows, n_features, min_samples):
     X = blobs(n_rows, n_features, seed=1)
-    tree = ReachabilityTree.build(X, min_samples)
+    tree = tree_of(X, min_samples)
     steps = np.quantile(tree.core_distances, [0.05, 0.3, 0.6, 0.9]) * (1 + 1e-9)
     for eps in steps:
         labels = tree.cut(eps)
@@ -75,7 +81,7 @@ def test_every_cut_is_dbscan(n_rows, n_features, min_samples):
 def test_weights_stand_for_copies():
     X = blobs(200, 2)
     weights = np.random.default_rng(2).integers(1, 5, 200)
-    tree = ReachabilityTree.build(X, 9, weights=weights)
+    tree = tree_of(X, 9, weights)
     rows = np.repeat(np.arange(200), weights)
     for eps in (0.3, 0.6, 1.0):
         expected = ReferenceDBSCAN(eps=eps, min_samples=9).fit_predict(X[rows])
@@ -87,9 +93,9 @@ def test_weights_stand_for_copies():
 def test_chosen_cut_finds_the_groups():
     rng = np.random.default_rng(3)
     for k, size in ((2, 400), (15, 60), (60, 25)):
-        centres = rng.standard_normal((k, 16))
+        centers = rng.standard_normal((k, 16))
         y = np.repeat(np.arange(k), size)
-        X = centres[y] + 0.15 * rng.standard_normal((len(y), 16))
+        X = centers[y] + 0.15 * rng.standard_normal((len(y), 16))
         X[::12] = rng.standard_normal((len(X[::12]), 16))
         y[::12] = -1
         model = DBSCAN().fit(X)
@@ -116,7 +122,7 @@ def test_path_is_what_the_estimator_finds():
 @pytest.mark.parametrize("k", [2, 3, 5, 8])
 def test_number_of_clusters_asked_for(k):
     X = blobs(700, 3, seed=5)
-    tree = ReachabilityTree.build(X, 6)
+    tree = tree_of(X, 6)
     every = np.unique(np.concatenate((tree.core_distances, tree.heights)))
     least = np.abs(tree.n_clusters(every * (1 + 1e-12)) - k).min()
     model = DBSCAN(min_samples=6, n_clusters=k).fit(X)
@@ -125,8 +131,8 @@ def test_number_of_clusters_asked_for(k):
 
 
 def test_nothing_to_choose_from():
-    tree = ReachabilityTree.build(np.array([[0.0], [1.0]]), 5)
-    path = eps_path(tree, np.array([[0.0], [1.0]]))
+    tree = tree_of(np.array([[0.0], [1.0]]), 5)
+    path = eps_path(tree, Points(np.array([[0.0], [1.0]]), np.ones(2)))
     assert len(path["eps"]) == 0
     assert best_cut([path]) == (0, 1.0)
 

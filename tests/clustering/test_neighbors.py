@@ -1,4 +1,4 @@
-"""Cells and neighbour queries: the answers of a loop over all pairs."""
+"""Cells and neighbor queries: the answers of a loop over all pairs."""
 
 import numpy as np
 import pytest
@@ -9,9 +9,8 @@ from scipy.sparse.csgraph import connected_components
 from deepclust.clustering._cell_index import CellIndex
 from deepclust.clustering._components import connect
 from deepclust.clustering._neighbors import count_within, k_nearest, nearest
-from deepclust.clustering._pairs import squared_distances
-from deepclust.clustering._pca_bound import LeadingDirections
-from deepclust.clustering._unique_rows import content_hashes, distinct_rows
+from deepclust.clustering._pca_lower_bound import PCALowerBound
+from deepclust.metrics._pairwise import squared_distances
 
 
 def points(n_rows, n_features, seed=0, dtype=np.float64):
@@ -63,10 +62,10 @@ def test_queries_equal_a_loop(dtype, n_features, jobs):
 
 
 @pytest.fixture
-def always_leading(monkeypatch):
-    """Let few points use leading directions, whether or not they save anything."""
-    monkeypatch.setattr("deepclust.clustering._pca_bound._LEAST_PAIRS", 0)
-    monkeypatch.setattr("deepclust.clustering._pca_bound._WORTH_IT", 1e9)
+def always_bounded(monkeypatch):
+    """Let few points use the PCA lower bound, whether or not they save anything."""
+    monkeypatch.setattr("deepclust.clustering._pca_lower_bound._MIN_PAIRS", 0)
+    monkeypatch.setattr("deepclust.clustering._pca_lower_bound._WORTH_IT", 1e9)
 
 
 def lattice(n_rows, n_features):
@@ -78,14 +77,14 @@ def lattice(n_rows, n_features):
 @pytest.mark.parametrize("jobs", [None, 2])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("kind", ["groups", "ties"])
-def test_leading_directions_change_no_answer(kind, dtype, jobs, always_leading):
+def test_pca_lower_bound_change_no_answer(kind, dtype, jobs, always_bounded):
     X = points(1500, 40) if kind == "groups" else lattice(1500, 40)
     X = X.astype(dtype)
     squared = all_pairs(X, X)
     radius = float(np.sqrt(np.quantile(squared, 0.02))) if kind == "groups" else 1.0
     index = CellIndex(X, radius=radius, block_entries=2**16, n_jobs=jobs)
     if kind == "groups":
-        assert LeadingDirections.if_worth_it(index, np.arange(len(X)), radius)
+        assert PCALowerBound.if_worth_it(index, np.arange(len(X)), radius)
     within = squared <= radius**2
     found = count_within(index, radius, np.ones(len(X)), 8)
     expected = within.sum(axis=1)
@@ -103,7 +102,7 @@ def test_leading_directions_change_no_answer(kind, dtype, jobs, always_leading):
     st.integers(0, 99),
     st.sampled_from("fd"),
 )
-def test_leading_directions_are_a_lower_bound(n_features, share, scale, seed, kind):
+def test_pca_lower_bound_are_a_lower_bound(n_features, share, scale, seed, kind):
     X = (points(400, n_features, seed) * scale).astype(kind)
     squared = all_pairs(X[:60], X)
     rng = np.random.default_rng(seed)
@@ -111,27 +110,27 @@ def test_leading_directions_are_a_lower_bound(n_features, share, scale, seed, ki
     radius = float(np.sqrt(rng.choice(squared[squared > 0])))
     index = CellIndex(X, radius=radius)
     basis = np.linalg.qr(rng.standard_normal((n_features, n_features)))[0]
-    leading = LeadingDirections(index, basis[:, : max(1, int(share * n_features))])
-    asking = np.flatnonzero(index.order < 60)
-    left = leading.left_of(asking)
+    bound = PCALowerBound(index, basis[:, : max(1, int(share * n_features))])
+    queries = np.flatnonzero(index.order < 60)
+    left = bound.left_of(queries)
     for cell in range(index.n_cells):
         members = index.order[index.members(cell)]
-        near = squared[np.ix_(index.order[asking], members)] <= radius**2
-        assert leading.may_reach(left, cell, radius)[near.any(axis=1)].all()
+        near = squared[np.ix_(index.order[queries], members)] <= radius**2
+        assert bound.may_reach(left, cell, radius)[near.any(axis=1)].all()
 
 
-def test_leading_directions_are_taken_only_where_they_save_work():
+def test_pca_lower_bound_are_taken_only_where_they_save_work():
     rng = np.random.default_rng(0)
     wide = rng.standard_normal((6000, 64)) * np.linspace(3, 0.3, 64)
     index = CellIndex(wide.astype(np.float32), radius=8.0)
     everyone = np.arange(6000)
-    leading = LeadingDirections.if_worth_it(index, everyone, 8.0)
-    assert leading.right.shape[1] < 40
-    assert LeadingDirections.if_worth_it(index, everyone[:100], 8.0) is None
+    bound = PCALowerBound.if_worth_it(index, everyone, 8.0)
+    assert bound.right.shape[1] < 40
+    assert PCALowerBound.if_worth_it(index, everyone[:100], 8.0) is None
     flat = CellIndex(wide[:, :8].astype(np.float32), radius=3.0)
-    assert LeadingDirections.if_worth_it(flat, everyone, 3.0) is None
+    assert PCALowerBound.if_worth_it(flat, everyone, 3.0) is None
     round_ = CellIndex(rng.standard_normal((6000, 64)), radius=11.0)
-    assert LeadingDirections.if_worth_it(round_, everyone, 11.0) is None
+    assert PCALowerBound.if_worth_it(round_, everyone, 11.0) is None
 
 
 @pytest.mark.parametrize("with_links", [False, True])
@@ -152,8 +151,8 @@ def test_components_equal_scipy(share, with_links):
 def test_bound_excludes_no_pair_within_reach():
     X = points(2000, 8, dtype=np.float32)
     index = CellIndex(X, radius=1.0)
-    to_centres = index.centres @ index.right.T
-    reachable = index.reachable(to_centres, index.cell, 1.0)
+    to_centers = index.centers @ index.right.T
+    reachable = index.reachable(to_centers, index.cell, 1.0)
     within = all_pairs(X[index.order[:300]], X[index.order]) <= 1.0
     row, column = np.nonzero(within)
     assert reachable[index.cell[column], row].all()
@@ -202,47 +201,3 @@ def test_subset_answers_for_the_kept_rows_only():
     who, _ = nearest(index, X)
     squared = np.where(kept, all_pairs(X, X), np.inf)
     np.testing.assert_array_equal(who, squared.argmin(axis=1))
-
-
-@settings(max_examples=40, deadline=None)
-@given(st.integers(1, 60), st.integers(1, 70), st.integers(0, 9), st.sampled_from("fd"))
-def test_a_distance_is_the_same_alone_and_in_a_batch(n_rows, n_features, seed, kind):
-    rng = np.random.default_rng(seed)
-    A, B = rng.standard_normal((2, n_rows, n_features)).astype(kind)
-    batch = squared_distances(A, B)
-    for i in range(n_rows):
-        assert squared_distances(A[i : i + 1], B[i : i + 1])[0] == batch[i]
-    np.testing.assert_array_equal(squared_distances(B, A), batch)
-    other_layout = squared_distances(np.asfortranarray(A), np.asfortranarray(B))
-    np.testing.assert_array_equal(other_layout, batch)
-    assert not squared_distances(A, A).any()
-
-
-@settings(max_examples=40, deadline=None)
-@given(st.integers(1, 40), st.integers(1, 4), st.integers(0, 99))
-def test_distinct_rows_rebuild_the_input(n_rows, n_features, seed):
-    rng = np.random.default_rng(seed)
-    X = rng.integers(-1, 2, (n_rows, n_features)) * rng.choice([-1.0, 1.0])
-    first, inverse = distinct_rows(X)
-    np.testing.assert_array_equal(X[first][inverse], X)
-    assert len(first) == len(np.unique(X, axis=0))
-    assert (np.diff(first) > 0).all()
-    assert (first[inverse] <= np.arange(n_rows)).all()
-
-
-def test_equal_hashes_of_different_rows_are_noticed(monkeypatch):
-    X = np.array([[1.0], [2.0], [1.0], [3.0]])
-    monkeypatch.setattr(
-        "deepclust.clustering._unique_rows.content_hashes",
-        lambda X: np.zeros(len(X), np.uint64),
-    )
-    first, inverse = distinct_rows(X)
-    assert first.tolist() == [0, 1, 3]
-    assert inverse.tolist() == [0, 1, 0, 2]
-
-
-def test_hashes_differ_and_do_not_depend_on_the_batch():
-    X = points(5000, 2, dtype=np.float32)
-    hashes = content_hashes(X)
-    assert len(np.unique(hashes)) == len(np.unique(X, axis=0))
-    assert content_hashes(X[17:18])[0] == hashes[17]

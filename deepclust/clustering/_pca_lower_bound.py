@@ -1,9 +1,8 @@
-"""A cheap lower bound of distances, from the directions in which points vary most.
+"""A cheap lower bound of distances, from the first principal components.
 
-The distance between two points is at least that of their projections onto a few
-orthogonal directions, and the rests, too, are at least as far apart as their lengths
-differ: |x - y|² ≥ |Px - Py|² + (|x - Px| - |y - Py|)². Where cells overlap, nearly all
-pairs of points are far apart, and a product in a third of the dimensions shows it.
+With P the projection onto a few orthogonal directions,
+|x - y|² ≥ |Px - Py|² + (|x - Px| - |y - Py|)². Where cells overlap, nearly all pairs of
+points are far apart, and the bound excludes them in a third of the dimensions.
 """
 
 from collections.abc import Iterator
@@ -12,10 +11,10 @@ import numpy as np
 
 from deepclust.clustering._cell_index import CellIndex
 
-__all__ = ["LeadingDirections"]
+__all__ = ["PCALowerBound"]
 
-_LEAST_FEATURES = 24
-_LEAST_PAIRS = 2**24
+_MIN_FEATURES = 24
+_MIN_PAIRS = 2**24
 _SAMPLE_ROWS = 2048
 _QUERIES_TRIED = 96
 _CELLS_TRIED = 8
@@ -25,8 +24,8 @@ _WORTH_IT = 0.85
 _COMPARISON = 8
 
 
-class LeadingDirections:
-    """Points of an index along a few directions.
+class PCALowerBound:
+    """Projections of the points of an index onto a few directions.
 
     Parameters
     ----------
@@ -38,19 +37,19 @@ class LeadingDirections:
     Attributes
     ----------
     right : ndarray of shape (n_points, n_directions + 3)
-        At each sorted position: the projection, the length of the rest, -|x|²/2, 1.
+        At each sorted position: the projection, |x - Px|, -|x|²/2, 1.
 
     Examples
     --------
     >>> import numpy as np
     >>> from deepclust.clustering._cell_index import CellIndex
-    >>> from deepclust.clustering._pca_bound import LeadingDirections
+    >>> from deepclust.clustering._pca_lower_bound import PCALowerBound
     >>> X = np.random.default_rng(0).random((600, 2))
     >>> X[300:, 0] += 9
     >>> index = CellIndex(X, radius=1.0)
-    >>> first_axis = LeadingDirections(index, np.array([[1.0], [0.0]]))
-    >>> asking = first_axis.left_of(np.arange(600))  # in the order of the index
-    >>> may_reach = first_axis.may_reach(asking, 0, 1.0)  # the first cell
+    >>> first_axis = PCALowerBound(index, np.array([[1.0], [0.0]]))
+    >>> queries = first_axis.left_of(np.arange(600))  # in the order of the index
+    >>> may_reach = first_axis.may_reach(queries, 0, 1.0)  # the first cell
     >>> may_reach[index.order < 300].mean(), may_reach[index.order >= 300].mean()
     (np.float64(1.0), np.float64(0.0))
     """
@@ -65,40 +64,40 @@ class LeadingDirections:
     @classmethod
     def if_worth_it(
         cls, index: CellIndex, positions: np.ndarray, radius: float
-    ) -> "LeadingDirections | None":
-        """Return the directions that will save most, or None if none save much.
+    ) -> "PCALowerBound | None":
+        """Return the bound that will save most time, or None if none saves much.
 
         Parameters
         ----------
         index : CellIndex
 
         positions : ndarray of shape (n_queries,), intp
-            Sorted positions of the points that will ask.
+            Sorted positions of the queries.
 
         radius : float
 
         Returns
         -------
-        leading : LeadingDirections or None
+        bound : PCALowerBound or None
 
         Notes
         -----
-        Decided by trying a hundred of the queries on eight of the cells.
+        Estimated from a hundred of the queries and eight of the cells.
         """
         n_features = index.X.shape[1]
         pairs = len(positions) * len(index.order)
-        if n_features < _LEAST_FEATURES or pairs < _LEAST_PAIRS:
+        if n_features < _MIN_FEATURES or pairs < _MIN_PAIRS:
             return None
         few = positions[_evenly(len(positions), _QUERIES_TRIED)]
         own = index.cell[few]
-        met = index.reachable(index.centres @ index.right[few].T, own, radius)
-        met[own, np.arange(len(few))] = False
-        if met.mean() * pairs <= _LEAST_PAIRS:
+        candidates = index.reachable(index.centers @ index.right[few].T, own, radius)
+        candidates[own, np.arange(len(few))] = False
+        if candidates.mean() * pairs <= _MIN_PAIRS:
             return None
         basis = _principal_directions(index)
         full = _COMPARISON + n_features + 2
         best, width = _WORTH_IT * full, 0
-        for tried, kept in _shares_kept(index, basis, few, met, radius):
+        for tried, kept in _shares_kept(index, basis, few, candidates, radius):
             cost = _COMPARISON + tried + 3 + kept * full
             if cost < best:
                 best, width = cost, tried
@@ -115,12 +114,10 @@ class LeadingDirections:
         -------
         left : ndarray of shape (n_queries, n_directions + 3)
         """
-        left = self.right[positions]
-        left[:, -2:] = left[:, :-3:-1].copy()
-        return left
+        return self.index.swap(self.right[positions])
 
     def may_reach(self, left: np.ndarray, cell: int, radius: float) -> np.ndarray:
-        """Tell which queries may have a point of `cell` within `radius`.
+        """Return which queries may have a point of `cell` within `radius`.
 
         Parameters
         ----------
@@ -162,16 +159,14 @@ def _shares_kept(
     index: CellIndex,
     basis: np.ndarray,
     positions: np.ndarray,
-    met: np.ndarray,
+    candidates: np.ndarray,
     radius: float,
 ) -> Iterator[tuple[int, float]]:
-    """Yield numbers of directions and the share of meetings that each would leave."""
-    cells = np.flatnonzero(met.any(axis=1))
+    """Yield numbers of directions and the share of comparisons that each leaves."""
+    cells = np.flatnonzero(candidates.any(axis=1))
     cells = cells[_evenly(len(cells), _CELLS_TRIED)]
     sizes = np.diff(index.starts)[cells]
-    points = np.concatenate(
-        [np.arange(index.starts[c], index.starts[c + 1]) for c in cells]
-    )
+    points = np.flatnonzero(np.isin(index.cell, cells))
     left, right = index.left_of(positions), index.right[points]
     first = np.concatenate(([0], np.cumsum(sizes)[:-1]))
     for share in _SHARES_TRIED:
@@ -180,7 +175,7 @@ def _shares_kept(
             _projected(left, basis[:, :width]) @ _projected(right, basis[:, :width]).T
         )
         near = np.logical_or.reduceat(product >= _floor(index, radius), first, axis=1)
-        yield width, near.T[met[cells]].mean()
+        yield width, near.T[candidates[cells]].mean()
 
 
 def _projected(rows: np.ndarray, basis: np.ndarray) -> np.ndarray:
@@ -188,9 +183,9 @@ def _projected(rows: np.ndarray, basis: np.ndarray) -> np.ndarray:
     width = basis.shape[1]
     projected = np.empty((len(rows), width + 3), dtype=rows.dtype)
     points = rows[:, :-2].astype(np.float64)
-    leading = points @ basis
-    rest = np.square(points).sum(axis=1) - np.square(leading).sum(axis=1)
-    projected[:, :width] = leading
+    inside = points @ basis
+    rest = np.square(points).sum(axis=1) - np.square(inside).sum(axis=1)
+    projected[:, :width] = inside
     projected[:, width] = np.sqrt(rest.clip(0))
     projected[:, -2:] = rows[:, -2:]
     return projected
