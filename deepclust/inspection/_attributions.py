@@ -140,19 +140,13 @@ class Explanation:
 
     def _summary(self) -> str:
         name = f" ({self.name})" if self.name else ""
-        nearest = f"row {self.nearest_core}"
-        nearest += f": {self.nearest_text!r}" if self.nearest_text else ""
-        if self.is_noise:
-            place = (
-                f"Far from every core point: {self.distance:.3g} from the nearest "
-                f"({nearest}), and eps is {self.eps:.3g}. Nearest cluster"
-            )
-        else:
-            place = (
-                f"{self.distance:.3g} from the nearest core point ({nearest}), within "
-                f"eps {self.eps:.3g}. Cluster"
-            )
-        return f"{place} {self.cluster}{name}, score {self.score:.3f}."
+        nearest = f": {self.nearest_text!r}" if self.nearest_text else ""
+        place = "Far from every core point" if self.is_noise else "Near a core point"
+        return (
+            f"{place}: {self.distance:.3g} from row {self.nearest_core}{nearest}; "
+            f"eps is {self.eps:.3g}. Score of cluster {self.cluster}{name}: "
+            f"{self.score:.3f}."
+        )
 
 
 def explain(
@@ -380,13 +374,11 @@ class _Score:
 
     def average_word(self) -> np.ndarray:
         """Return the mean word vector, weighted by document frequency."""
-        weights = None
-        if self.encoder.vocabulary_ is not None:
-            weights = self.encoder.vocabulary_.document_frequency[_FIRST_ID:]
-        if weights is not None and not weights.any():
-            weights = None
-        words = self.words[_FIRST_ID:].astype(np.float64)
-        return np.average(words, axis=0, weights=weights)
+        words, vocabulary = self.words[_FIRST_ID:], self.encoder.vocabulary_
+        weights = np.ones(len(words))
+        if vocabulary is not None and vocabulary.document_frequency[_FIRST_ID:].any():
+            weights = vocabulary.document_frequency[_FIRST_ID:]
+        return np.average(words.astype(np.float64), axis=0, weights=weights)
 
 
 def _occlusion(score: _Score, ids: np.ndarray) -> np.ndarray:

@@ -15,6 +15,7 @@ from deepclust.sequences import NOISE
 __all__ = [
     "borderline_texts",
     "find_borderline",
+    "find_margins",
     "find_representatives",
     "representative_texts",
 ]
@@ -173,7 +174,7 @@ def find_representatives(data: LabeledTexts, n_texts: int) -> dict[Any, list[str
 
 def find_borderline(data: LabeledTexts, n_texts: int) -> dict[Any, list[str]]:
     """Return the borderline texts of checked input; see `borderline_texts`."""
-    margins = _margins(data)
+    margins = find_margins(data)
     return {
         cluster: [data.texts[row] for row in _ranked(data, code, -margins, n_texts)]
         for code, cluster in enumerate(data.clusters)
@@ -232,7 +233,7 @@ def _marginal_relevance(
     return chosen
 
 
-def _margins(data: LabeledTexts) -> np.ndarray:
+def find_margins(data: LabeledTexts) -> np.ndarray:
     """Return how much farther the nearest other mean is than the own, squared."""
     X, codes = data.vectors, data.codes
     if not min(X.shape):

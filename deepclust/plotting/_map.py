@@ -1,25 +1,24 @@
-"""The texts as points in the plane."""
+"""Map: the texts as points in the plane."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from sklearn.utils import check_array, column_or_1d
 
 from deepclust._optional import import_extra
-from deepclust.plotting._canvas import (
-    COLOURS,
-    NOISE,
-    NOISE_COLOUR,
+from deepclust.plotting._axes import (
+    COLORS,
+    NOISE_COLOR,
+    Axes,
     Names,
-    name_of,
+    check_lengths,
+    cluster_name,
     new_axes,
-    plain,
+    rank_clusters,
 )
+from deepclust.sequences import NOISE
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-__all__ = ["distant_colours", "even_sample", "plot_map", "project"]
+__all__ = ["distant_colors", "even_sample", "plot_map", "project"]
 
 PROJECTIONS = ("pca", "tsne", "umap")
 
@@ -33,32 +32,32 @@ def plot_map(
     max_points: int = 20_000,
     max_names: int = 40,
     random_state: int = 0,
-    ax: "Axes | None" = None,
-) -> "Axes":
-    """Draw the texts as points in the plane, one colour a cluster.
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the texts as points in the plane, one color a cluster.
 
     Parameters
     ----------
     embeddings : array-like of shape (n_docs, embedding_dim)
-        What the encoder made of the texts. With two columns they are drawn as they are.
+        Drawn as they are if there are two columns.
 
     labels : array-like of shape (n_docs,)
         Cluster of each text, −1 for noise.
 
     names : mapping of label to str, or sequence of str, default=None
-        What to write at the clusters; their numbers when None.
+        Names of the clusters; their numbers when None.
 
     projection : {"pca", "tsne", "umap"}, default="pca"
-        "pca" keeps large distances and is linear in n_docs. "tsne" and "umap" keep
-        neighbours together and show many clusters better, but distances between
+        "pca" preserves large distances and is linear in n_docs. "tsne" and "umap"
+        preserve neighborhoods and show many clusters better, but distances between
         clusters mean little: "tsne" takes some five seconds for 3,000 points, "umap"
         is faster with many points and needs the extra `maps`.
 
     max_points : int, default=20_000
-        Of more texts an even share of each cluster is drawn.
+        Of more texts, the same share of each cluster is drawn.
 
     max_names : int, default=40
-        So many of the largest clusters are named, where there is room.
+        The largest clusters are named, where there is room.
 
     random_state : int, default=0
         Seed of the projection.
@@ -80,8 +79,9 @@ def plot_map(
 
     Notes
     -----
-    There are nine colours: each cluster takes the one whose other bearers are farthest
-    away. A name stands at the medoid of its cluster, or beside it where another is.
+    There are nine colors: each cluster gets the one whose nearest other cluster is
+    farthest away. A name is at the medoid of its cluster, or beside it if that place is
+    taken.
 
     Examples
     --------
@@ -94,36 +94,33 @@ def plot_map(
     """
     X = check_array(embeddings, dtype=np.float64, ensure_min_samples=0)
     labels = column_or_1d(labels)
-    if len(X) != len(labels):
-        raise ValueError(
-            f"plot_map needs one label an embedding. Received: {len(X)} embeddings "
-            f"and {len(labels)} labels."
-        )
+    check_lengths("plot_map", embeddings=X, labels=labels)
     kept = even_sample(labels, max_points)
     points = project(X[kept], projection=projection, random_state=random_state)
     ax = new_axes(ax, (9.0, 7.0))
+    ax.spines[:].set_visible(True)
     ax.set(xticks=[], yticks=[])
-    clusters, medoids, radii = _scatter(points, labels[kept], ax)
-    sizes = [int(np.sum(labels == cluster)) for cluster in clusters]
-    largest = np.argsort(sizes, kind="stable")[::-1][:max_names]
-    written = [name_of(names, clusters[i]) for i in largest]
-    _write_names(written, medoids[largest], radii[largest], ax)
-    n_noise = int(np.sum(labels == NOISE))
+    ranked = rank_clusters(labels)
+    clusters = [cluster for cluster, _ in ranked]
+    medoids, radii = _scatter(points, labels[kept], clusters, ax)
+    n_noise = len(labels) - sum(n for _, n in ranked)
     title = f"{len(labels):,} texts, {len(clusters)} clusters"
-    title += f", {n_noise:,} noise (grey)" if n_noise else ""
+    title += f", {n_noise:,} noise (gray)" if n_noise else ""
     ax.set_title(title + (f"; {len(kept):,} drawn" if len(kept) < len(X) else ""))
+    named = [cluster_name(names, cluster) for cluster in clusters[:max_names]]
+    _write_names(named, medoids, radii, ax)
     return ax
 
 
 def project(
     embeddings: Any, *, projection: str = "pca", random_state: int = 0
 ) -> np.ndarray:
-    """Return points in the plane for embeddings.
+    """Project embeddings to the plane.
 
     Parameters
     ----------
     embeddings : array-like of shape (n_docs, embedding_dim)
-        With two columns they are returned as they are.
+        Returned as they are if there are two columns.
 
     projection : {"pca", "tsne", "umap"}, default="pca"
         See `plot_map`.
@@ -133,7 +130,7 @@ def project(
 
     Returns
     -------
-    points : ndarray of shape (n_docs, 2)
+    points : ndarray of shape (n_docs, 2), float64
 
     Raises
     ------
@@ -167,28 +164,25 @@ def project(
         from sklearn.decomposition import PCA
 
         return PCA(2, svd_solver="covariance_eigh").fit_transform(X)
-    if projection == "umap":
-        return _umap(X, random_state)
-    from sklearn.manifold import TSNE
     from threadpoolctl import threadpool_limits
 
-    perplexity = min(30.0, (len(X) - 1) / 3)
-    model = TSNE(
-        2, perplexity=perplexity, init="pca", max_iter=500, random_state=random_state
-    )
-    with threadpool_limits(1):  # more threads give another picture, and no speed
-        return model.fit_transform(X.astype(np.float32))
+    model: Any
+    if projection == "umap":
+        umap = import_extra("umap", extra="maps", purpose='projection="umap"')
+        model = umap.UMAP(
+            n_neighbors=min(15, len(X) - 1),
+            init="pca" if len(X) > 4 else "random",
+            random_state=random_state,
+            n_jobs=1,
+        )
+    else:
+        from sklearn.manifold import TSNE
 
-
-def _umap(X: np.ndarray, random_state: int) -> np.ndarray:
-    umap = import_extra("umap", extra="maps", purpose='projection="umap"')
-    model = umap.UMAP(
-        n_neighbors=min(15, len(X) - 1),
-        init="pca" if len(X) > 4 else "random",
-        random_state=random_state,
-        n_jobs=1,
-    )
-    return np.asarray(model.fit_transform(X.astype(np.float32)), dtype=np.float64)
+        perplexity = min(30.0, (len(X) - 1) / 3)
+        model = TSNE(2, perplexity=perplexity, max_iter=500, random_state=random_state)
+    with threadpool_limits(1):  # the same picture on every machine; t-SNE gains nothing
+        points = model.fit_transform(X.astype(np.float32))
+    return np.asarray(points, dtype=np.float64)
 
 
 def even_sample(labels: np.ndarray, max_points: int) -> np.ndarray:
@@ -205,84 +199,71 @@ def even_sample(labels: np.ndarray, max_points: int) -> np.ndarray:
 
 
 def _scatter(
-    points: np.ndarray, labels: np.ndarray, ax: "Axes"
-) -> tuple[list[Any], np.ndarray, np.ndarray]:
-    """Draw the points; return the clusters, their medoids and their radii."""
-    clusters = [c for c in np.unique(labels).tolist() if c != NOISE]
-    of_cluster = [points[labels == cluster] for cluster in clusters]
-    medoids = np.array([_medoid(group) for group in of_cluster]).reshape(-1, 2)
+    points: np.ndarray, labels: np.ndarray, clusters: list[Any], ax: Axes
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draw the points; return medoids and median radii of the clusters."""
+    groups = [points[labels == cluster] for cluster in clusters]
+    medoids, radii = np.zeros((len(groups), 2)), np.zeros(len(groups))
+    for i, group in enumerate(groups):
+        distances = np.linalg.norm(group - np.median(group, axis=0), axis=1)
+        medoids[i] = group[distances.argmin()]
+        radii[i] = np.median(np.linalg.norm(group - medoids[i], axis=1))
     area = float(np.clip(20_000 / max(len(points), 1), 3, 25))
     style: dict[str, Any] = {"s": area, "linewidths": 0, "rasterized": True}
-    noise = points[labels == NOISE]
-    ax.scatter(noise[:, 0], noise[:, 1], color=NOISE_COLOUR, **style)
-    colours = distant_colours(medoids, [len(group) for group in of_cluster])
-    radii = np.zeros(len(clusters))
-    for i, (group, colour) in enumerate(zip(of_cluster, colours, strict=True)):
-        ax.scatter(group[:, 0], group[:, 1], color=colour, alpha=0.8, **style)
-        radii[i] = np.median(np.hypot(*(group - medoids[i]).T))
-    return clusters, medoids, radii
+    ax.scatter(*points[labels == NOISE].T, color=NOISE_COLOR, **style)
+    colors = distant_colors(medoids, [len(group) for group in groups])
+    for group, color in zip(groups, colors, strict=True):
+        ax.scatter(*group.T, color=color, alpha=0.8, **style)
+    return medoids, radii
 
 
-def _medoid(points: np.ndarray) -> np.ndarray:
-    """Return the point nearest to the coordinate-wise median."""
-    centre = np.median(points, axis=0)
-    return points[np.argmin(((points - centre) ** 2).sum(axis=1))]
+def distant_colors(medoids: np.ndarray, sizes: list[int]) -> list[str]:
+    """Return a color for each medoid, far from others of the same color.
 
-
-def distant_colours(medoids: np.ndarray, sizes: list[int]) -> list[str]:
-    """Return a colour for each medoid, far from others of the same colour.
-
-    The largest cluster chooses first; each takes the colour whose nearest bearer is
-    farthest away, an unused one before all.
+    In order of decreasing size, each cluster gets the color whose nearest medoid is
+    farthest away; an unused one first.
     """
     chosen = np.full(len(medoids), -1)
     for i in np.argsort(sizes, kind="stable")[::-1]:
-        distance = ((medoids - medoids[i]) ** 2).sum(axis=1)
-        room = [
-            distance[chosen == colour].min(initial=np.inf)
-            for colour in range(len(COLOURS))
+        distances = ((medoids - medoids[i]) ** 2).sum(axis=1)
+        nearest = [
+            distances[chosen == color].min(initial=np.inf)
+            for color in range(len(COLORS))
         ]
-        chosen[i] = int(np.argmax(room))
-    return [COLOURS[colour] for colour in chosen]
+        chosen[i] = int(np.argmax(nearest))
+    return [COLORS[color] for color in chosen]
 
 
-# Where a name may stand, in lines right and up of the medoid.
+# Places of a name, in lines right of the medoid and above.
 _ON = [(0, 0), (0, 1), (0, -1), (0, 2), (0, -2)]
 _BESIDE = [(0, 1), (0, -1), (3, 1), (-3, 1), (3, -1), (-3, -1), (0, 2), (0, -2)]
+_LINE = 11.0  # points
 
 
 def _write_names(
-    names: list[str], medoids: np.ndarray, radii: np.ndarray, ax: "Axes"
+    names: list[str], medoids: np.ndarray, radii: np.ndarray, ax: Axes
 ) -> None:
-    """Write names at their clusters, each where no earlier one stands, or not at all.
+    """Write each name where it overlaps no earlier one and is inside, or not at all.
 
-    A name stands on a cluster that is larger than the letters, and beside a smaller.
+    A name is written on a cluster that is larger than a line, and beside a smaller one.
     """
     from matplotlib.patheffects import withStroke
 
     figure = ax.figure.get_figure(root=True)
     figure.canvas.draw()  # fixes the scale and the layout that extents depend on
     frame = ax.get_window_extent()
-    scale = frame.height / abs(np.subtract(*ax.get_ylim()))
-    line = 11.0  # points
-    outline = [withStroke(linewidth=2.5, foreground="white")]
+    points_a_unit = frame.height / abs(np.subtract(*ax.get_ylim())) * 72 / figure.dpi
+    style: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 8}
+    style["path_effects"] = [withStroke(linewidth=2.5, foreground="white")]
     taken: list[Any] = []
-    for name, (x, y), radius in zip(names, medoids, radii, strict=True):
+    for name, medoid, radius in zip(names, medoids, radii, strict=False):
         text = ax.annotate(
-            plain(name),
-            (x, y),
-            xytext=(0, 0),
-            textcoords="offset points",
-            ha="center",
-            va="center",
-            fontsize=8,
-            path_effects=outline,
+            name, medoid, xytext=(0, 0), textcoords="offset points", **style
         )
-        is_wide = radius * scale * 72 / figure.dpi > line
-        for right, up in _ON if is_wide else _BESIDE:
-            text.set_position((right * line, up * line))
+        for right, up in _ON if radius * points_a_unit > _LINE else _BESIDE:
+            text.set_position((right * _LINE, up * _LINE))
             box = text.get_window_extent()
-            inside = frame.contains(box.x0, box.y0) and frame.contains(box.x1, box.y1)
+            inside = frame.contains(*box.min) and frame.contains(*box.max)
             if inside and not any(box.overlaps(other) for other in taken):
                 taken.append(box)
                 break

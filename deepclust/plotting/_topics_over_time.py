@@ -1,22 +1,20 @@
 """Clusters over time."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from sklearn.utils import column_or_1d
 
-from deepclust.plotting._canvas import (
-    COLOURS,
-    HEAT,
-    NOISE,
+from deepclust.plotting._axes import (
+    COLORS,
+    Axes,
     Names,
-    name_of,
+    check_lengths,
+    cluster_name,
+    draw_matrix,
     new_axes,
-    shortened,
+    rank_clusters,
 )
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 __all__ = ["date_periods", "plot_topics_over_time"]
 
@@ -33,29 +31,29 @@ def plot_topics_over_time(
     interval: str | None = None,
     kind: str = "auto",
     max_clusters: int = 80,
-    ax: "Axes | None" = None,
-) -> "Axes":
-    """Draw how much of each period's texts each cluster holds.
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the share of each cluster in the texts of each period.
 
     Parameters
     ----------
     labels : array-like of shape (n_docs,)
-        Cluster of each text; noise (−1) counts among the texts and is not drawn.
+        Cluster of each text; noise (−1) counts in the totals and is not drawn.
 
     dates : array-like of shape (n_docs,)
-        Dates, timestamps or what pandas reads as such, or numbers such as years. Texts
-        without a date are left out.
+        Dates, timestamps or strings that pandas parses as such, or numbers such as
+        years. Texts without a date are left out.
 
     names : mapping of label to str, or sequence of str, default=None
-        What to write at the clusters; their numbers when None.
+        Names of the clusters; their numbers when None.
 
     interval : {"day", "week", "month", "quarter", "year"}, default=None
         Length of a period; when None, the shortest that gives at most 40. Numbers are
-        put into as many equal periods, or one for each whole number.
+        binned: one bin for each whole number, or 20 of equal width.
 
-    kind : {"auto", "lines", "heat"}, default="auto"
-        "lines" can tell nine clusters apart, "heat" many: a row a cluster, the largest
-        on top. "auto" takes what fits their number.
+    kind : {"auto", "lines", "matrix"}, default="auto"
+        "lines" shows up to nine clusters, "matrix" many: a row a cluster, the largest
+        on top. "auto" selects by the number of clusters.
 
     max_clusters : int, default=80
         The largest clusters are drawn.
@@ -74,8 +72,8 @@ def plot_topics_over_time(
 
     Notes
     -----
-    Lines show shares of all texts of the period. A heat map's row is scaled to its own
-    highest share, so that small clusters show their course as well.
+    Lines show shares of all texts of the period. A row of the matrix is relative to its
+    maximum, so that small clusters are visible as well.
 
     Examples
     --------
@@ -85,68 +83,74 @@ def plot_topics_over_time(
     [0.33, 1.0]
     """
     labels = column_or_1d(labels)
-    if len(labels) != len(dates):
+    check_lengths("plot_topics_over_time", labels=labels, dates=dates)
+    if kind not in ("auto", "lines", "matrix"):
         raise ValueError(
-            "plot_topics_over_time needs one date a label. Received: "
-            f"{len(labels)} labels and {len(dates)} dates."
+            f"kind must be 'auto', 'lines' or 'matrix'. Received: {kind!r}."
         )
-    if kind not in ("auto", "lines", "heat"):
-        raise ValueError(f"kind must be 'auto', 'lines' or 'heat'. Received: {kind!r}.")
-    period, written, dated = date_periods(dates, interval)
+    period, periods, dated = date_periods(dates, interval)
     labels = labels[dated]
-    found, sizes = np.unique(labels[labels != NOISE], return_counts=True)
-    clusters = found[np.argsort(-sizes, kind="stable")][:max_clusters].tolist()
-    total = np.maximum(np.bincount(period, minlength=len(written)), 1)
-    shares = [
-        np.bincount(period[labels == c], minlength=len(written)) / total
-        for c in clusters
-    ]
-    if kind == "auto":
-        kind = "lines" if len(clusters) <= len(COLOURS) else "heat"
-    called = [shortened(name_of(names, c), 28) for c in clusters]
-    draw = _lines if kind == "lines" else _heat
-    ax = draw(np.array(shares).reshape(len(clusters), -1), called, written, ax)
-    missing = int((~dated).sum())
-    ax.set_title(
-        f"{len(labels):,} texts over time"
-        + (f"; {missing:,} without a date" if missing else "")
-    )
+    clusters = [cluster for cluster, _ in rank_clusters(labels)[:max_clusters]]
+    shares = np.zeros((len(clusters), len(periods)))
+    for row, cluster in enumerate(clusters):
+        shares[row] = np.bincount(period[labels == cluster], minlength=len(periods))
+    shares /= np.maximum(np.bincount(period, minlength=len(periods)), 1)
+    clusters = [cluster_name(names, cluster) for cluster in clusters]
+    if kind == "lines" or (kind == "auto" and len(clusters) <= len(COLORS)):
+        ax = _draw_lines(shares, clusters, ax)
+    else:
+        highest = shares.max(axis=1, keepdims=True, initial=1e-12)
+        label = "share of the period's texts,\nrelative to the cluster's maximum"
+        ax = draw_matrix(shares / highest, clusters, periods, label, ax)
+    step = -(-len(periods) // 12)
+    ticks = range(0, len(periods), step)
+    ax.set_xticks(ticks, periods[::step], rotation=45, ha="right", fontsize=10)
+    n_undated = int((~dated).sum())
+    undated = f"; {n_undated:,} without a date" if n_undated else ""
+    ax.set_title(f"{len(labels):,} texts over time{undated}")
     return ax
 
 
 def date_periods(
     dates: Any, interval: str | None
 ) -> tuple[np.ndarray, list[str], np.ndarray]:
-    """Return the period of each dated text, the periods' names, and who has a date."""
+    """Sort dates into periods.
+
+    Returns
+    -------
+    period : ndarray of shape (n_dated,), intp
+        Place of each text that has a date in `periods`.
+
+    periods : list of str
+
+    dated : ndarray of shape (n_docs,), bool
+        Whether the text has a date.
+    """
     if interval not in (None, *INTERVALS):
         raise ValueError(
             f"interval must be one of {tuple(INTERVALS)}. Received: {interval!r}."
         )
-    values = np.asarray(dates)
-    if values.dtype.kind in "iuf":
-        dated = np.isfinite(values.astype(np.float64))
-        _need_dates(dated)
-        return *_number_periods(values[dated].astype(np.float64)), dated
     import pandas as pd
 
-    stamps = pd.Series(pd.to_datetime(pd.Series(values), utc=True)).dt.tz_localize(None)
-    dated = stamps.notna().to_numpy()
-    _need_dates(dated)
-    stamps = stamps[dated]
+    values = pd.Series(np.asarray(dates))
+    is_number = values.dtype.kind in "iuf"
+    if not is_number:
+        values = pd.to_datetime(values, utc=True).dt.tz_localize(None)
+    dated = values.notna().to_numpy()
+    if not dated.any():
+        raise ValueError("plot_topics_over_time found no date in `dates`.")
+    values = values[dated]
+    if is_number:
+        return *_number_periods(values.to_numpy(dtype=np.float64)), dated
     for name, code in INTERVALS.items():
         if interval in (None, name):
-            periods = stamps.dt.to_period(code)
+            periods = values.dt.to_period(code)
             span = pd.period_range(periods.min(), periods.max(), freq=code)
             if interval or len(span) <= _MOST_INTERVALS:
                 break
     form = {"week": "%Y-%m-%d", "quarter": "%YQ%q"}.get(name)
     written = [str(p) if form is None else p.strftime(form) for p in span]
     return span.get_indexer(pd.PeriodIndex(periods)), written, dated
-
-
-def _need_dates(dated: np.ndarray) -> None:
-    if not dated.any():
-        raise ValueError("plot_topics_over_time found no date in `dates`.")
 
 
 def _number_periods(values: np.ndarray) -> tuple[np.ndarray, list[str]]:
@@ -159,42 +163,14 @@ def _number_periods(values: np.ndarray) -> tuple[np.ndarray, list[str]]:
     return period.clip(0, len(edges) - 2), [f"{edge:.4g}" for edge in edges[:-1]]
 
 
-def _lines(
-    shares: np.ndarray, called: list[str], written: list[str], ax: "Axes | None"
-) -> "Axes":
+def _draw_lines(shares: np.ndarray, names: list[str], ax: Axes | None) -> Axes:
     ax = new_axes(ax, (8.0, 4.5))
-    marker = "o" if len(written) <= 20 else None
-    for i, (row, name) in enumerate(zip(shares, called, strict=True)):
-        colour = COLOURS[i % len(COLOURS)]
-        style = _STYLES[(i // 3) % len(_STYLES)]
-        ax.plot(row, label=name, color=colour, linestyle=style, marker=marker, ms=4)
-    _write_periods(written, ax)
+    marker = "o" if shares.shape[1] <= 20 else None
+    for i, (row, name) in enumerate(zip(shares, names, strict=True)):
+        color, style = COLORS[i % len(COLORS)], _STYLES[(i // 3) % len(_STYLES)]
+        ax.plot(row, label=name, color=color, linestyle=style, marker=marker, ms=4)
     ax.set_ylim(0, None)
     ax.set_ylabel("share of the period's texts")
     ax.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
     ax.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
-    ax.spines[["top", "right"]].set_visible(False)
     return ax
-
-
-def _heat(
-    shares: np.ndarray, called: list[str], written: list[str], ax: "Axes | None"
-) -> "Axes":
-    ax = new_axes(ax, (9.0, float(np.clip(1.5 + 0.16 * len(called), 3.0, 16.0))))
-    scaled = shares / np.maximum(shares.max(axis=1, keepdims=True, initial=0), 1e-12)
-    image = ax.imshow(scaled, cmap=HEAT, vmin=0, vmax=1, aspect="auto")
-    ax.set_yticks(range(len(called)), called, fontsize=8 if len(called) <= 40 else 6)
-    _write_periods(written, ax)
-    ax.tick_params(axis="y", length=0)
-    ax.spines[:].set_visible(False)
-    bar = ax.figure.colorbar(image, ax=ax, shrink=0.6, pad=0.02)
-    bar.set_label("share of the period's texts,\nrelative to the cluster's highest")
-    bar.outline.set_visible(False)  # type: ignore[operator]
-    return ax
-
-
-def _write_periods(written: list[str], ax: "Axes") -> None:
-    step = -(-len(written) // 12)
-    ax.set_xticks(
-        range(0, len(written), step), written[::step], rotation=45, ha="right"
-    )
