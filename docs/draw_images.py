@@ -23,7 +23,7 @@ from sklearn.base import clone
 from deepclust import make_text_clusterer, plotting
 from deepclust.datasets import load_docstrings
 from deepclust.inspection import cluster_table
-from deepclust.reporting import report
+from deepclust.reporting import write_report
 
 FOLDER = Path(__file__).parent / "images"
 PROGRAMS = [shutil.which(name) for name in ("chromium", "chromedriver")]
@@ -96,7 +96,7 @@ def main():
 
     title = "Docstrings of the scientific Python packages"
     with tempfile.TemporaryDirectory() as folder:
-        page = report(
+        page = write_report(
             pipe, texts, Path(folder) / "report.html", y=packages, title=title
         )
         photograph(page, FOLDER / "report.png")

@@ -1,9 +1,11 @@
-"""One self-contained HTML file that shows a clustering, for a browser without network.
+"""Report on a clustering: one HTML page that works offline, or the same as JSON.
 
-`report` works on `(texts, labels)` from any clusterer, and shows more of a fitted
-pipeline. The page is `page.html` with `page.css` and `page.js` in it.
+`summarize` returns all that the report shows as a plain dict, described by
+`summary.schema.json`; `write_report` renders it with `page.html`, `page.css`,
+`parts.js` and `page.js`. Open `_summary.py` first.
 """
 
-from deepclust.reporting._writing import report
+from deepclust.reporting._page import write_report
+from deepclust.reporting._summary import summarize
 
-__all__ = ["report"]
+__all__ = ["summarize", "write_report"]

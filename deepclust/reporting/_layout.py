@@ -1,4 +1,4 @@
-"""Where each text lies on the map, also where there are many of them."""
+"""Coordinates of the texts on the map, also for many texts."""
 
 from typing import Any
 
@@ -11,11 +11,11 @@ __all__ = ["GRID", "map_points", "on_grid"]
 
 GRID = 65_535  # coordinates are whole numbers from 0 to this
 _LANDMARKS = 3_000
-_NEIGHBOURS = 3
+_NEIGHBORS = 3
 
 
 def map_points(X: np.ndarray, projection: str, random_state: int) -> np.ndarray:
-    """Return points in the plane, in a time that is bearable for many texts.
+    """Project rows to the plane; t-SNE on a sample of at most 3,000 rows.
 
     Parameters
     ----------
@@ -28,13 +28,14 @@ def map_points(X: np.ndarray, projection: str, random_state: int) -> np.ndarray:
 
     Returns
     -------
-    points : ndarray of shape (n_docs, 2)
+    points : ndarray of shape (n_docs, 2), float64
 
     Notes
     -----
-    "tsne" lays out at most 3,000 random rows; each of the others is put between its
-    three nearest ones, at random, but nearer to the nearer one. Some six seconds, and
-    O(n_docs embedding_dim) for the others.
+    "tsne" projects at most 3,000 random rows (landmarks). Each other row is placed at a
+    weighted mean of its three nearest landmarks; the weights are random, and larger on
+    average for nearer ones. Takes about six seconds, and O(n_docs embedding_dim) for
+    the other rows.
 
     Examples
     --------
@@ -48,17 +49,26 @@ def map_points(X: np.ndarray, projection: str, random_state: int) -> np.ndarray:
     rng = np.random.default_rng(random_state)
     landmarks = X[np.sort(rng.choice(len(X), _LANDMARKS, replace=False))]
     placed = project(landmarks, projection=projection, random_state=random_state)
-    search = NearestNeighbors(n_neighbors=_NEIGHBOURS, algorithm="brute")
+    search = NearestNeighbors(n_neighbors=_NEIGHBORS, algorithm="brute")
     distances, nearest = search.fit(landmarks).kneighbors(X)
     weights = 1.0 / np.maximum(distances, 1e-6) ** 2
-    # random shares of the three, else most texts would crowd in the middle of them
+    # random weights: without them most rows would lie at the centers of the three
     weights *= rng.exponential(size=weights.shape)
     weights /= weights.sum(axis=1, keepdims=True)
     return np.einsum("ij,ijk->ik", weights, placed[nearest])
 
 
 def on_grid(points: Any) -> np.ndarray:
-    """Return points as whole numbers in a square; both axes keep one scale.
+    """Return points as whole numbers in a square; both axes have the same scale.
+
+    Parameters
+    ----------
+    points : array-like of shape (n_points, 2)
+
+    Returns
+    -------
+    grid : ndarray of shape (n_points, 2), int64
+        From 0 to 65,535.
 
     Examples
     --------
@@ -67,8 +77,6 @@ def on_grid(points: Any) -> np.ndarray:
     [[0, 16384], [65535, 49151]]
     """
     points = np.asarray(points, dtype=np.float64)
-    if not len(points):
-        return np.empty((0, 2), dtype=np.int64)
     low, high = points.min(axis=0), points.max(axis=0)
     span = max((high - low).max(), 1e-12)
     unit = (points - (low + high) / 2) / span + 0.5

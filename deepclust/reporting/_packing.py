@@ -1,4 +1,4 @@
-"""Texts and numbers as compressed blocks that a page unpacks itself."""
+"""Texts and numbers as gzip in Base64, which the page decompresses itself."""
 
 import base64
 import gzip
@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["fitting_texts", "pack_columns", "pack_json"]
+from deepclust._text_input import truncate
 
-_SHORTEST = 20
+__all__ = ["pack_columns", "pack_json", "pack_texts"]
+
+_MIN_CHARACTERS = 20
 _SHRINK = 0.93
 
 
@@ -24,57 +26,65 @@ def pack_json(value: Any) -> str:
     True
     """
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return _packed(text.encode("utf-8", "replace"))
+    return _pack(text.encode("utf-8", "replace"))
 
 
-def pack_columns(columns: Iterable[Any]) -> str:
-    """Return columns of numbers from 0 to 65,535 as little-endian bytes, packed."""
-    return _packed(b"".join(np.asarray(c).astype("<u2").tobytes() for c in columns))
+def pack_columns(columns: Iterable[list[int]]) -> str:
+    """Return columns of numbers from 0 to 65,535 as little-endian bytes, packed.
+
+    Raises
+    ------
+    ValueError
+        If a number is outside.
+    """
+    arrays = [np.asarray(column) for column in columns]
+    if any(a.min(initial=0) < 0 or a.max(initial=0) > 0xFFFF for a in arrays):
+        raise ValueError("The page shows at most 65,535 clusters and classes.")
+    return _pack(b"".join(a.astype("<u2").tobytes() for a in arrays))
 
 
-def fitting_texts(
-    texts: list[str], max_characters: int, room: int
+def pack_texts(
+    texts: list[str], max_characters: int, max_size: int
 ) -> tuple[str, int, int]:
-    """Pack the texts into at most `room` characters, each cut as far as needed.
+    """Pack the texts into at most `max_size` characters, each cut as far as needed.
 
     Parameters
     ----------
     texts : list of str
 
     max_characters : int
-        Longest text to keep whole.
+        Length from which a text is cut.
 
-    room : int
-        Most characters of the result. Not kept below 20 characters a text.
+    max_size : int
+        Maximal length of the result. It may be exceeded where 20 characters a text are
+        still too many.
 
     Returns
     -------
     block : str
+
     max_characters : int
-        What it came down to.
+        The length to which texts were cut.
+
     n_cut : int
-        How many texts were longer.
+        Number of texts that were cut.
 
     Examples
     --------
-    >>> from deepclust.reporting._packing import fitting_texts
-    >>> fitting_texts(["short", "much longer"], 6, 1000)[1:]
+    >>> from deepclust.reporting._packing import pack_texts
+    >>> pack_texts(["short", "much longer"], 6, 1000)[1:]
     (6, 1)
     """
     while True:
-        block = pack_json([_shortened(text, max_characters) for text in texts])
-        if len(block) <= room or max_characters <= _SHORTEST:
+        block = pack_json([truncate(text, max_characters) for text in texts])
+        if len(block) <= max_size or max_characters <= _MIN_CHARACTERS:
             break
         longest = max(map(len, texts))
-        share = max(_SHRINK * room / len(block), 0.3)
-        max_characters = max(int(min(max_characters, longest) * share), _SHORTEST)
+        share = max(_SHRINK * max_size / len(block), 0.3)
+        max_characters = max(int(min(max_characters, longest) * share), _MIN_CHARACTERS)
     n_cut = sum(len(text) > max_characters for text in texts)
     return block, max_characters, n_cut
 
 
-def _shortened(text: str, most: int) -> str:
-    return text if len(text) <= most else text[: most - 1] + "…"
-
-
-def _packed(data: bytes) -> str:
+def _pack(data: bytes) -> str:
     return base64.b64encode(gzip.compress(data, 9, mtime=0)).decode("ascii")

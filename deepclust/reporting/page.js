@@ -1,9 +1,15 @@
-// Unpacks the data blocks of the page and draws them; nothing is asked of any network.
+// Decompresses the data blocks of the page and draws them; no network is used.
 (async () => {
   const {element, whole, percent, shortened, bars, lines, spark} = parts;
   const $ = (id) => document.getElementById(id);
-  const NOISE_COLOUR = "#c4c4c4";
-  const MOST_HITS = 200;
+  const NOISE_COLOR = "#c4c4c4";
+  const MAX_HITS = 200;
+  const NEIGHBORS = "neighbors lie together; distances between clusters mean little.";
+  const METHODS = {
+    tsne: ["t-SNE", "t-SNE: " + NEIGHBORS],
+    umap: ["UMAP", "UMAP: " + NEIGHBORS],
+    pca: ["PCA", "PCA: the two directions of most variance; clusters overlap."],
+  };
 
   async function unpacked(id) {
     const binary = atob($(id).textContent.trim());
@@ -13,21 +19,20 @@
   }
   const json = (buffer) => JSON.parse(new TextDecoder().decode(buffer));
 
-  let facts, texts, points;
+  let data, texts, points;
   try {
-    facts = json(await unpacked("facts"));
+    data = json(await unpacked("data"));
     texts = json(await unpacked("texts"));
     points = new DataView(await unpacked("points"));
   } catch (error) {
-    $("summary").hidden = true;
     $("problem").hidden = false;
-    $("problem").textContent = "This browser cannot unpack the report (" + error +
+    $("problem").textContent = "This browser cannot decompress the report (" + error +
       "). It needs DecompressionStream: Chrome 80, Firefox 113, Safari 16.4 or newer.";
     return;
   }
 
   // ---- the data ------------------------------------------------------------------
-  const clusters = facts.clusters;
+  const {clusters, classes, periods} = data;
   const n = texts.length;
   let offset = 0;
   function numbers() {
@@ -37,16 +42,19 @@
     return column;
   }
   const clusterOf = numbers();
-  const rowOf = facts.rows || null;
-  const classOf = facts.classes ? numbers() : null;
-  const views = facts.views.map((view) => ({...view, x: numbers(), y: numbers()}));
+  const rowOf = data.rows;
+  const classOf = classes ? numbers() : null;
+  const views = data.projections.map((method) => {
+    const [name, note] = METHODS[method];
+    return {name, note, x: numbers(), y: numbers()};
+  });
   const members = clusters.map(() => []);
   for (let i = 0; i < n; i++) members[clusterOf[i]].push(i);
   const lowered = texts.map((text) => text.toLowerCase());
-  const colourOf = (cluster) => clusters[cluster].colour || NOISE_COLOUR;
+  const colorOf = (cluster) => clusters[cluster].color || NOISE_COLOR;
   const swatch = (cluster) => {
     const dot = element("span", {className: "swatch"});
-    dot.style.background = colourOf(cluster);
+    dot.style.background = colorOf(cluster);
     return dot;
   };
 
@@ -54,9 +62,9 @@
   const canvas = $("map"), pen = canvas.getContext("2d");
   const EDGE = 65535;
   let view = views[0], places = [];
-  let zoom = 1, centre = [EDGE / 2, EDGE / 2];
+  let zoom = 1, center = [EDGE / 2, EDGE / 2];
   let marked = null;     // Set of points that the search or a cluster leaves
-  let chosen = -1;       // the cluster asked for
+  let chosen = -1;       // the selected cluster
   let pointed = -1;      // the point under the pointer
   let width = 0, height = 0, waiting = false;
 
@@ -67,8 +75,8 @@
     scaleX = Math.min(x, 1.4 * y);
     scaleY = Math.min(y, 1.4 * x);
   }
-  const screenX = (x) => width / 2 + (x - centre[0]) * scaleX;
-  const screenY = (y) => height / 2 - (y - centre[1]) * scaleY;
+  const screenX = (x) => width / 2 + (x - center[0]) * scaleX;
+  const screenY = (y) => height / 2 - (y - center[1]) * scaleY;
 
   function measurePlaces() {
     const middle = (values) => values.sort((a, b) => a - b)[values.length >> 1];
@@ -123,7 +131,7 @@
     for (const lit of marked ? [false, true] : [true]) {
       for (const c of order) {
         if (c === noise && !$("show-noise").checked) continue;
-        pen.fillStyle = lit ? colourOf(c) : "#e3e5e8";
+        pen.fillStyle = lit ? colorOf(c) : "#e3e5e8";
         pen.globalAlpha = lit ? (c === noise ? 0.6 : 0.8) : 1;
         for (const i of members[c]) {
           if (!marked || marked.has(i) === lit) dot(i, marked && lit ? radius + .8 : radius);
@@ -189,9 +197,7 @@
     tip.hidden = i < 0;
     if (i < 0) return;
     const c = clusterOf[i], notes = ["row " + whole(rowOf ? rowOf[i] : i)];
-    if (classOf && facts.classes[classOf[i]] !== null) {
-      notes.push("class " + facts.classes[classOf[i]]);
-    }
+    if (classOf && classOf[i] < classes.length) notes.push("class " + classes[classOf[i]]);
     tip.replaceChildren(
       element("div", {className: "name"}, swatch(c), labelOf(c)),
       element("div", {dir: "auto"}, texts[i] || "(empty text)"),
@@ -208,15 +214,15 @@
     const before = [(x - width / 2) / scaleX, (y - height / 2) / scaleY];
     zoom = Math.min(80, Math.max(0.7, zoom * factor));
     rescale();
-    centre[0] += before[0] - (x - width / 2) / scaleX;
-    centre[1] -= before[1] - (y - height / 2) / scaleY;
+    center[0] += before[0] - (x - width / 2) / scaleX;
+    center[1] -= before[1] - (y - height / 2) / scaleY;
     point(-1);
     draw();
   }
   function showAll() {
     zoom = 1;
     rescale();
-    centre = [EDGE / 2, EDGE / 2];
+    center = [EDGE / 2, EDGE / 2];
     point(-1);
     draw();
   }
@@ -244,8 +250,8 @@
       zoomAt(far(now) / Math.max(far(before), 1),
         (now[0] + other[0]) / 2, (now[1] + other[1]) / 2);
     } else {
-      centre[0] -= (now[0] - before[0]) / scaleX;
-      centre[1] += (now[1] - before[1]) / scaleY;
+      center[0] -= (now[0] - before[0]) / scaleX;
+      center[1] += (now[1] - before[1]) / scaleY;
       point(-1);
       draw();
     }
@@ -266,7 +272,7 @@
     const moves = {ArrowLeft: [-60 / scaleX, 0], ArrowRight: [60 / scaleX, 0],
       ArrowUp: [0, 60 / scaleY], ArrowDown: [0, -60 / scaleY]};
     if (moves[event.key]) {
-      centre = centre.map((value, axis) => value + moves[event.key][axis]);
+      center = center.map((value, axis) => value + moves[event.key][axis]);
       point(-1);
       draw();
     } else if (event.key === "+" || event.key === "=") zoomAt(1.5);
@@ -309,11 +315,11 @@
     marked = words.length || chosen >= 0 ? new Set(hits) : null;
     $("clear").hidden = !marked;
     const where = chosen >= 0 ? " in " + labelOf(chosen) : "";
-    const more = hits.length > MOST_HITS ? "; the first " + MOST_HITS + ":" : "";
+    const more = hits.length > MAX_HITS ? "; the first " + MAX_HITS + ":" : "";
     $("found").dataset.words = words.join(" ");
     $("found").textContent = !marked ? "" : hits.length === 1 ?
       "1 text" + where : whole(hits.length) + " texts" + where + more;
-    $("hits").replaceChildren(...(marked ? hits.slice(0, MOST_HITS).map(hit) :
+    $("hits").replaceChildren(...(marked ? hits.slice(0, MAX_HITS).map(hit) :
       clusters.map((_, c) => entry(c))));
     for (const row of $("clusters").tBodies[0].rows) {
       row.classList.toggle("chosen", Number(row.dataset.cluster) === chosen);
@@ -339,7 +345,7 @@
       if (clusters[clusterOf[i]].id === -1) $("show-noise").checked = true;
       zoom = Math.max(zoom, 6);
       rescale();
-      centre = [view.x[i], view.y[i]];
+      center = [view.x[i], view.y[i]];
       point(-1);
       draw();
       canvas.scrollIntoView({block: "nearest"});
@@ -395,8 +401,16 @@
   const columns = [
     ["cluster", "id"], ["name", "name"], ["texts", "size"], ["share", "share"],
     ["cohesion", "cohesion"], ["keywords", "keywords"],
-    ...(facts.classes ? [["classes", "purity"]] : []),
-    ...(facts.periods ? [["over time", "rise"]] : []), ["example", ""]];
+    ...(classes ? [["classes", "purity"]] : []),
+    ...(periods ? [["over time", "rise"]] : []), ["example", ""]];
+  const keys = {
+    keywords: (c) => c.keywords.join(" "),
+    purity: (c) => c.classes.length ? c.classes[0].share : 0,
+    rise: ({course}) => {  // mean period, weighted by the share of its texts
+      const sum = course.reduce((a, b) => a + b, 0) || 1;
+      return course.reduce((total, share, k) => total + k * share, 0) / sum;
+    },
+  };
   let sortedBy = "id", descending = false;
 
   function fillTable() {
@@ -425,7 +439,7 @@
       cell.setAttribute("aria-sort",
         !here ? "none" : descending ? "descending" : "ascending");
     }
-    const value = (c) => sortedBy === "keywords" ? c.keywords.join(" ") : c[sortedBy];
+    const value = keys[sortedBy] || ((c) => c[sortedBy]);
     const order = clusters.map((_, c) => c).sort((a, b) => {
       const noise = (clusters[a].id === -1) - (clusters[b].id === -1);
       const x = value(clusters[a]), y = value(clusters[b]);
@@ -450,20 +464,25 @@
       element("td", {className: "number extra"}, percent(cluster.share)),
       element("td", {className: "number extra"}, cluster.cohesion.toFixed(2)),
       element("td", {className: "keywords wide", dir: "auto"}, cluster.keywords.join(", "))];
-    if (facts.classes) {
+    if (classes) {
       cells.push(element("td", {className: "classes extra"}, ...cluster.classes.map(
-        ([name, share]) => element("div", {}, name + " " + percent(share)))));
+        ({name, share}) => element("div", {}, name + " " + percent(share)))));
     }
-    if (facts.periods) cells.push(element("td", {className: "extra"}, spark(cluster.course, facts.periods)));
-    const list = (title, quotes) => quotes.length ?
-      [element("h4", {textContent: title}),
-        element("ul", {}, ...quotes.map((quote) =>
-          element("li", {dir: "auto", textContent: quote})))] : [];
+    if (periods) {
+      cells.push(element("td", {className: "extra"}, spark(cluster.course, periods)));
+    }
+    const list = (title, items) => items.length ?
+      [element("h4", {textContent: title}), element("ul", {}, ...items)] : [];
+    const margin = (value) =>
+      element("span", {className: "note", textContent: " margin " + value.toFixed(2)});
     cells.push(element("td", {className: "example wide"}, element("details", {},
       element("summary", {dir: "auto"},
         shortened(cluster.representatives[0] || "", 140) || "(empty text)"),
-      ...list("Typical texts", cluster.representatives),
-      ...list("Nearest to another cluster", cluster.borderline))));
+      ...list("Representative texts", cluster.representatives.map((text) =>
+        element("li", {dir: "auto", textContent: text}))),
+      ...list("Borderline texts: nearest to another cluster", cluster.borderline.map(
+        (one) => element("li", {}, element("span", {dir: "auto", textContent: one.text}),
+          margin(one.margin)))))));
     const row = element("tr", {}, ...cells);
     row.dataset.cluster = c;
     row.classList.toggle("chosen", c === chosen);
@@ -471,24 +490,13 @@
   }
 
   // ---- the rest of the page ------------------------------------------------------
-  $("summary").textContent = facts.summary;
-  $("main").hidden = false;
+  for (const section of document.querySelectorAll("section")) section.hidden = false;
   fillTable();
-  for (const [name, value, meaning] of facts.scores) {
-    $("scores").append(element("div", {}, element("dt", {textContent: name}),
-      element("dd", {className: "value", textContent: value}),
-      element("dd", {className: "note", textContent: meaning})));
-  }
-  $("charts").append(
-    ...facts.words.map(([title, rows], k) => bars(title, rows, k ? "#4477aa" : "#999999")),
-    ...facts.curves.map(lines));
-  $("chart-section").hidden = !$("charts").childElementCount;
-  const fill = (id, rows) => $(id).tBodies[0].append(...rows.map((row) =>
-    element("tr", {}, ...row.map((cell) => element("td", {textContent: cell})))));
-  fill("parameters", facts.parameters);
-  fill("versions", facts.versions);
-  $("parameters").closest("details").hidden = !facts.parameters.length;
-  $("remarks").append(...facts.remarks.map((text) => element("li", {textContent: text})));
+  const charts = [
+    ...data.words.map(({title, counts}, k) => bars(title, counts, k ? "#4477aa" : "#999999")),
+    ...data.curves.map(lines)];
+  $("charts").append(...charts);
+  $("chart-section").hidden = !charts.length;
   new ResizeObserver(resize).observe(canvas);
   resize();
   show(0);

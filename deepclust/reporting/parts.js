@@ -21,7 +21,7 @@ const parts = (() => {
     return element("figure", {}, element("figcaption", {textContent: title}), picture);
   }
 
-  function bars(title, rows, colour) {
+  function bars(title, rows, color) {
     const most = Math.max(...rows.map(([, count]) => count), 1);
     const picture = svg("svg", {viewBox: `0 0 420 ${18 * rows.length + 4}`, role: "img"});
     rows.forEach(([word, count], k) => {
@@ -29,7 +29,7 @@ const parts = (() => {
       picture.append(
         svg("text", {x: 128, y: y + 13, "text-anchor": "end"}, shortened(word, 20)),
         svg("rect", {x: 134, y: y + 3, width: Math.max(225 * count / most, .5), height: 12,
-          fill: colour}),
+          fill: color}),
         svg("text", {x: 140 + 225 * count / most, y: y + 13}, whole(count)));
     });
     return figure(title, picture);
@@ -52,14 +52,15 @@ const parts = (() => {
     return marks;
   }
 
-  function lines({title, x_title, series, at, log}) {
+  const STYLES = [["#332288", "none"], ["#44aa99", "6 3"]];
+
+  function lines({title, x: x_title, series, selected}) {
     const [left, right, top, bottom] = [44, 410, 10, 190];
-    const finite = ([x, y]) => Number.isFinite(x) && Number.isFinite(y) && y !== null;
-    const all = series.flatMap((one) => one.points.filter(finite));
-    if (!all.length) return "";
+    const all = series.flatMap((one) => one.points);
     const bound = (axis, f) => f(...all.map((pair) => pair[axis]));
     const [x0, x1] = [bound(0, Math.min), bound(0, Math.max)];
     const y0 = Math.min(0, bound(1, Math.min)), y1 = bound(1, Math.max) || 1;
+    const log = x_title === "n_components";
     const f = log ? Math.log : (value) => value;
     const X = (x) => left + (right - left) * (f(x) - f(x0)) / (f(x1) - f(x0) || 1);
     const Y = (y) => bottom - (bottom - top) * (y - y0) / (y1 - y0 || 1);
@@ -75,28 +76,29 @@ const parts = (() => {
     picture.append(svg("line", {class: "axis", x1: left, x2: right, y1: bottom, y2: bottom}),
       svg("text", {x: (left + right) / 2, y: bottom + 32, "text-anchor": "middle"},
         x_title));
-    if (at !== null && at >= x0 && at <= x1) {
-      picture.append(svg("line", {class: "axis", x1: X(at), x2: X(at), y1: top, y2: bottom,
-        "stroke-dasharray": "3 3"}));
+    if (selected !== null && selected >= x0 && selected <= x1) {
+      picture.append(svg("line", {class: "axis", x1: X(selected), x2: X(selected), y1: top,
+        y2: bottom, "stroke-dasharray": "3 3"}));
+      title += "; selected: " + Number(selected.toPrecision(4));
     }
     let legend = left;
-    for (const {name, colour, points: pairs, dash} of series) {
-      const kept = pairs.filter(finite);
-      picture.append(svg("polyline", {fill: "none", stroke: colour, "stroke-width": 2,
-        "stroke-dasharray": dash || "none",
-        points: kept.map(([x, y]) => X(x) + "," + Y(y)).join(" ")}));
-      if (kept.length < 40) {
-        kept.forEach(([x, y]) => picture.append(
-          svg("circle", {cx: X(x), cy: Y(y), r: 2.5, fill: colour})));
+    series.forEach(({name, points}, k) => {
+      const [color, dash] = STYLES[k];
+      picture.append(svg("polyline", {fill: "none", stroke: color, "stroke-width": 2,
+        "stroke-dasharray": dash,
+        points: points.map(([x, y]) => X(x) + "," + Y(y)).join(" ")}));
+      if (points.length < 40) {
+        points.forEach(([x, y]) => picture.append(
+          svg("circle", {cx: X(x), cy: Y(y), r: 2.5, fill: color})));
       }
       if (series.length > 1) {
         picture.append(svg("line", {x1: legend, x2: legend + 20, y1: bottom + 47,
-          y2: bottom + 47, stroke: colour, "stroke-width": 2,
-          "stroke-dasharray": dash || "none"}),
+          y2: bottom + 47, stroke: color, "stroke-width": 2,
+          "stroke-dasharray": dash}),
         svg("text", {x: legend + 25, y: bottom + 51}, name));
         legend += 44 + 7 * name.length;
       }
-    }
+    });
     return figure(title, picture);
   }
 

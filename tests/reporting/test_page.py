@@ -1,4 +1,4 @@
-"""The report in a real browser: it answers, asks no network, and runs nothing else."""
+"""The page in a browser: it works, makes no request, and runs no text."""
 
 import json
 import shutil
@@ -7,14 +7,14 @@ import time
 import numpy as np
 import pytest
 
-from deepclust.reporting import report
+from deepclust.reporting import write_report
 
 ATTACKS = [
     "<script>window.broken = 1</script>",
     "</script><script>window.broken = 2</script>",
     "<img src=x onerror='window.broken = 3'>",
     "line\u2028separator\u2029'; window.broken = 4; '",
-    "<!-- <script> {{facts}}",
+    "<!-- <script> {{ packed_data }}",
 ]
 FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic"),
@@ -77,7 +77,7 @@ def open_report(browser, path):
 def page(browser, tmp_path_factory):
     """The report of the texts, its heading and class names hostile as well."""
     texts, labels, X = make_texts()
-    path = report(
+    path = write_report(
         None,
         texts,
         tmp_path_factory.mktemp("report") / "r.html",
@@ -105,18 +105,18 @@ def shown_hits(browser):
     return [hit.text for hit in browser.find_elements("css selector", "#hits li")]
 
 
-def test_nothing_but_the_file_is_asked_for(browser, page):
+def test_nothing_but_the_file_is_requested(browser, page):
     requests = [
         json.loads(entry["message"])["message"]
         for entry in browser.get_log("performance")
     ]
-    asked = [
+    requested = [
         request["params"]["request"]["url"]
         for request in requests
         if request["method"] == "Network.requestWillBeSent"
     ]
 
-    assert [url for url in asked if not url.startswith("chrome")] == [page.as_uri()]
+    assert [url for url in requested if not url.startswith("chrome")] == [page.as_uri()]
     assert browser.get_log("browser") == []
 
 
@@ -155,7 +155,7 @@ def test_search_finds_texts_and_marks_them(browser, page):
     assert browser.find_element("id", "found").text == ""
 
 
-def test_hovering_a_point_tells_its_text(browser, page):
+def test_hovering_a_point_shows_its_text(browser, page):
     from selenium.webdriver import ActionChains
 
     search(browser, "galaxy number 18")
@@ -171,9 +171,9 @@ def test_hovering_a_point_tells_its_text(browser, page):
     ActionChains(browser, duration=0).move_to_element(canvas).perform()
 
     wait_until(browser, "!document.getElementById('tip').hidden")
-    told = browser.find_element("id", "tip").text
-    assert chosen in told
-    assert "row 18" in told
+    shown = browser.find_element("id", "tip").text
+    assert chosen in shown
+    assert "row 18" in shown
     browser.find_element("id", "clear").click()
 
 

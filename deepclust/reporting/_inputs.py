@@ -1,0 +1,215 @@
+"""Check the inputs of a report, and compute from the pipeline what is not given."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.pipeline import Pipeline
+from sklearn.utils import check_array, column_or_1d
+
+from deepclust._text_input import check_texts
+from deepclust.metrics._pairwise import unit_rows
+
+__all__ = ["ReportInputs", "encode_classes", "read_inputs"]
+
+_LSA_DIM = 50
+
+
+@dataclass
+class ReportInputs:
+    """A corpus and its clustering.
+
+    Parameters
+    ----------
+    texts : list of str, length n_docs
+
+    labels : ndarray of shape (n_docs,)
+
+    cleaned : list of str, length n_docs, or None
+
+    embeddings : ndarray of shape (n_docs, embedding_dim), float64
+
+    is_embedded : bool
+        False where the embeddings are LSA of the words.
+
+    names : dict of label to str
+        Names of clusters given by the user.
+
+    classes : list of str, or None
+        Names of the true classes.
+
+    class_codes : ndarray of shape (n_docs,), intp, or None
+        Place of the class of each text in `classes`; −1 without one.
+
+    dates : array-like of shape (n_docs,), or None
+
+    steps : dict of str to estimator
+        Steps of the pipeline by name; empty without one.
+    """
+
+    texts: list[str]
+    labels: np.ndarray
+    cleaned: list[str] | None
+    embeddings: np.ndarray
+    is_embedded: bool
+    names: dict[Any, str]
+    classes: list[str] | None
+    class_codes: np.ndarray | None
+    dates: Any
+    steps: dict[str, Any]
+
+
+def read_inputs(
+    pipeline: Any,
+    texts: Any,
+    *,
+    labels: Any = None,
+    y: Any = None,
+    dates: Any = None,
+    names: Any = None,
+    cleaned: Any = None,
+    embeddings: Any = None,
+) -> ReportInputs:
+    """Validate the inputs, and let the pipeline compute those that are None.
+
+    Parameters
+    ----------
+    pipeline : fitted Pipeline, fitted search over one, or None
+
+    texts : iterable of str, length n_docs
+
+    labels, y, dates, names, cleaned, embeddings : see `summarize`
+
+    Returns
+    -------
+    inputs : ReportInputs
+
+    Raises
+    ------
+    InvalidTextError
+        If `texts` or `cleaned` is not an iterable of str.
+    ValueError
+        If there are no texts, lengths differ, or labels are missing.
+    TypeError
+        If `pipeline` is not a Pipeline.
+    """
+    texts = check_texts(texts, estimator="summarize")
+    if not texts:
+        raise ValueError("summarize needs at least one text.")
+    steps = _steps(pipeline)
+    if steps and (labels is None or embeddings is None or cleaned is None):
+        computed = _run_steps(steps, texts)
+        cleaned = computed[0] if cleaned is None else cleaned
+        embeddings = computed[1] if embeddings is None else embeddings
+        labels = computed[2] if labels is None else labels
+    if labels is None:
+        raise ValueError("summarize needs a fitted pipeline, or labels=.")
+    labels = _check_labels(labels)
+    columns = {"labels": labels, "cleaned": cleaned, "embeddings": embeddings}
+    for name, rows in {**columns, "y": y, "dates": dates}.items():
+        if rows is not None and len(rows) != len(texts):
+            raise ValueError(
+                f"{name} need one row a text. Received: {len(rows)} rows and "
+                f"{len(texts)} texts."
+            )
+    if cleaned is not None:
+        cleaned = check_texts(cleaned, estimator="cleaned")
+    is_embedded = embeddings is not None
+    if not is_embedded:
+        embeddings = _lsa(texts if cleaned is None else cleaned)
+    clusterer = [*steps.values()][-1] if steps else None
+    names = {} if names is None else names
+    names = dict(names) if hasattr(names, "keys") else dict(enumerate(names))
+    names = {**getattr(clusterer, "cluster_names_", {}), **names}
+    classes, class_codes = encode_classes(y)
+    X = check_array(embeddings, dtype=np.float64)
+    return ReportInputs(
+        *(texts, labels, cleaned, X, is_embedded),
+        *(names, classes, class_codes, dates, steps),
+    )
+
+
+def encode_classes(y: Any) -> tuple[list[str] | None, np.ndarray | None]:
+    """Return the names of the classes and the code of each text.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_docs,), or None
+        −1, None, NaN and "" mean that a text has no class.
+
+    Returns
+    -------
+    names : list of str, sorted, or None
+        None without any class.
+
+    codes : ndarray of shape (n_docs,), intp, or None
+        −1 where a text has no class.
+    """
+    names = [] if y is None else [_class_name(value) for value in y]
+    classes = sorted({name for name in names if name is not None})
+    if not classes:
+        return None, None
+    code: dict[Any, int] = {name: k for k, name in enumerate(classes)}
+    return classes, np.array([code.get(name, -1) for name in names], dtype=np.intp)
+
+
+def _class_name(value: Any) -> str | None:
+    missing = value is None or value == "" or value != value  # NaN differs from itself
+    return None if missing or str(value) in ("-1", "-1.0", "<NA>") else str(value)
+
+
+def _steps(pipeline: Any) -> dict[str, Any]:
+    """Return the fitted steps of a pipeline, or of the best one of a search."""
+    pipeline = getattr(pipeline, "best_estimator_", pipeline)
+    if pipeline is None:
+        return {}
+    if not isinstance(pipeline, Pipeline):
+        raise TypeError(
+            "pipeline must be a fitted Pipeline of texts, or None with labels=. "
+            f"Received: {type(pipeline).__name__}."
+        )
+    return {k: step for k, step in pipeline.steps if step not in (None, "passthrough")}
+
+
+def _run_steps(
+    steps: dict[str, Any], texts: list[str]
+) -> tuple[list[str] | None, Any, Any]:
+    """Return the output of the last step that returns texts, embeddings, labels."""
+    *transformers, clusterer = steps.values()
+    X: Any = texts
+    cleaned = None
+    for step in transformers:
+        X = step.transform(X)
+        if isinstance(X, list) and all(isinstance(text, str) for text in X):
+            cleaned = X
+    if hasattr(clusterer, "predict"):
+        labels = clusterer.predict(X)
+    else:
+        labels = getattr(clusterer, "labels_", None)
+    return cleaned, _reduce(X) if hasattr(X, "toarray") else X, labels
+
+
+def _check_labels(labels: Any) -> np.ndarray:
+    labels = column_or_1d(labels)
+    if labels.dtype.kind == "f" and not (labels == np.floor(labels)).all():
+        raise ValueError("labels must be whole numbers or names, not fractions.")
+    return labels.astype(np.int64) if labels.dtype.kind in "fbu" else labels
+
+
+def _lsa(texts: list[str]) -> np.ndarray:
+    """Return latent semantic vectors of the words between white space."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    if not any(text.split() for text in texts):
+        return np.zeros((len(texts), 2))
+    return _reduce(TfidfVectorizer(analyzer=str.split).fit_transform(texts))
+
+
+def _reduce(X: Any) -> np.ndarray:
+    """Return a sparse matrix as dense rows of at most 50 columns."""
+    from sklearn.decomposition import TruncatedSVD
+
+    if min(X.shape) <= 2:
+        return np.hstack((X.toarray(), np.zeros((X.shape[0], 2))))
+    n_components = min(_LSA_DIM, min(X.shape) - 1)
+    return unit_rows(TruncatedSVD(n_components, random_state=0).fit_transform(X))
