@@ -1,12 +1,17 @@
-"""Work shared out among threads."""
+"""Threads: work divided among them, and BLAS held to one."""
 
-from collections.abc import Callable, Iterable
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
 from joblib import effective_n_jobs
+from threadpoolctl import ThreadpoolController
 
-__all__ = ["in_threads", "least_parts"]
+__all__ = ["in_threads", "least_parts", "one_blas_thread"]
 
 _PARTS_A_THREAD = 6
 
@@ -57,3 +62,34 @@ def least_parts(n_jobs: int | None) -> int:
     """
     n_threads = effective_n_jobs(n_jobs)
     return n_threads * _PARTS_A_THREAD if n_threads > 1 else 1
+
+
+@lru_cache(maxsize=1)
+def _controller() -> ThreadpoolController:
+    return ThreadpoolController().select(user_api="blas")
+
+
+_turn = threading.Lock()
+
+
+def _fresh_lock() -> None:
+    """Forget, in a forked child, that a thread of the parent may hold the lock."""
+    global _turn
+    _turn = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_fresh_lock)
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[int]:
+    """Hold BLAS to one thread; yield how many threads it would have used.
+
+    The setting belongs to the process, so callers take turns: each spreads its texts
+    over all threads anyway.
+    """
+    with _turn:
+        counts = [library["num_threads"] for library in _controller().info()]
+        with _controller().limit(limits=1):
+            yield max(counts, default=1)

@@ -94,8 +94,8 @@ def make_text_clusterer(
             (
                 "encode",
                 RNNLSTMEncoder(
-                    granularity=n_pseudo_classes,
-                    guide=seed_words,
+                    n_pseudo_classes=n_pseudo_classes,
+                    seed_words=seed_words,
                     random_state=random_state,
                     verbose=verbose,
                 ),

@@ -32,7 +32,7 @@ def test_it_is_a_plain_pipeline_of_four_steps():
     parameters = pipeline.get_params(deep=True)
     assert parameters["clean__language"] == "de"
     assert parameters["cluster__noise"] == "nearest"
-    assert parameters["cluster__n_clusters"] == parameters["encode__granularity"] == 7
+    assert parameters["cluster__n_clusters"] == parameters["encode__n_pseudo_classes"] == 7
     assert parameters["clean__n_jobs"] is None  # one process, and all threads
     assert parameters["cluster__n_jobs"] == -1
     assert make_text_clusterer(n_jobs=3)["cluster"].n_jobs == 3
@@ -143,7 +143,7 @@ def test_grid_search_over_every_step(corpus, n_jobs, with_labels):
     grid = {
         "clean__lowercase": [True],
         "vectorize__max_df": [0.5],
-        "encode__granularity": [3, 4],
+        "encode__n_pseudo_classes": [3, 4],
         "cluster__min_samples": [5],
     }
     search = GridSearchCV(tiny_clusterer(), grid, cv=2, n_jobs=n_jobs)

@@ -20,11 +20,13 @@ Nothing here imports TensorFlow. `_network.py` is the reference.
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from deepclust.encoding._blas import one_blas_thread, rows_per_product
+from deepclust._parallel import one_blas_thread
+from deepclust.metrics._pairwise import unit_rows
 from deepclust.sequences import TokenSequences
 
 __all__ = ["ACTIVATIONS", "ForwardPass"]
@@ -34,6 +36,21 @@ EXACT_LENGTH = 16  # tokens; longer texts share groups of 16 lengths
 BLOCK_TOKENS = 16_384  # rows × length of a block stays below this
 MAX_ROWS, MIN_ROWS = 128, 8
 CHUNK = 16_384  # texts whose distinct tokens are projected together
+
+
+@lru_cache(maxsize=256)
+def rows_per_product(n_in: int, n_out: int) -> int:
+    """Return how many rows can be multiplied together without changing one another."""
+    rng = np.random.default_rng(0)
+    kernel = rng.standard_normal((n_in, n_out), dtype=np.float32)
+    row = rng.standard_normal(n_in, dtype=np.float32)
+    for n_rows in (8, 4, 2):
+        others = rng.standard_normal((n_rows, n_rows, n_in), dtype=np.float32)
+        others[np.arange(n_rows), np.arange(n_rows)] = row
+        places = np.matmul(others, kernel)[np.arange(n_rows), np.arange(n_rows)]
+        if (places == places[0]).all():
+            return n_rows
+    return 1
 
 
 def _sigmoid(x: np.ndarray) -> np.ndarray:
@@ -76,15 +93,11 @@ class ForwardPass:
     activation : str
         A key of `ACTIVATIONS`.
 
-    sharpening : float, default=0.0
-        How far an embedding moves toward the prototypes that it resembles; see
-        `sharpen`.
+    prototype_weight : float, default=0.0
+        Weight of the class prototypes in an embedding; see `pull_to_prototypes`.
 
-    scale : float, default=16.0
-        Inverse temperature of the prototypes' softmax.
-
-    shares : dict of str to float, default=None
-        Which prototypes of `weights` to sharpen with, and the weight of each.
+    head_weights : dict of str to float, default=None
+        Names of the prototypes in `weights` to use, and the weight of each head.
 
     Notes
     -----
@@ -114,18 +127,16 @@ class ForwardPass:
         fusion: str,
         pooling: str,
         activation: str,
-        sharpening: float = 0.0,
-        scale: float = SCALE,
-        shares: dict[str, float] | None = None,
+        prototype_weight: float = 0.0,
+        head_weights: dict[str, float] | None = None,
     ) -> None:
         self.weights = weights
-        self.sharpening = sharpening
-        self.scale = np.float32(scale)
-        shares = shares or {}
+        self.prototype_weight = prototype_weight
+        head_weights = head_weights or {}
         self.heads = []
-        for name, share in shares.items():
-            directions = _unit(weights[name])
-            back = directions * np.float32(share / sum(shares.values()))
+        for name, weight in head_weights.items():
+            directions = unit_rows(weights[name])
+            back = directions * np.float32(weight / sum(head_weights.values()))
             self.heads.append((np.ascontiguousarray(directions.T), back))
         self.fusion = fusion
         self.pooling = pooling
@@ -182,16 +193,16 @@ class ForwardPass:
                 list(pool.map(run, _blocks(chunk.lengths)))
         return result
 
-    def sharpen_all(self, embeddings: np.ndarray) -> np.ndarray:
-        """Return `sharpen` of any number of rows; zero rows stay zero."""
+    def pull_all_to_prototypes(self, embeddings: np.ndarray) -> np.ndarray:
+        """Apply `pull_to_prototypes` to any number of rows; zero rows stay zero."""
         padded = np.zeros(
             (_round_up(len(embeddings)), embeddings.shape[1]), dtype=np.float32
         )
         padded[: len(embeddings)] = embeddings
         with one_blas_thread():
-            sharpened = self.sharpen(padded)[: len(embeddings)]
-        sharpened[~embeddings.any(axis=1)] = 0.0
-        return sharpened
+            moved = self.pull_to_prototypes(padded)[: len(embeddings)]
+        moved[~embeddings.any(axis=1)] = 0.0
+        return moved
 
     def _project(self, ids: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """Return input × kernel + bias of the distinct tokens, and where each id is.
@@ -236,17 +247,16 @@ class ForwardPass:
         pooled = np.concatenate(self._pool(features, lengths, ended), axis=1)
         embedded = self._product(pooled, self.weights["dense/kernel"])
         embedded += self.weights["dense/bias"]
-        return self.sharpen(_unit(embedded))
+        return self.pull_to_prototypes(unit_rows(embedded))
 
-    def sharpen(self, embeddings: np.ndarray) -> np.ndarray:
-        """Pull unit vectors toward the prototypes they resemble.
+    def pull_to_prototypes(self, embeddings: np.ndarray) -> np.ndarray:
+        """Move unit vectors towards the prototypes of their likely classes.
 
         With prototypes P_h of head h, weights w_h that sum to 1, scale s and
-        sharpening a, a vector z becomes the unit vector along
-        (1 - a) z + a Σ_h w_h P_hᵀ softmax(s P_h z). Where the heads agree, texts of
-        one group meet in one place, and a text between groups stays between them:
-        gaps in density open. It is one step of retrieval from a modern Hopfield
-        network [1]_.
+        `prototype_weight` a, a vector z becomes the unit vector along
+        (1 - a) z + a Σ_h w_h P_hᵀ softmax(s P_h z): one step of retrieval from a modern
+        Hopfield network [1]_. Texts on whose class the heads agree move together;
+        others stay between the classes, so that density has gaps.
 
         Parameters
         ----------
@@ -255,25 +265,25 @@ class ForwardPass:
 
         Returns
         -------
-        sharpened : ndarray of shape (n, embedding_dim), float32
+        moved : ndarray of shape (n, embedding_dim), float32
 
         References
         ----------
         .. [1] Ramsauer et al., "Hopfield networks is all you need", ICLR 2021,
            arXiv:2008.02217.
         """
-        if not self.heads or self.sharpening == 0.0:
+        if not self.heads or self.prototype_weight == 0.0:
             return embeddings
-        recalled = np.zeros_like(embeddings)
+        retrieved = np.zeros_like(embeddings)
         for directions, back in self.heads:
-            odds = self._product(embeddings, directions)
-            odds *= self.scale
-            odds -= odds.max(axis=1, keepdims=True)
-            np.exp(odds, out=odds)
-            odds /= odds.sum(axis=1, keepdims=True)
-            recalled += self._product(odds, back)
-        share = np.float32(self.sharpening)
-        return _unit((1 - share) * embeddings + share * recalled)
+            probabilities = self._product(embeddings, directions)
+            probabilities *= np.float32(SCALE)
+            probabilities -= probabilities.max(axis=1, keepdims=True)
+            np.exp(probabilities, out=probabilities)
+            probabilities /= probabilities.sum(axis=1, keepdims=True)
+            retrieved += self._product(probabilities, back)
+        weight = np.float32(self.prototype_weight)
+        return unit_rows((1 - weight) * embeddings + weight * retrieved)
 
     def _product(
         self, rows: np.ndarray, kernel: np.ndarray, out: np.ndarray | None = None
@@ -393,12 +403,6 @@ class ForwardPass:
             for total, part in zip(pooled, features, strict=True):
                 total += part[t] * scores[t][:, None]
         return pooled
-
-
-def _unit(rows: np.ndarray) -> np.ndarray:
-    """Return the rows at length 1; zeros stay zeros."""
-    norms = np.sqrt((rows * rows).sum(axis=1, keepdims=True))
-    return rows / np.maximum(norms, 1e-12)
 
 
 def _gates_of_tanh(units: int) -> tuple[np.ndarray, np.ndarray]:

@@ -18,7 +18,14 @@ from keras import ops
 
 from deepclust.encoding._inference import SCALE
 
-__all__ = ["CosineHeads", "MaskedPooling", "Network", "build_network", "read_weights"]
+__all__ = [
+    "MaskedPooling",
+    "Network",
+    "PrototypeClassifier",
+    "PrototypeHeads",
+    "build_network",
+    "read_weights",
+]
 
 
 class MaskedPooling(keras.layers.Layer):
@@ -32,7 +39,7 @@ class MaskedPooling(keras.layers.Layer):
     Notes
     -----
     Input float (batch, time, features) and bool mask (batch, time) or None; output
-    float (batch, features). With `axis=0`, time comes first.
+    float (batch, features).
 
     Examples
     --------
@@ -45,24 +52,24 @@ class MaskedPooling(keras.layers.Layer):
     """
 
     def __init__(
-        self, mode: str = "attention", *, initializer: Any = None, **kwargs: Any
+        self, mode: str = "attention", *, kernel_initializer: Any = None, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         self.mode = mode
-        self.initializer = initializer or "glorot_uniform"
+        self.kernel_initializer = kernel_initializer or "glorot_uniform"
 
     def build(self, shape: tuple[int | None, ...]) -> None:
         if self.mode == "attention":
             self.kernel = self.add_weight(
-                shape=(shape[-1], 1), initializer=self.initializer, name="kernel"
+                shape=(shape[-1], 1), initializer=self.kernel_initializer, name="kernel"
             )
 
-    def call(self, features: Any, real: Any = None, axis: int = 1) -> Any:
-        """Pool over the positions of `axis` that are real; None: all are."""
+    def call(self, features: Any, real: Any = None) -> Any:
+        """Pool over the positions that are real; None: all are."""
         if self.mode == "max":
             if real is not None:
                 features = ops.where(real[..., None], features, self._lowest())
-            return ops.max(features, axis=axis)
+            return ops.max(features, axis=1)
         if self.mode == "attention":
             # Not a product of matrices: the gradient of one with a single column is
             # summed in an order that depends on the number of threads.
@@ -71,16 +78,16 @@ class MaskedPooling(keras.layers.Layer):
             scores = ops.zeros_like(features[..., :1])
         if real is not None:
             scores = ops.where(real[..., None], scores, self._lowest())
-        scores = ops.exp(scores - ops.max(scores, axis=axis, keepdims=True))
-        shares = scores / ops.sum(scores, axis=axis, keepdims=True)
-        return ops.sum(features * shares, axis=axis)
+        scores = ops.exp(scores - ops.max(scores, axis=1, keepdims=True))
+        shares = scores / ops.sum(scores, axis=1, keepdims=True)
+        return ops.sum(features * shares, axis=1)
 
     def _lowest(self) -> float:
         """Return a score that stands for minus infinity in the layer's arithmetic."""
         return -6e4 if self.compute_dtype == "float16" else -1e9
 
 
-class CosineHeads(keras.layers.Layer):
+class PrototypeHeads(keras.layers.Layer):
     """One softmax per head: logits = 16 · cos(embedding, prototype).
 
     Parameters
@@ -93,23 +100,22 @@ class CosineHeads(keras.layers.Layer):
 
     Notes
     -----
-    Input float (batch, embedding_dim), unit norm; output a list of float
-    (batch, n_classes[h]).
+    Input float (batch, embedding_dim), unit norm; output float
+    (batch, n_heads, max(n_classes)), -1e9 where a head has no such class.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from deepclust.encoding._network import CosineHeads
-    >>> logits = CosineHeads([3, 5])(np.eye(2, 4, dtype="float32"))
-    >>> [tuple(head.shape) for head in logits]
-    [(2, 3), (2, 5)]
+    >>> from deepclust.encoding._network import PrototypeHeads
+    >>> tuple(PrototypeHeads([3, 5])(np.eye(2, 4, dtype="float32")).shape)
+    (2, 2, 5)
     """
 
     def __init__(
         self, n_classes: Sequence[int], *, seed: int = 0, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        self.n_classes = tuple(int(n) for n in n_classes)
+        self.n_classes = tuple(max(int(n), 1) for n in n_classes)
         self.seed = seed
 
     def build(self, shape: tuple[int | None, ...]) -> None:
@@ -122,11 +128,20 @@ class CosineHeads(keras.layers.Layer):
             for head, n in enumerate(self.n_classes)
         ]
 
-    def call(self, embeddings: Any) -> list[Any]:
-        return [
-            SCALE * ops.matmul(embeddings, ops.transpose(ops.normalize(p, axis=1)))
-            for p in self.prototypes
+    def call(self, embeddings: Any) -> Any:
+        prototypes = ops.normalize(ops.concatenate(self.prototypes, axis=0), axis=1)
+        logits = SCALE * ops.matmul(embeddings, ops.transpose(prototypes))
+        ends = [int(n) for n in np.cumsum(self.n_classes)[:-1]]
+        most = max(self.n_classes)
+        heads = [
+            ops.pad(part, [[0, 0], [0, most - n]], constant_values=-1e9)
+            for part, n in zip(
+                ops.split(logits, ends, axis=1) if ends else [logits],
+                self.n_classes,
+                strict=True,
+            )
         ]
+        return ops.stack(heads, axis=1)
 
 
 class Network(keras.Model):
@@ -173,35 +188,14 @@ class Network(keras.Model):
     def call(self, ids: Any) -> Any:
         real = ops.not_equal(ids, 0)
         words = self.words(ids)
-        first = words if self.rnn is None else self.rnn(words, mask=real)
-        stacked = self.fusion == "stack" and self.rnn is not None
-        second = None
+        rnn = lstm = None
+        if self.rnn is not None:
+            rnn = self.rnn(words, mask=real)
         if self.lstm is not None:
-            second = self.lstm(first if stacked else words, mask=real)
-        return self.join(words, None if self.rnn is None else first, second, real)
-
-    def join(
-        self, words: Any, rnn: Any, lstm: Any, real: Any = None, axis: int = 1
-    ) -> Any:
-        """Return the unit vectors, given what each branch made of the words.
-
-        Parameters
-        ----------
-        words : float (batch, time, vector_dim)
-        rnn : float (batch, time, rnn_units) or None
-        lstm : float (batch, time, lstm_units or twice that) or None
-        real : bool (batch, time) or None
-            False where a position is padding; None when there is none.
-        axis : {0, 1}, default=1
-            Where time is; 0 for (time, batch, ...) throughout.
-
-        Returns
-        -------
-        embeddings : float (batch, embedding_dim)
-        """
-        mixed = self._fuse(rnn, lstm)
-        features = ops.concatenate([*mixed, words], axis=-1) if mixed else words
-        embeddings = self.dense(self.pooling(features, real, axis=axis))
+            stacked = self.fusion == "stack" and rnn is not None
+            lstm = self.lstm(rnn if stacked else words, mask=real)
+        features = ops.concatenate([*self._fuse(rnn, lstm), words], axis=-1)
+        embeddings = self.dense(self.pooling(features, real))
         return ops.normalize(ops.cast(embeddings, "float32"), axis=-1)
 
     def _fuse(self, rnn: Any, lstm: Any) -> list[Any]:
@@ -217,19 +211,45 @@ class Network(keras.Model):
         return [share * aligned + (1.0 - share) * lstm]
 
 
+class PrototypeClassifier(keras.Model):
+    """Token ids → logits of every head: what is trained.
+
+    Parameters
+    ----------
+    network : Network
+
+    n_classes : sequence of int
+
+    seed : int, default=0
+        Of the initial prototypes.
+    """
+
+    def __init__(
+        self, network: Network, n_classes: Sequence[int], *, seed: int = 0
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.heads = PrototypeHeads(n_classes, seed=seed, dtype="float32")
+        self.heads.build((None, network.dense.units))
+        self.built = True
+
+    def call(self, ids: Any) -> Any:
+        return self.heads(self.network(ids))
+
+
 def build_network(
     word_vectors: np.ndarray,
     *,
-    rnn_units: int = 64,
-    lstm_units: int = 96,
-    bidirectional: bool = True,
-    fusion: str = "concat",
-    pooling: str = "attention",
-    activation: str = "tanh",
-    embedding_dim: int = 64,
-    train_word_vectors: bool = True,
-    initializer: str = "glorot_uniform",
-    dtype: str = "float32",
+    rnn_units: int,
+    lstm_units: int,
+    bidirectional: bool,
+    fusion: str,
+    pooling: str,
+    activation: str,
+    embedding_dim: int,
+    train_word_vectors: bool,
+    kernel_initializer: str,
+    dtype: str,
     seed: int = 0,
 ) -> Network:
     """Return a network with fresh weights.
@@ -242,29 +262,29 @@ def build_network(
     rnn_units, lstm_units : int
         Width of each branch (the LSTM has that many per direction); 0 leaves it out.
 
-    bidirectional : bool, default=True
+    bidirectional : bool
         Whether the LSTM also reads from the end.
 
-    fusion : {"concat", "stack", "sum", "gate"}, default="concat"
+    fusion : {"concat", "stack", "sum", "gate"}
         "concat": both branches side by side. "stack": the LSTM reads what the RNN
         wrote. "sum" and "gate": the RNN, brought to the LSTM's width, is added to the
         LSTM, or mixed with it by a learned sigmoid gate. The word itself is always
         kept beside them.
 
-    pooling : {"attention", "mean", "max"}, default="attention"
+    pooling : {"attention", "mean", "max"}
 
-    activation : str, default="tanh"
+    activation : str
         Of both recurrent branches. Anything but "tanh" rules out the fused GPU kernel.
 
-    embedding_dim : int, default=64
+    embedding_dim : int
 
-    train_word_vectors : bool, default=True
+    train_word_vectors : bool
 
-    initializer : str, default="glorot_uniform"
+    kernel_initializer : str
         A Keras initializer, for input and dense kernels; recurrent kernels start
         orthogonal.
 
-    dtype : str, default="float32"
+    dtype : str
         A Keras dtype policy, such as "mixed_float16".
 
     seed : int, default=0
@@ -279,55 +299,49 @@ def build_network(
     >>> import numpy as np
     >>> from deepclust.encoding._network import build_network
     >>> vectors = np.random.default_rng(0).normal(size=(10, 5)).astype("float32")
-    >>> network = build_network(vectors, rnn_units=4, lstm_units=4, embedding_dim=3)
+    >>> network = build_network(
+    ...     vectors, rnn_units=4, lstm_units=4, bidirectional=True, fusion="concat",
+    ...     pooling="mean", activation="tanh", embedding_dim=3, train_word_vectors=True,
+    ...     kernel_initializer="glorot_uniform", dtype="float32")
     >>> tuple(network(np.array([[2, 3, 0]])).shape)
     (1, 3)
     """
     seeds = iter(range(seed, seed + 10))
 
-    def fresh(name: str = initializer) -> Any:
+    def fresh(name: str = kernel_initializer) -> Any:
         """Return an initializer with a seed of its own."""
         return _seeded_initializer(name, next(seeds))
 
-    def dense(width: int, name: str, activation: str | None = None) -> Any:
-        """Return a dense layer."""
-        return keras.layers.Dense(
-            width, activation, kernel_initializer=fresh(), dtype=dtype, name=name
-        )
+    def layer(kind: Any, units: int, name: str, **options: Any) -> Any:
+        """Return a dense layer, or a recurrent one with its output at every step."""
+        options["kernel_initializer"] = fresh()
+        if kind is not keras.layers.Dense:
+            options["recurrent_initializer"] = fresh("orthogonal")
+            options |= {"activation": activation, "return_sequences": True}
+        return kind(units, dtype=dtype, name=name, **options)
 
-    def recurrent(layer: Any, units: int, name: str, **more: Any) -> Any:
-        """Return a recurrent layer that gives its output at every step."""
-        return layer(
-            units,
-            activation=activation,
-            kernel_initializer=fresh(),
-            recurrent_initializer=fresh("orthogonal"),
-            return_sequences=True,
-            dtype=dtype,
-            name=name,
-            **more,
-        )
-
-    layers: dict[str, Any] = {
-        "words": keras.layers.Embedding(
-            *word_vectors.shape, trainable=train_word_vectors, dtype=dtype, name="words"
-        )
-    }
-    if rnn_units:
-        layers["rnn"] = recurrent(keras.layers.SimpleRNN, rnn_units, "rnn")
-    if lstm_units:
-        layers["lstm"] = recurrent(keras.layers.LSTM, lstm_units, "lstm")
+    words = keras.layers.Embedding(
+        *word_vectors.shape, trainable=train_word_vectors, dtype=dtype, name="words"
+    )
+    layers: dict[str, Any] = {"words": words}
     width = lstm_units
-    if lstm_units and bidirectional:
-        width = 2 * lstm_units
-        back = recurrent(keras.layers.LSTM, lstm_units, "lstm_back", go_backwards=True)
-        layers["lstm"] = keras.layers.Bidirectional(layers["lstm"], backward_layer=back)
+    if rnn_units:
+        layers["rnn"] = layer(keras.layers.SimpleRNN, rnn_units, "rnn")
+    if lstm_units:
+        lstm = layer(keras.layers.LSTM, lstm_units, "lstm")
+        if bidirectional:
+            back = layer(keras.layers.LSTM, lstm_units, "lstm_back", go_backwards=True)
+            lstm = keras.layers.Bidirectional(lstm, backward_layer=back)
+            width = 2 * lstm_units
+        layers["lstm"] = lstm
     if rnn_units and lstm_units and fusion in ("sum", "gate"):
-        layers["align"] = dense(width, "align")
+        layers["align"] = layer(keras.layers.Dense, width, "align")
         if fusion == "gate":
-            layers["gate"] = dense(width, "gate", "sigmoid")
-    layers["pooling"] = MaskedPooling(pooling, initializer=fresh(), dtype=dtype)
-    layers["dense"] = dense(embedding_dim, "dense")
+            layers["gate"] = layer(
+                keras.layers.Dense, width, "gate", activation="sigmoid"
+            )
+    layers["pooling"] = MaskedPooling(pooling, kernel_initializer=fresh(), dtype=dtype)
+    layers["dense"] = layer(keras.layers.Dense, embedding_dim, "dense")
     network = Network(layers, fusion, dtype=dtype)
     network.build((None, None))
     network.words.embeddings.assign(word_vectors)
@@ -370,9 +384,11 @@ def read_weights(network: Network) -> dict[str, np.ndarray]:
     Examples
     --------
     >>> import numpy as np
-    >>> from deepclust.encoding._network import build_network, read_weights
-    >>> network = build_network(np.zeros((4, 2), "float32"), rnn_units=3, lstm_units=0)
-    >>> sorted(read_weights(network))
+    >>> from deepclust import RNNLSTMEncoder, TokenSequences
+    >>> from deepclust.encoding._network import read_weights
+    >>> texts = TokenSequences.from_lists([[2, 3, 4], [2, 4], [5, 6], [6, 7, 5]] * 5)
+    >>> encoder = RNNLSTMEncoder(4, lstm_units=0, embedding_dim=3, random_state=0)
+    >>> sorted(read_weights(encoder.fit(texts).network_))
     ['attention/kernel', 'dense/bias', 'dense/kernel', 'rnn/bias', 'rnn/kernel',
      'rnn/recurrent_kernel', 'words']
     """

@@ -7,7 +7,7 @@ What the graph does, in the order of `_inference.py`:
 2. Word vectors go through ONNX's own `RNN` and `LSTM` operators, which know the length
    of each text.
 3. Fusion, masked pooling, dense layer, unit norm.
-4. Sharpening toward the prototypes of every head. A text without tokens becomes zero.
+4. A step towards the prototypes of every head. A text without tokens becomes zero.
 
 Written with the package `onnx` alone; nothing here imports TensorFlow or onnxruntime.
 """
@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 
 from deepclust._optional import import_extra
+from deepclust.encoding._inference import SCALE
+from deepclust.metrics._pairwise import unit_rows
 
 __all__ = ["build_model"]
 
@@ -34,16 +36,15 @@ def build_model(
     fusion: str,
     pooling: str,
     activation: str,
-    sharpening: float = 0.0,
-    scale: float = 16.0,
-    shares: dict[str, float] | None = None,
+    prototype_weight: float = 0.0,
+    head_weights: dict[str, float] | None = None,
     weight_type: str = "float32",
 ) -> Any:
     """Return the network as an ONNX model.
 
     Parameters
     ----------
-    weights, fusion, pooling, activation, sharpening, scale, shares
+    weights, fusion, pooling, activation, prototype_weight, head_weights
         As `ForwardPass` takes them.
 
     weight_type : {"float32", "int8"}, default="float32"
@@ -63,17 +64,17 @@ def build_model(
 
     Notes
     -----
-    ONNX operator set 17. Symmetric quantisation, w ≈ s · q with s = max|w| / 127 over
+    ONNX operator set 17. Symmetric quantization, w ≈ s · q with s = max|w| / 127 over
     one row of the word vectors or one column of a kernel.
     """
     onnx = import_extra("onnx", extra="onnx", purpose="Exporting to ONNX")
-    graph = _Graph(onnx, quantised=weight_type == "int8")
+    graph = _Graph(onnx, quantized=weight_type == "int8")
     texts = _TextsInGraph(graph)
     network = _NetworkInGraph(graph, weights, texts, _ACTIVATIONS[activation])
     embeddings = network.embed(fusion, pooling)
-    heads = [(weights[name], share) for name, share in (shares or {}).items()]
-    if heads and sharpening:
-        embeddings = _sharpen(graph, embeddings, heads, sharpening, scale)
+    heads = [(weights[name], w) for name, w in (head_weights or {}).items()]
+    if heads and prototype_weight:
+        embeddings = _pull_to_prototypes(graph, embeddings, heads, prototype_weight)
     embeddings = graph.add("Mul", embeddings, texts.has_tokens())
     graph.add("Slice", embeddings, [0], [-1], [0], output="embeddings")
     return graph.model(int(weights["dense/kernel"].shape[1]))
@@ -82,9 +83,9 @@ def build_model(
 class _Graph:
     """Collects nodes and weights; a value is known by its name, a str."""
 
-    def __init__(self, onnx: Any, *, quantised: bool) -> None:
+    def __init__(self, onnx: Any, *, quantized: bool) -> None:
         self.onnx = onnx
-        self.quantised = quantised
+        self.quantized = quantized
         self.nodes: list[Any] = []
         self.constants: dict[str, np.ndarray] = {}
 
@@ -108,9 +109,9 @@ class _Graph:
 
     def weight(self, array: np.ndarray, name: str, axis: int) -> str:
         """Store a weight; as int8, with one scale for each index along `axis`."""
-        if not self.quantised or array.ndim < 2:
+        if not self.quantized or array.ndim < 2:
             return self.constant(array, name)
-        stored, scales = _quantise(array, axis)
+        stored, scales = _quantize(array, axis)
         self.constant(stored, f"{name}/int8")
         self.constant(scales, f"{name}/scale")
         zeros = np.zeros(len(scales), dtype=np.int8)
@@ -183,7 +184,7 @@ class _NetworkInGraph:
         self.activation = activation
 
     def embed(self, fusion: str, pooling: str) -> str:
-        """Add the network; return the name of its unsharpened embeddings."""
+        """Add the network; return the name of its output."""
         add = self.graph.add
         words = self._words()
         rnn = lstm = None
@@ -199,9 +200,9 @@ class _NetworkInGraph:
 
     def _words(self) -> str:
         add, table = self.graph.add, self.weights["words"]
-        if not self.graph.quantised:
+        if not self.graph.quantized:
             return add("Gather", self.graph.constant(table, "words"), self.texts.ids)
-        stored, scales = _quantise(table, 0)  # only the rows in use become floats
+        stored, scales = _quantize(table, 0)  # only the rows in use become floats
         rows = add("Gather", self.graph.constant(stored, "words/int8"), self.texts.ids)
         scale = self.graph.constant(scales[:, None], "words/scale")
         scale = add("Gather", scale, self.texts.ids)
@@ -285,25 +286,23 @@ class _NetworkInGraph:
         return self.graph.add("Add", product, self.weights[f"{name}/bias"])
 
 
-def _sharpen(
+def _pull_to_prototypes(
     graph: _Graph,
     embeddings: str,
     heads: list[tuple[np.ndarray, float]],
-    sharpening: float,
-    scale: float,
+    prototype_weight: float,
 ) -> str:
-    """See `ForwardPass.sharpen`."""
-    total = sum(share for _, share in heads)
-    recalled = []
-    for prototypes, share in heads:
-        norms = np.maximum(np.linalg.norm(prototypes, axis=1, keepdims=True), 1e-12)
-        directions = prototypes / norms
-        logits = graph.add("MatMul", embeddings, (scale * directions).T)
-        odds = graph.add("Softmax", logits, axis=1)
-        pull = directions * np.float32(sharpening * share / total)
-        recalled.append(graph.add("MatMul", odds, pull))
-    kept = graph.add("Mul", embeddings, np.float32(1.0 - sharpening))
-    return _unit(graph, graph.add("Sum", kept, *recalled))
+    """See `ForwardPass.pull_to_prototypes`."""
+    total = sum(weight for _, weight in heads)
+    retrieved = []
+    for prototypes, weight in heads:
+        directions = unit_rows(prototypes)
+        logits = graph.add("MatMul", embeddings, (SCALE * directions).T)
+        probabilities = graph.add("Softmax", logits, axis=1)
+        pull = directions * np.float32(prototype_weight * weight / total)
+        retrieved.append(graph.add("MatMul", probabilities, pull))
+    kept = graph.add("Mul", embeddings, np.float32(1.0 - prototype_weight))
+    return _unit(graph, graph.add("Sum", kept, *retrieved))
 
 
 def _unit(graph: _Graph, rows: str) -> str:
@@ -311,7 +310,7 @@ def _unit(graph: _Graph, rows: str) -> str:
     return graph.add("Div", rows, graph.add("Max", norms, 1e-12))
 
 
-def _quantise(array: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
+def _quantize(array: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
     """Return int8 values, and the float32 scale of each index along `axis`."""
     others = tuple(i for i in range(array.ndim) if i != axis)
     scales = np.abs(array).max(axis=others) / np.float32(127.0)

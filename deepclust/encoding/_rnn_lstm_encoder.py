@@ -1,4 +1,12 @@
-"""RNNLSTMEncoder: token sequences → one unit vector per text, without labels."""
+"""RNNLSTMEncoder: token sequences → one unit vector per text, without labels.
+
+1. Pseudo-labels: partitions of the texts, found in their words (`pseudo_labels`);
+   labels and seed words, where given, are a further classification (`_encode_labels`).
+2. Network: Keras layers, trained to predict all of them (`_network.py`,
+   `_training.py`).
+3. `transform`: the forward pass in numpy, and a step towards the class prototypes
+   (`_inference.py`).
+"""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -8,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.special import softmax
 from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
@@ -33,6 +42,7 @@ from deepclust.encoding._validation import (
     start_vectors,
 )
 from deepclust.exceptions import EmptyVocabularyError
+from deepclust.metrics._pairwise import unit_rows
 from deepclust.pseudo_labels import PseudoLabels, make_pseudo_labels
 from deepclust.pseudo_labels._seed_words import seed_word_labels
 from deepclust.sequences import TokenSequences
@@ -43,24 +53,26 @@ UPDATES = 600  # of the weights, that epochs="auto" aims at
 # Parameters of the encoder that the network and the training take as they are.
 _NETWORK_OPTIONS = (
     "rnn_units", "lstm_units", "bidirectional", "fusion", "pooling", "activation",
-    "embedding_dim", "train_word_vectors", "initializer",
+    "embedding_dim", "train_word_vectors", "kernel_initializer",
 )  # fmt: skip
 _TRAINING_OPTIONS = (
-    "optimizer", "momentum", "schedule", "loss", "batch_size", "word_dropout",
-    "validation_fraction", "early_stopping", "patience", "verbose",
+    "epochs", "batch_size", "optimizer", "learning_rate", "momentum",
+    "learning_rate_schedule", "loss", "word_dropout", "validation_fraction",
+    "early_stopping", "patience", "verbose",
 )  # fmt: skip
 
 
 class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Encode texts with a recurrent network trained on these texts alone.
 
-    Each token's word vector goes through a simple recurrent layer and a bidirectional
-    LSTM side by side; what both make of it, and the vector itself, are pooled over the
-    text and brought to `embedding_dim`, at unit length. Without labels the network
-    learns by cross-entropy to predict several classifications found in the words of
-    the same texts, at the granularity that the texts themselves attest
-    (`_pseudo_labels.py`); where there are labels it learns from them as well. The
-    result is sharpened: each vector moves toward the prototypes it resembles.
+    Word vectors pass through a SimpleRNN and a bidirectional LSTM [1]_ side by side.
+    Both outputs and the word vectors are pooled over the text by attention and
+    projected to `embedding_dim`, at unit length. Without labels the network is trained
+    by cross-entropy on pseudo-labels: partitions of the same texts by a mixture model
+    of their words, whose number of components is chosen by stability
+    (`deepclust.pseudo_labels`). Labels, where there are any, are a further
+    classification to learn. In `transform`, each embedding is moved towards the
+    prototypes of its likely classes.
 
     Parameters
     ----------
@@ -95,49 +107,53 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     train_word_vectors : bool, default=True
         Whether the word vectors are trained further.
 
-    initializer : str, default="glorot_uniform"
+    kernel_initializer : str, default="glorot_uniform"
         Keras initializer of input and dense kernels.
 
-    objective : {"self_taught", "labels"}, default="self_taught"
-        What to learn from: "self_taught" uses labels as well, where there are any;
-        "labels" uses nothing else.
+    objective : {"self_supervised", "supervised"}, default="self_supervised"
+        "self_supervised" learns pseudo-labels, and labels where there are any;
+        "supervised" learns labels only.
 
-    granularity : int or "auto", default="auto"
-        How many groups the self-taught classifications aim at, but for one that has a
-        fifth fewer and one that has a quarter more; "auto" lets the texts decide. The
-        number of clusters is found later, by density, and may differ.
+    n_pseudo_classes : int or "auto", default="auto"
+        Number of classes of the pseudo-labels. One further partition has a fifth fewer,
+        and one a quarter more. "auto" chooses the number by stability. The number of
+        clusters is found later, by density, and may differ.
 
-    sharpening : float, default=0.75
-        How far each embedding moves toward the prototypes it resembles: 0 leaves it
-        where the network puts it, near 1 groups become points.
+    prototype_weight : float, default=0.75
+        Weight, from 0 to below 1, of the class prototypes in an embedding: 0 returns
+        the output of the network; near 1, the texts of a class coincide.
 
-    guide : dict of str to list of str, default=None
-        Topics and words that name them, such as
-        `{"billing": ["invoice", "refund"]}`. A text with words of one topic only counts
-        as labelled with it, unless `y` says otherwise.
+    seed_words : dict of str to list of str, default=None
+        Topics and words of each, such as `{"billing": ["invoice", "refund"]}`. A text
+        that has words of exactly one topic is labeled with it, unless `y` gives it a
+        label.
 
     label_weight : float, default=0.3
-        Weight of the labels in the loss, against 1 for everything self-taught, of which
-        the labelled classes are part: too much of it, and few labels draw all texts.
+        Weight of the labels in the loss, against 1 for all pseudo-labels together. The
+        labeled classes are classes of the pseudo-labels, too; a large weight makes
+        unlabeled texts join them.
 
-    loss : {"cross_entropy", "focal", "generalized"}, default="cross_entropy"
-        "focal" [2]_ turns to uncertain texts, "generalized" [3]_ away from texts whose
-        target looks wrong.
+    loss : {"cross_entropy", "focal", "generalized_cross_entropy"}, \
+            default="cross_entropy"
+        "focal" [2]_ gives weight to uncertain texts; "generalized_cross_entropy" [3]_
+        takes it from texts whose target is improbable.
 
     optimizer : str, default="sgd"
-        A Keras optimizer, such as "sgd" (Nesterov), "adam", "rmsprop", "adamw".
+        A Keras optimizer, such as "sgd" (with Nesterov momentum), "adam", "rmsprop",
+        "adamw". The gradient of each weight is clipped to norm 1.
 
     learning_rate : float or "auto", default="auto"
         Peak of the schedule; "auto" is 0.3 for "sgd" and 0.003 otherwise.
 
     momentum : float, default=0.9
-        Of "sgd".
+        Momentum of "sgd".
 
-    schedule : {"cosine", "linear", "constant"}, default="cosine"
-        Course of the learning rate, after a short warm-up.
+    learning_rate_schedule : {"cosine", "linear", "constant"}, default="cosine"
+        "cosine" rises linearly over the first 2 % of the updates and falls to 0;
+        "linear" falls to 0.
 
     epochs : int or "auto", default="auto"
-        Passes over the texts; "auto" makes about 600 updates, in 4 to 20 passes.
+        Passes over the texts; "auto" takes about 600 updates, in 4 to 20 passes.
 
     batch_size : int, default=128
         Texts per update.
@@ -147,17 +163,18 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
     early_stopping : bool, default=False
         Stop when the validation loss (the training loss if nothing is held out) no
-        longer falls, and go back to the best epoch.
+        longer falls, and restore the weights of the best epoch.
 
     patience : int, default=3
-        Epochs without improvement that early stopping waits for.
+        Epochs without improvement before early stopping.
 
     device : {"auto", "cpu", "gpu"}, default="auto"
         Where to train; "auto" takes a GPU if there is one, "gpu" all there are.
         `transform` runs in numpy unless `device="gpu"`.
 
-    precision : {"auto", "float32", "mixed_float16", "mixed_bfloat16"}, default="auto"
-        Of the training arithmetic; "auto" is float32. Weights are always float32.
+    dtype_policy : {"auto", "float32", "mixed_float16", "mixed_bfloat16"}, \
+            default="auto"
+        Keras dtype policy of the training; "auto" is float32. Weights are float32.
 
     random_state : int, RandomState instance or None, default=None
         The same number gives the same embeddings.
@@ -168,13 +185,13 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     Attributes
     ----------
     weights_ : dict of str to ndarray, float32
-        Everything learned, by name.
+        All trained weights, by name.
 
     history_ : pandas DataFrame
         The training curve: epoch, loss, val_loss, accuracy, learning_rate, seconds.
 
     classes_ : ndarray of shape (n_classes,)
-        The labels; only after `fit` with labels.
+        The labels. Only after `fit` with labels or seed words.
 
     vocabulary_ : Vocabulary or None
         Of the sequences given to `fit`.
@@ -188,17 +205,18 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     n_parameters_ : int
         Number of weights.
 
-    granularity_ : int or None
-        Number of groups the self-taught classifications have.
+    n_pseudo_classes_ : int or None
+        Number of classes of the pseudo-labels; None if there are none.
 
-    agreement_ : pandas DataFrame
-        What spoke for each number of groups: n_groups, agreement and information (what
-        those who know half of the words each have in common, in nats), stability
-        (agreement of those who have read half of the texts) and support, which decides
-        (NaN where only a quick first round was asked); see `_model_selection.py`.
+    selection_results_ : pandas DataFrame
+        A row per number of components that was tried: n_components; kappa and
+        mutual_info (in nats) of two mixtures, each fitted on half of the vocabulary;
+        stability, the kappa of two mixtures, each fitted on half of the texts; and
+        score, which decides (NaN where only the first, screening round tried it). Empty
+        if `n_pseudo_classes` was given.
 
     n_unknown_texts_ : int
-        Texts given to `fit` without any known token; their embedding is zero.
+        Number of texts given to `fit` without a known token; their embedding is zero.
 
     See Also
     --------
@@ -207,12 +225,12 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
     Notes
     -----
-    Time is linear in tokens. On one CPU core, with the default sizes, about 10,000
-    titles a second and epoch to train and 50,000 titles a second to transform.
-    Memory: three times the weights, plus a batch.
+    Time is linear in the number of tokens. On one CPU core, with the default sizes,
+    about 6,000 titles a second and epoch are trained, and 50,000 titles a second
+    transformed. Memory: three times the weights, and a batch.
 
     An embedding does not depend on the other texts of the call or on the number of
-    threads, bit for bit. Unknown tokens (id 1) are passed over.
+    threads, bit for bit. Unknown tokens (id 1) are left out.
 
     References
     ----------
@@ -243,28 +261,28 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         "vector_dim": [Interval(Integral, 1, None, closed="left")],
         "word_dropout": [Interval(Real, 0, 1, closed="left")],
         "train_word_vectors": ["boolean"],
-        "initializer": [str],
-        "objective": [StrOptions({"self_taught", "labels"})],
-        "granularity": [
+        "kernel_initializer": [str],
+        "objective": [StrOptions({"self_supervised", "supervised"})],
+        "n_pseudo_classes": [
             StrOptions({"auto"}), Interval(Integral, 2, None, closed="left")
         ],
-        "sharpening": [Interval(Real, 0, 1, closed="left")],
-        "guide": [dict, None],
+        "prototype_weight": [Interval(Real, 0, 1, closed="left")],
+        "seed_words": [dict, None],
         "label_weight": [Interval(Real, 0, None, closed="neither")],
-        "loss": [StrOptions({"cross_entropy", "focal", "generalized"})],
+        "loss": [StrOptions({"cross_entropy", "focal", "generalized_cross_entropy"})],
         "optimizer": [str],
         "learning_rate": [
             StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")
         ],
         "momentum": [Interval(Real, 0, 1, closed="left")],
-        "schedule": [StrOptions({"cosine", "linear", "constant"})],
+        "learning_rate_schedule": [StrOptions({"cosine", "linear", "constant"})],
         "epochs": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "validation_fraction": [Interval(Real, 0, 1, closed="left")],
         "early_stopping": ["boolean"],
         "patience": [Interval(Integral, 1, None, closed="left")],
         "device": [StrOptions({"auto", "cpu", "gpu"})],
-        "precision": [
+        "dtype_policy": [
             StrOptions({"auto", "float32", "mixed_float16", "mixed_bfloat16"})
         ],
         "random_state": ["random_state"],
@@ -284,24 +302,24 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         vector_dim: int = 100,
         word_dropout: float = 0.5,
         train_word_vectors: bool = True,
-        initializer: str = "glorot_uniform",
-        objective: str = "self_taught",
-        granularity: int | str = "auto",
-        sharpening: float = 0.75,
-        guide: dict[str, list[str]] | None = None,
+        kernel_initializer: str = "glorot_uniform",
+        objective: str = "self_supervised",
+        n_pseudo_classes: int | str = "auto",
+        prototype_weight: float = 0.75,
+        seed_words: dict[str, list[str]] | None = None,
         label_weight: float = 0.3,
         loss: str = "cross_entropy",
         optimizer: str = "sgd",
         learning_rate: float | str = "auto",
         momentum: float = 0.9,
-        schedule: str = "cosine",
+        learning_rate_schedule: str = "cosine",
         epochs: int | str = "auto",
         batch_size: int = 128,
         validation_fraction: float = 0.0,
         early_stopping: bool = False,
         patience: int = 3,
         device: str = "auto",
-        precision: str = "auto",
+        dtype_policy: str = "auto",
         random_state: Any = None,
         verbose: int = 0,
     ) -> None:
@@ -315,29 +333,29 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         self.vector_dim = vector_dim
         self.word_dropout = word_dropout
         self.train_word_vectors = train_word_vectors
-        self.initializer = initializer
+        self.kernel_initializer = kernel_initializer
         self.objective = objective
-        self.granularity = granularity
-        self.sharpening = sharpening
-        self.guide = guide
+        self.n_pseudo_classes = n_pseudo_classes
+        self.prototype_weight = prototype_weight
+        self.seed_words = seed_words
         self.label_weight = label_weight
         self.loss = loss
         self.optimizer = optimizer
         self.learning_rate = learning_rate
         self.momentum = momentum
-        self.schedule = schedule
+        self.learning_rate_schedule = learning_rate_schedule
         self.epochs = epochs
         self.batch_size = batch_size
         self.validation_fraction = validation_fraction
         self.early_stopping = early_stopping
         self.patience = patience
         self.device = device
-        self.precision = precision
+        self.dtype_policy = dtype_policy
         self.random_state = random_state
         self.verbose = verbose
 
     def fit(self, X: Any, y: Any = None) -> "RNNLSTMEncoder":
-        """Train the network.
+        """Make pseudo-labels and train the network.
 
         Parameters
         ----------
@@ -366,13 +384,35 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         refuse_forked_backend()
         refuse_other_backends()
         sequences = self._check_sequences(X, fitting=True)
-        labels, classes = self._labels(sequences, y)
-        if self.objective == "labels" and labels is None:
-            raise ValueError(
-                'RNNLSTMEncoder(objective="labels") learns from labels only, but y has '
-                'none. Pass y, or use objective="self_taught".'
+        labels, classes = self._encode_labels(sequences, y)
+        known = known_tokens(sequences)
+        rows = np.flatnonzero(known.lengths)
+        if len(rows) == 0:
+            raise EmptyVocabularyError(
+                f"None of the {len(known)} texts has a known token, so there is "
+                "nothing to learn from. Lower min_df, or check the cleaning."
             )
-        self._train(sequences, labels)
+        seed = int(check_random_state(self.random_state).randint(2**31 - 100))
+        vectors = start_vectors(sequences, self.vector_dim, seed)
+        texts, labels = known[rows], None if labels is None else labels[rows]
+        pseudo_labels = self._make_pseudo_labels(texts, labels, seed)
+        targets = {
+            f"head_{i}/prototypes": t for i, t in enumerate(pseudo_labels.targets)
+        }
+        if labels is not None:
+            targets["labels/prototypes"] = labels
+        weights, history = self._train(texts, vectors, targets, seed)
+
+        self.weights_ = weights
+        self._history = history
+        self._fitted_options = {name: getattr(self, name) for name in _NETWORK_OPTIONS}
+        self.__dict__.pop("_network", None)
+        self.vocabulary_ = sequences.vocabulary
+        self.embedding_dim_ = self.embedding_dim
+        self.n_unknown_texts_ = len(known) - len(rows)
+        self.n_parameters_ = sum(array.size for array in weights.values())
+        self.n_pseudo_classes_ = pseudo_labels.n_pseudo_classes
+        self._selection_results = pseudo_labels.selection_results
         self.__dict__.pop("classes_", None)
         if classes is not None:
             self.classes_ = classes
@@ -422,7 +462,7 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         """
         check_is_fitted(self, "weights_")
         sequences = known_tokens(self._check_sequences(X, fitting=False))
-        return self._class_shares(sequences)
+        return self._class_probabilities(sequences)
 
     def export_onnx(self, path: Any, *, weight_type: str = "float32") -> Path:
         """Write the encoder as an ONNX file: padded token ids → embeddings.
@@ -474,10 +514,10 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         return pd.DataFrame(self._history)
 
     @property
-    def agreement_(self) -> pd.DataFrame:
+    def selection_results_(self) -> pd.DataFrame:
         check_is_fitted(self, "weights_")
         columns = ["n_components", "kappa", "mutual_info", "stability", "score"]
-        return pd.DataFrame(self._agreement, columns=columns)
+        return pd.DataFrame(self._selection_results, columns=columns)
 
     @property
     def network_(self) -> Any:
@@ -500,158 +540,6 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
 
-    def _train(self, sequences: TokenSequences, labels: np.ndarray | None) -> None:
-        """Be taught and learn; set everything fitted but `classes_`."""
-        known = known_tokens(sequences)
-        rows = np.flatnonzero(known.lengths)
-        if len(rows) == 0:
-            raise EmptyVocabularyError(
-                f"None of the {len(known)} texts has a known token, so there is "
-                "nothing to learn from. Lower min_df, or check the cleaning."
-            )
-        seed = int(check_random_state(self.random_state).randint(2**31 - 100))
-        vectors = start_vectors(sequences, self.vector_dim, seed)
-        labels = None if labels is None else labels[rows]
-        lesson = self._teach(known[rows], labels, seed)
-        weights, history = self._learn(known[rows], vectors, lesson, labels, seed)
-
-        self.vocabulary_ = sequences.vocabulary
-        self.embedding_dim_ = self.embedding_dim
-        self.n_unknown_texts_ = len(known) - len(rows)
-        self.n_parameters_ = sum(array.size for array in weights.values())
-        self.weights_ = weights
-        self._fitted_options = {n: getattr(self, n) for n in _NETWORK_OPTIONS}
-        self._history = history
-        self.granularity_ = lesson.n_pseudo_classes
-        self._agreement = lesson.selection_results
-        self.__dict__.pop("_network", None)
-
-    def _labels(
-        self, sequences: TokenSequences, y: Any
-    ) -> tuple[np.ndarray | None, np.ndarray | None]:
-        """Return class numbers (-1: unlabelled) and the classes, or (None, None)."""
-        if self.guide is None:
-            return encode_labels(y, len(sequences))
-        return encode_labels(y, len(sequences), seed_word_labels(sequences, self.guide))
-
-    def _teach(
-        self, sequences: TokenSequences, labels: np.ndarray | None, seed: int
-    ) -> PseudoLabels:
-        if self.objective == "labels":
-            return PseudoLabels([], None, [])
-        vocabulary = sequences.vocabulary
-        return make_pseudo_labels(
-            sequences,
-            None if vocabulary is None else vocabulary.vectors,
-            n_pseudo_classes=self.granularity,
-            known=labels,
-            seed=seed,
-        )
-
-    def _learn(
-        self,
-        sequences: TokenSequences,
-        vectors: np.ndarray,
-        lesson: PseudoLabels,
-        labels: np.ndarray | None,
-        seed: int,
-    ) -> tuple[dict[str, np.ndarray], list[dict[str, float]]]:
-        """Return weights and training curve; every text has a token."""
-        from deepclust.encoding import _training as training
-        from deepclust.encoding._network import read_weights
-
-        targets = {f"head_{i}/prototypes": t for i, t in enumerate(lesson.targets)}
-        if labels is not None:
-            targets["labels/prototypes"] = labels
-        shares = self._shares(targets)
-        with on_device(self.device, together=True):
-            options = {name: getattr(self, name) for name in _NETWORK_OPTIONS}
-            network = self._build_network(vectors, seed, options)
-            run = self._training(len(sequences), seed)
-            training.train_heads(
-                network,
-                sequences,
-                list(targets.values()),
-                run,
-                head_weights=list(shares.values()),
-            )
-        weights = read_weights(network)
-        weights |= dict(zip(targets, run.prototypes, strict=True))
-        return weights, run.history
-
-    def _shares(self, names: Iterable[str]) -> dict[str, float]:
-        """Return the weight of each head: 1 for all self-taught ones together.
-
-        Labels without a self-taught head beside them weigh 1.
-        """
-        heads = [name for name in names if name.endswith("/prototypes")]
-        taught = [name for name in heads if name != "labels/prototypes"]
-        shares = {name: 1.0 / len(taught) for name in taught}
-        weight = self.label_weight if taught else 1.0
-        return shares | {h: weight for h in heads if h not in shares}
-
-    def _training(self, n_texts: int, seed: int) -> Any:
-        """Return the training options as `Training`."""
-        from deepclust.encoding._training import Training
-
-        rate: Any = self.learning_rate
-        epochs: Any = self.epochs
-        if rate == "auto":
-            rate = 0.3 if self.optimizer == "sgd" else 0.003
-        if epochs == "auto":
-            per_epoch = math.ceil(n_texts / self.batch_size)
-            epochs = int(np.clip(round(UPDATES / per_epoch), 4, 20))
-        same = {name: getattr(self, name) for name in _TRAINING_OPTIONS}
-        return Training(epochs=epochs, learning_rate=rate, seed=seed, **same)
-
-    def _build_network(
-        self, vectors: np.ndarray, seed: int, options: dict[str, Any]
-    ) -> Any:
-        from deepclust.encoding._network import build_network
-
-        dtype = "float32" if self.precision == "auto" else self.precision
-        return build_network(vectors, dtype=dtype, seed=seed, **options)
-
-    def _fitted_network(self) -> Any:
-        """Return the Keras network with the fitted weights, built once a process."""
-        if "_network" not in self.__dict__:
-            from deepclust.encoding._network import write_weights
-
-            network = self._build_network(
-                self.weights_["words"], 0, self._fitted_options
-            )
-            write_weights(network, self.weights_)
-            self._network = network
-        return self._network
-
-    def _forward_pass(self, *, sharpened: bool = True) -> ForwardPass:
-        return ForwardPass(self.weights_, **self._pass_options(sharpened=sharpened))
-
-    def _pass_options(self, *, sharpened: bool = True) -> dict[str, Any]:
-        names = ("fusion", "pooling", "activation")
-        return {name: self._fitted_options[name] for name in names} | {
-            "sharpening": self.sharpening if sharpened else 0.0,
-            "scale": SCALE,
-            "shares": self._shares(self.weights_),
-        }
-
-    def _class_shares(self, sequences: TokenSequences) -> np.ndarray:
-        """Return the softmax of the labels' head, float32 (n_docs, n_classes)."""
-        prototypes = self.weights_["labels/prototypes"]
-        directions = prototypes / np.linalg.norm(prototypes, axis=1, keepdims=True)
-        embeddings = self._forward_pass(sharpened=False)(sequences)
-        logits = SCALE * np.einsum("nd,kd->nk", embeddings, directions)
-        odds = np.exp(logits - logits.max(axis=1, keepdims=True, initial=0))
-        return odds / odds.sum(axis=1, keepdims=True)
-
-    def _transform_keras(self, sequences: TokenSequences, *, device: str) -> np.ndarray:
-        from deepclust.encoding._training import embed_with_keras
-
-        refuse_forked_backend()
-        with on_device(device):
-            plain = embed_with_keras(self._fitted_network(), sequences)
-        return self._forward_pass().sharpen_all(plain)
-
     def _check_sequences(self, X: Any, *, fitting: bool) -> TokenSequences:
         if isinstance(X, TokenSequences):
             if fitting:
@@ -666,3 +554,120 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         if not fitting:
             check_ids(sequences, len(self.weights_["words"]))
         return sequences
+
+    def _encode_labels(
+        self, sequences: TokenSequences, y: Any
+    ) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """Return class numbers (-1: unlabeled) and the classes, or (None, None)."""
+        named = None
+        if self.seed_words is not None:
+            named = seed_word_labels(sequences, self.seed_words)
+        labels, classes = encode_labels(y, len(sequences), named)
+        if self.objective == "supervised" and labels is None:
+            raise ValueError(
+                'RNNLSTMEncoder(objective="supervised") learns from labels only, but y '
+                'has none. Pass y, or use objective="self_supervised".'
+            )
+        return labels, classes
+
+    def _make_pseudo_labels(
+        self, sequences: TokenSequences, labels: np.ndarray | None, seed: int
+    ) -> PseudoLabels:
+        if self.objective == "supervised":
+            return PseudoLabels([], None, [])
+        vocabulary = sequences.vocabulary
+        return make_pseudo_labels(
+            sequences,
+            None if vocabulary is None else vocabulary.vectors,
+            n_pseudo_classes=self.n_pseudo_classes,
+            known=labels,
+            seed=seed,
+        )
+
+    def _train(
+        self,
+        sequences: TokenSequences,
+        vectors: np.ndarray,
+        targets: dict[str, np.ndarray],
+        seed: int,
+    ) -> tuple[dict[str, np.ndarray], list[dict[str, float]]]:
+        """Return weights and training curve; every text has a token."""
+        from deepclust.encoding._network import read_weights
+        from deepclust.encoding._training import train_heads
+
+        options = {name: getattr(self, name) for name in _TRAINING_OPTIONS}
+        if self.learning_rate == "auto":
+            options["learning_rate"] = 0.3 if self.optimizer == "sgd" else 0.003
+        if self.epochs == "auto":
+            n_batches = math.ceil(len(sequences) / self.batch_size)
+            options["epochs"] = int(np.clip(round(UPDATES / n_batches), 4, 20))
+        with on_device(self.device, together=True):
+            network = self._build_network(
+                vectors, seed, {name: getattr(self, name) for name in _NETWORK_OPTIONS}
+            )
+            prototypes, history = train_heads(
+                network,
+                sequences,
+                list(targets.values()),
+                head_weights=list(self._head_weights(targets).values()),
+                seed=seed,
+                **options,
+            )
+        weights = read_weights(network) | dict(zip(targets, prototypes, strict=True))
+        return weights, history
+
+    def _head_weights(self, names: Iterable[str]) -> dict[str, float]:
+        """Return the weight of each head: 1 for all pseudo-labels together.
+
+        Labels without pseudo-labels beside them weigh 1.
+        """
+        heads = [name for name in names if name.endswith("/prototypes")]
+        pseudo = [name for name in heads if name != "labels/prototypes"]
+        weights = {name: 1.0 / len(pseudo) for name in pseudo}
+        label_weight = self.label_weight if pseudo else 1.0
+        return weights | {head: label_weight for head in heads if head not in weights}
+
+    def _build_network(
+        self, vectors: np.ndarray, seed: int, options: dict[str, Any]
+    ) -> Any:
+        from deepclust.encoding._network import build_network
+
+        dtype = "float32" if self.dtype_policy == "auto" else self.dtype_policy
+        return build_network(vectors, dtype=dtype, seed=seed, **options)
+
+    def _fitted_network(self) -> Any:
+        """Return the Keras network with the fitted weights, built once a process."""
+        if "_network" not in self.__dict__:
+            from deepclust.encoding._network import write_weights
+
+            network = self._build_network(
+                self.weights_["words"], 0, self._fitted_options
+            )
+            write_weights(network, self.weights_)
+            self._network = network
+        return self._network
+
+    def _forward_pass(self, **options: Any) -> ForwardPass:
+        return ForwardPass(self.weights_, **(self._pass_options() | options))
+
+    def _pass_options(self) -> dict[str, Any]:
+        names = ("fusion", "pooling", "activation")
+        return {name: self._fitted_options[name] for name in names} | {
+            "prototype_weight": self.prototype_weight,
+            "head_weights": self._head_weights(self.weights_),
+        }
+
+    def _class_probabilities(self, sequences: TokenSequences) -> np.ndarray:
+        """Return the softmax of the labels' head, float32 (n_docs, n_classes)."""
+        prototypes = self.weights_["labels/prototypes"]
+        embeddings = self._forward_pass(prototype_weight=0.0)(sequences)
+        logits = SCALE * np.einsum("nd,kd->nk", embeddings, unit_rows(prototypes))
+        return softmax(logits, axis=1)
+
+    def _transform_keras(self, sequences: TokenSequences, *, device: str) -> np.ndarray:
+        from deepclust.encoding._training import embed_with_keras
+
+        refuse_forked_backend()
+        with on_device(device):
+            plain = embed_with_keras(self._fitted_network(), sequences)
+        return self._forward_pass().pull_all_to_prototypes(plain)

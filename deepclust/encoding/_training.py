@@ -1,21 +1,9 @@
-"""Train the network on one or several classifications of the same texts at once.
+"""Train the network on one or several partitions of the same texts, by Keras' `fit`.
 
-What makes it several times faster than `keras.Model.fit` on padded texts, on a CPU:
-
-1. Texts are sorted by length before they are cut into batches, so that nearly every
-   batch holds one length and no padding; batches are then visited in random order.
-2. On TensorFlow, the input projection of all recurrent branches is one product outside
-   the time loop, and so are most parts of the gradient (`_recurrence.py`).
-3. On TensorFlow, one function, compiled once for any (batch, time).
-
-The loss is `_loss.py`, the same on every backend of Keras. How it becomes a
-step is up to the backend: `_tensorflow_step.py`, `torch_step` and `jax_step` each
-have a `Step` (`__call__` changes the weights, `measure` does not, `fed` hands out the
-batches) and `compiled`, the network as a function.
-
-Dropped words are taken out of the text altogether [1]_, which also shortens it. Every
-random choice is made in numpy from (seed, epoch), so that a run can be repeated, and
-continued at any epoch, bit for bit.
+Texts are sorted by length before they are cut into batches, so that nearly every batch
+holds one length and no padding; batches are then visited in random order. Dropped
+words are taken out of the text altogether [1]_, which also shortens it. Every random
+choice is made in numpy from (seed, epoch), so that a run can be repeated bit for bit.
 
 Imports Keras and its backend: import this module only where training starts.
 
@@ -23,10 +11,11 @@ Imports Keras and its backend: import this module only where training starts.
    syntactic methods for text classification", ACL 2015, doi:10.3115/v1/P15-1162.
 """
 
-import importlib
+import itertools
 import math
 import time
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -34,99 +23,40 @@ import numpy as np
 from keras import ops
 from tqdm import tqdm
 
-from deepclust.encoding._batches import length_batches, shorten
 from deepclust.encoding._devices import refuse_other_backends
-from deepclust.encoding._loss import Objective
-from deepclust.encoding._network import CosineHeads, Network
+from deepclust.encoding._loss import HeadsLoss, heads_accuracy
+from deepclust.encoding._network import Network, PrototypeClassifier
 from deepclust.sequences import TokenSequences
 
-__all__ = ["Training", "embed_with_keras", "train_heads"]
+__all__ = ["LengthBatches", "embed_with_keras", "train_heads"]
 
 refuse_other_backends()
 
-
-@dataclass
-class Training:
-    """How to train, and what came of it.
-
-    Parameters
-    ----------
-    epochs : int, default=4
-    batch_size : int, default=128
-    optimizer : str, default="sgd"
-        A Keras optimizer; "sgd" uses Nesterov momentum. Gradients are clipped to
-        norm 1 per weight array.
-    learning_rate : float, default=0.3
-    momentum : float, default=0.9
-    schedule : {"cosine", "linear", "constant"}, default="cosine"
-    loss : {"cross_entropy", "focal", "generalized"}, default="cross_entropy"
-    word_dropout : float, default=0.25
-    validation_fraction : float, default=0.0
-        Share of the texts held out for `val_loss`.
-    early_stopping : bool, default=False
-        Stop when the validation loss (the training loss without a validation set)
-        has not improved for `patience` epochs; the best epoch's weights are restored.
-    patience : int, default=3
-    seed : int, default=0
-    verbose : int, default=0
-        1 shows a progress bar.
-
-    Attributes
-    ----------
-    history : list of dict
-        One row per epoch: epoch, loss, val_loss, accuracy, learning_rate, seconds.
-    prototypes : list of ndarray of shape (n_classes[h], embedding_dim), float32
-        The trained class directions of each head.
-    """
-
-    epochs: int = 4
-    batch_size: int = 128
-    optimizer: str = "sgd"
-    learning_rate: float = 0.3
-    momentum: float = 0.9
-    schedule: str = "cosine"
-    loss: str = "cross_entropy"
-    word_dropout: float = 0.25
-    validation_fraction: float = 0.0
-    early_stopping: bool = False
-    patience: int = 3
-    seed: int = 0
-    verbose: int = 0
-    history: list[dict[str, float]] = field(default_factory=list)
-    prototypes: list[np.ndarray] = field(default_factory=list)
-
-
-def embed_with_keras(
-    network: Network, sequences: TokenSequences, batch_size: int = 1024
-) -> np.ndarray:
-    """Return the embeddings by `Network.call`; zeros for an empty text.
-
-    Returns
-    -------
-    embeddings : ndarray of shape (n_docs, embedding_dim), float32
-    """
-    call = _backend().compiled(network)
-    result = np.zeros((len(sequences), network.dense.units), dtype=np.float32)
-    order = np.argsort(sequences.lengths, kind="stable")
-    order = order[sequences.lengths[order] > 0]
-    for start in range(0, len(order), batch_size):
-        rows = order[start : start + batch_size]
-        part = sequences[rows]
-        part.max_len = int(part.lengths.max())
-        result[rows] = ops.convert_to_numpy(call(np.asarray(part)))
-    return result
+WARM_UP = 0.02  # of the updates, over which the learning rate rises
+MIN_LENGTH = 8  # tokens that JAX pads the shortest batch to
 
 
 def train_heads(
     network: Network,
     sequences: TokenSequences,
     targets: list[np.ndarray],
-    training: Training,
     *,
-    head_weights: list[float] | None = None,
-    prototypes: list[np.ndarray] | None = None,
-) -> Training:
-    """Train the network, in place, to predict every classification in `targets`.
+    head_weights: list[float],
+    epochs: int,
+    batch_size: int,
+    optimizer: str,
+    learning_rate: float,
+    momentum: float,
+    learning_rate_schedule: str,
+    loss: str,
+    word_dropout: float,
+    validation_fraction: float,
+    early_stopping: bool,
+    patience: int,
+    seed: int,
+    verbose: int,
+) -> tuple[list[np.ndarray], list[dict[str, float]]]:
+    """Train the network, in place, to predict every partition in `targets`.
 
     Parameters
     ----------
@@ -139,184 +69,293 @@ def train_heads(
     targets : list of ndarray of shape (n_docs,), int32
         Class numbers 0 .. K_h - 1 of each head; -1 is left out of the loss.
 
-    training : Training
-        Options; its `history` grows by one row per epoch.
+    head_weights : list of float, length n_heads
+        Weight of each head in the loss.
 
-    head_weights : list of float, default=None
-        Weight of each head in the loss; equal when None. They are made to sum to 1.
-
-    prototypes : list of ndarray of shape (K_h, embedding_dim), default=None
-        Where the class directions start; random when None.
+    epochs, batch_size, optimizer, ... , verbose
+        As `RNNLSTMEncoder` has them; `epochs` and `learning_rate` are numbers.
 
     Returns
     -------
-    training : Training
-        The same object, with `history` and `prototypes` filled.
+    prototypes : list of ndarray of shape (K_h, embedding_dim), float32
+        The trained class directions of each head.
+
+    history : list of dict
+        A row per epoch: epoch, loss, val_loss, accuracy, learning_rate, seconds.
 
     Notes
     -----
-    Time is linear in tokens × epochs. Memory: a batch, and three times the weights.
+    Gradients are clipped to norm 1, weight by weight. Time is linear in
+    tokens × epochs. Memory: a batch, and three times the weights.
     """
-    stepper = _Stepper(network, targets, training, head_weights, prototypes)
-    rng = np.random.default_rng([training.seed, 0])
-    order = rng.permutation(len(sequences))
-    held_out = order[: round(training.validation_fraction * len(order))]
-    kept = np.sort(order[len(held_out) :])
-    best, best_state, bad_epochs = np.inf, None, 0
-    bar = tqdm(
-        total=training.epochs,
-        desc="training",
-        unit="epoch",
-        disable=not training.verbose,
+    rows = np.random.default_rng([seed, 0]).permutation(len(sequences))
+    n_held_out = round(validation_fraction * len(rows))
+    held_out, kept = rows[:n_held_out], np.sort(rows[n_held_out:])
+    classes = np.stack(targets, axis=1).astype(np.int32)
+    batches = LengthBatches(sequences, classes, kept, batch_size, word_dropout, seed)
+    validation = LengthBatches(sequences, classes, held_out, batch_size, 0.0, seed)
+    n_steps = epochs * len(batches)
+    rate = _learning_rate(learning_rate_schedule, learning_rate, n_steps)
+    model = PrototypeClassifier(network, classes.max(axis=0) + 1, seed=seed)
+    model.compile(
+        optimizer=_optimizer(optimizer, rate, momentum),
+        loss=HeadsLoss(loss, head_weights),
+        metrics=[heads_accuracy],
+        jit_compile=_compiles(),
     )
-    with bar:
-        for epoch in range(1, training.epochs + 1):
-            row = stepper.run_epoch(sequences, kept, epoch)
-            watched = row["loss"]
-            if len(held_out):
-                watched = row["val_loss"] = stepper.evaluate(sequences, held_out)
-            training.history.append(row)
-            bar.set_postfix(loss=f"{watched:.3f}")
-            bar.update()
-            if not training.early_stopping:
-                continue
-            bad_epochs += 1
-            if watched < best:
-                best, best_state, bad_epochs = watched, stepper.state(), 0
-            if bad_epochs >= training.patience:
-                break
-    if best_state is not None:
-        stepper.restore(best_state)
-    training.prototypes = stepper.read(stepper.heads.prototypes)
-    return training
+    curve = TrainingCurve(epochs, verbose)
+    callbacks: list[Any] = [curve]
+    if early_stopping:
+        callbacks.append(_early_stopping(n_held_out > 0, patience))
+    model.fit(
+        batches.feed(),
+        epochs=epochs,
+        steps_per_epoch=len(batches),
+        validation_data=validation.feed() if n_held_out else None,
+        validation_steps=len(validation) if n_held_out else None,
+        callbacks=callbacks,
+        shuffle=False,  # length_batches has done so
+        verbose=0,
+    )
+    return [_as_array(p) for p in model.heads.prototypes], curve.rows
 
 
-def learning_rate_at(
-    step: int, n_steps: int, *, peak: float, schedule: str = "cosine"
-) -> float:
-    """Return the learning rate of a step: a linear warm-up over 2 %, then `schedule`.
+def _early_stopping(validated: bool, patience: int) -> keras.callbacks.Callback:
+    return keras.callbacks.EarlyStopping(
+        "val_loss" if validated else "loss",
+        patience=patience,
+        restore_best_weights=True,
+    )
+
+
+def _as_array(variable: Any) -> np.ndarray:
+    return np.array(ops.convert_to_numpy(variable.value), dtype=np.float32)
+
+
+def _compiles() -> bool:
+    """Tell whether Keras should compile each shape of a batch: on JAX only."""
+    return keras.config.backend() == "jax"
+
+
+@dataclass
+class LengthBatches:
+    """Batches of texts of like length, epoch after epoch.
+
+    Parameters
+    ----------
+    sequences : TokenSequences
+
+    targets : ndarray of shape (n_docs, n_heads), int32
+
+    rows : ndarray of shape (n_rows,), int
+        The texts that take part.
+
+    batch_size : int
+
+    word_dropout : float
+        Share of the words taken out of each text, anew in every epoch.
+
+    seed : int
 
     Examples
     --------
-    >>> from deepclust.encoding._training import learning_rate_at
-    >>> [round(learning_rate_at(s, 100, peak=1.0), 2) for s in (0, 1, 51, 99)]
-    [0.5, 1.0, 0.5, 0.0]
+    >>> import numpy as np
+    >>> from deepclust import TokenSequences
+    >>> from deepclust.encoding._training import LengthBatches
+    >>> texts = TokenSequences.from_lists([[2, 3], [4, 5, 6], [7], [8]])
+    >>> targets = np.zeros((4, 1), dtype="int32")
+    >>> batches = LengthBatches(texts, targets, np.arange(4), 2, 0.0, seed=0)
+    >>> sorted(ids.shape for ids, _ in batches.epoch(1))
+    [(2, 1), (2, 3)]
     """
-    warmup = math.ceil(0.02 * n_steps)
-    if step < warmup:
-        return peak * (step + 1) / warmup
-    done = (step - warmup) / max(n_steps - warmup, 1)
-    if schedule == "cosine":
-        return peak * 0.5 * (1.0 + math.cos(math.pi * done))
-    return peak * (1.0 - done) if schedule == "linear" else peak
 
+    sequences: TokenSequences
+    targets: np.ndarray
+    rows: np.ndarray
+    batch_size: int
+    word_dropout: float
+    seed: int
 
-def _backend() -> Any:
-    """Return the module that makes the steps on the backend that Keras runs on."""
-    return importlib.import_module(f"deepclust.encoding._{keras.config.backend()}_step")
+    def __len__(self) -> int:
+        """Return the number of batches of an epoch."""
+        return math.ceil(len(self.rows) / self.batch_size)
 
+    def epoch(self, number: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield the padded token ids and the targets of each batch."""
+        rng = np.random.default_rng([self.seed, number])
+        texts = drop_words(self.sequences[self.rows], self.word_dropout, rng)
+        for batch in length_batches(texts.lengths, self.batch_size, rng):
+            ids, targets = _padded(texts, batch), self.targets[self.rows[batch]]
+            if _compiles():
+                ids = _filled(ids, self.batch_size)
+                unknown = np.full((len(ids) - len(batch), targets.shape[1]), -1)
+                targets = np.concatenate([targets, unknown.astype(np.int32)])
+            yield ids, targets
 
-class _Stepper:
-    """Heads, optimizer and compiled step, and what an epoch does with them."""
+    def feed(self) -> Any:
+        """Return the batches of epochs 1, 2, ... in the form that `fit` reads.
 
-    def __init__(
-        self,
-        network: Network,
-        targets: list[np.ndarray],
-        training: Training,
-        head_weights: list[float] | None,
-        prototypes: list[np.ndarray] | None,
-    ) -> None:
-        self.training = training
-        self.targets = np.stack(targets, axis=1).astype(np.int32)
-        shares = np.asarray(head_weights or [1.0] * len(targets), dtype=np.float32)
-        n_classes = np.maximum(self.targets.max(axis=0) + 1, 1)
-        self.heads = CosineHeads(n_classes, seed=training.seed, dtype="float32")
-        self.heads.build((None, network.dense.units))
-        for variable, start in zip(
-            self.heads.prototypes, prototypes or (), strict=False
-        ):
-            variable.assign(start)
-        self.objective = Objective(
-            network, self.heads, shares / shares.sum(), training.loss
+        On TensorFlow this is a `tf.data.Dataset`: it says that rows and length vary,
+        so that the step is compiled once, and the next batches are made ahead.
+        """
+        endless = itertools.chain.from_iterable(map(self.epoch, itertools.count(1)))
+        if keras.config.backend() != "tensorflow":
+            return endless
+        import tensorflow as tf
+
+        signature = (
+            tf.TensorSpec((None, None), tf.int32),
+            tf.TensorSpec((None, self.targets.shape[1]), tf.int32),
         )
-        self.variables = self.objective.variables
-        self.optimizer = _build_optimizer(training)
-        self.optimizer.build(self.variables)
-        self.step = _backend().Step(self.objective, self.optimizer, training.batch_size)
+        data = tf.data.Dataset.from_generator(
+            lambda: endless, output_signature=signature
+        )
+        return data.prefetch(tf.data.AUTOTUNE)
 
-    def run_epoch(
-        self, sequences: TokenSequences, rows: np.ndarray, epoch: int
-    ) -> dict[str, float]:
-        """Train on these rows once; return the line of the training curve."""
-        start, rng = time.perf_counter(), np.random.default_rng(
-            [self.training.seed, epoch]
-        )  # fmt: skip
-        chosen = shorten(sequences[rows], self.training.word_dropout, rng)
-        batches = length_batches(chosen.lengths, self.training.batch_size, rng)
-        n_steps = self.training.epochs * len(batches)
-        inputs = (self.inputs(chosen, batch, rows[batch]) for batch in batches)
-        results = []
-        for i, batch in enumerate(self.step.fed(inputs)):
-            rate = learning_rate_at(
-                (epoch - 1) * len(batches) + i, n_steps,
-                peak=self.training.learning_rate, schedule=self.training.schedule,
-            )  # fmt: skip
-            self.optimizer.learning_rate = rate
-            results.append(self.step(*batch))
-        loss, accuracy = _mean(results, batches)
-        return {
-            "epoch": epoch,
-            "loss": loss,
-            "val_loss": np.nan,
-            "accuracy": accuracy,
-            "learning_rate": rate,
-            "seconds": time.perf_counter() - start,
+
+class TrainingCurve(keras.callbacks.Callback):
+    """Keep one row per epoch, and show a progress bar."""
+
+    def __init__(self, epochs: int, verbose: int) -> None:
+        super().__init__()
+        self.rows: list[dict[str, float]] = []
+        self.start = time.perf_counter()
+        self.bar = tqdm(
+            total=epochs, desc="training", unit="epoch", disable=not verbose
+        )
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Start the clock."""
+        self.start = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Add the row of this epoch."""
+        row = {
+            "epoch": epoch + 1,
+            "loss": float(logs["loss"]),
+            "val_loss": float(logs.get("val_loss", np.nan)),
+            "accuracy": float(logs["heads_accuracy"]),
+            "learning_rate": float(self.model.optimizer.learning_rate),
+            "seconds": time.perf_counter() - self.start,
         }
+        self.rows.append(row)
+        self.bar.set_postfix(loss=f"{logs.get('val_loss', logs['loss']):.3f}")
+        self.bar.update()
 
-    def evaluate(self, sequences: TokenSequences, rows: np.ndarray) -> float:
-        """Return the mean loss of the rows, no word dropped."""
-        chosen = sequences[rows]
-        rng = np.random.default_rng(self.training.seed)
-        batches = length_batches(chosen.lengths, self.training.batch_size, rng)
-        inputs = (self.inputs(chosen, batch, rows[batch]) for batch in batches)
-        return _mean([self.step.measure(*batch) for batch in inputs], batches)[0]
-
-    def state(self) -> list[np.ndarray]:
-        """Return a copy of all that training changes."""
-        return self.read(self.variables)
-
-    @staticmethod
-    def read(variables: list[Any]) -> list[np.ndarray]:
-        """Return a copy of each variable."""
-        return [np.array(ops.convert_to_numpy(v.value)) for v in variables]
-
-    def restore(self, state: list[np.ndarray]) -> None:
-        """Go back to what `state` returned."""
-        for variable, value in zip(self.variables, state, strict=True):
-            variable.assign(value)
-
-    def inputs(
-        self, sequences: TokenSequences, batch: np.ndarray, rows: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the padded token ids of a batch, and its targets."""
-        part = sequences[batch]
-        part.max_len = int(part.lengths.max())
-        return np.asarray(part), self.targets[rows]
+    def on_train_end(self, logs: Any = None) -> None:
+        """Close the bar."""
+        self.bar.close()
 
 
-def _mean(results: list[Any], batches: list[np.ndarray]) -> list[float]:
-    """Return the means over the texts, given those over each batch.
+def embed_with_keras(
+    network: Network, sequences: TokenSequences, batch_size: int = 1024
+) -> np.ndarray:
+    """Return the embeddings by `Network.call`; zeros for an empty text.
 
-    Results are read after the last step: reading one makes a GPU wait.
+    Returns
+    -------
+    embeddings : ndarray of shape (n_docs, embedding_dim), float32
     """
-    values = np.array([[float(value) for value in result] for result in results])
-    sizes = np.array([len(batch) for batch in batches])
-    return (sizes @ values / sizes.sum()).tolist()
+    network.jit_compile = _compiles()
+    result = np.zeros((len(sequences), network.dense.units), dtype=np.float32)
+    order = np.argsort(sequences.lengths, kind="stable")
+    order = order[sequences.lengths[order] > 0]
+    for start in range(0, len(order), batch_size):
+        rows = order[start : start + batch_size]
+        ids = _padded(sequences, rows)
+        if _compiles():
+            ids = _filled(ids, batch_size)
+        result[rows] = network.predict_on_batch(ids)[: len(rows)]
+    return result
 
 
-def _build_optimizer(training: Training) -> Any:
-    config: dict[str, Any] = {"learning_rate": training.learning_rate}
-    if training.optimizer == "sgd":
-        config |= {"momentum": training.momentum, "nesterov": training.momentum > 0}
-    return keras.optimizers.get({"class_name": training.optimizer, "config": config})
+def drop_words(
+    sequences: TokenSequences, rate: float, rng: np.random.Generator
+) -> TokenSequences:
+    """Return the texts with a share `rate` of their words dropped, at random.
+
+    At least one word of every text stays.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from deepclust import TokenSequences
+    >>> from deepclust.encoding._training import drop_words
+    >>> seqs = TokenSequences.from_lists([[2, 3, 4, 5], [6]])
+    >>> drop_words(seqs, 0.5, np.random.default_rng(0)).lengths
+    array([1, 1])
+    """
+    if rate == 0.0 or len(sequences.ids) == 0:
+        return sequences
+    draws = rng.random(len(sequences.ids))
+    starts = sequences.offsets[:-1]
+    greatest = np.repeat(np.maximum.reduceat(draws, starts), sequences.lengths)
+    kept = (draws >= rate) | (draws == greatest)
+    offsets = np.concatenate(([0], np.cumsum(kept)))[sequences.offsets]
+    return TokenSequences(sequences.ids[kept], offsets, max_len=sequences.max_len)
+
+
+def length_batches(
+    lengths: np.ndarray, batch_size: int, rng: np.random.Generator
+) -> list[np.ndarray]:
+    """Return the row numbers of each batch: like lengths together, order at random.
+
+    Every row is in exactly one batch; batch sizes differ by one at most.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from deepclust.encoding._training import length_batches
+    >>> lengths = np.array([3, 9, 3, 9])
+    >>> batches = length_batches(lengths, 2, np.random.default_rng(0))
+    >>> sorted(lengths[batch].tolist() for batch in batches)
+    [[3, 3], [9, 9]]
+    """
+    order = rng.permutation(len(lengths))
+    order = order[np.argsort(lengths[order], kind="stable")]
+    batches = np.array_split(order, math.ceil(len(lengths) / batch_size))
+    return [batches[i] for i in rng.permutation(len(batches))]
+
+
+def _padded(sequences: TokenSequences, rows: np.ndarray) -> np.ndarray:
+    """Return the token ids of some texts, padded to the longest of them."""
+    part = sequences[rows]
+    part.max_len = int(part.lengths.max())
+    return np.asarray(part)
+
+
+def _filled(ids: np.ndarray, n_rows: int) -> np.ndarray:
+    """Return the ids padded to few shapes, since JAX compiles for each one.
+
+    To `n_rows` rows, by repeating them, and to a length that is a power of two.
+    """
+    length = max(2 ** (ids.shape[1] - 1).bit_length(), MIN_LENGTH)
+    filled = np.zeros((n_rows, length), dtype=np.int32)
+    filled[:, : ids.shape[1]] = ids[np.arange(n_rows) % len(ids)]
+    return filled
+
+
+def _learning_rate(schedule: str, peak: float, n_updates: int) -> Any:
+    """Return the learning rate as Keras' optimizers take it.
+
+    "cosine" rises over the first 2 % of the updates and falls to 0; "linear" falls to
+    0.
+    """
+    if schedule == "constant":
+        return peak
+    if schedule == "linear":
+        return keras.optimizers.schedules.PolynomialDecay(peak, n_updates, 0.0)
+    warm_up = math.ceil(WARM_UP * n_updates)
+    return keras.optimizers.schedules.CosineDecay(
+        peak / warm_up,
+        max(n_updates - warm_up, 1),
+        warmup_target=peak,
+        warmup_steps=warm_up,
+    )
+
+
+def _optimizer(name: str, learning_rate: Any, momentum: float) -> Any:
+    config: dict[str, Any] = {"learning_rate": learning_rate, "clipnorm": 1.0}
+    if name == "sgd":
+        config |= {"momentum": momentum, "nesterov": momentum > 0}
+    return keras.optimizers.get({"class_name": name, "config": config})

@@ -135,7 +135,7 @@ def start_vectors(sequences: TokenSequences, vector_dim: int, seed: int) -> np.n
 def encode_labels(
     y: Any, n_docs: int, otherwise: np.ndarray | None = None
 ) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """Return class numbers (-1: unlabelled) and the classes, or (None, None).
+    """Return class numbers (-1: unlabeled) and the classes, or (None, None).
 
     Parameters
     ----------
@@ -150,24 +150,24 @@ def encode_labels(
     if len(given) != n_docs:
         raise ValueError(f"X has {n_docs} texts, but y has {len(given)} labels.")
     values = given.tolist()
-    labelled = ~np.array([_is_missing(value) for value in values], dtype=bool)
+    labeled = ~np.array([_is_missing(value) for value in values], dtype=bool)
     if otherwise is not None:
-        pairs = zip(values, otherwise.tolist(), labelled, strict=True)
+        pairs = zip(values, otherwise.tolist(), labeled, strict=True)
         values = [value if has else other for value, other, has in pairs]
-        labelled = ~np.array([_is_missing(value) for value in values], dtype=bool)
-    if not labelled.any():
+        labeled = ~np.array([_is_missing(value) for value in values], dtype=bool)
+    if not labeled.any():
         return None, None
-    known = [value for value, has in zip(values, labelled, strict=True) if has]
+    known = [value for value, has in zip(values, labeled, strict=True) if has]
     kinds = {isinstance(value, str) for value in known}
     if len(kinds) > 1:
         raise ValueError(
-            "Labels are of two kinds, texts and numbers: the topics of guide are named "
-            "by texts, so let y hold texts as well."
+            "Labels are of two kinds, texts and numbers: the topics of seed_words "
+            "have names, so y must hold texts, too."
         )
     check_classification_targets(known)
     classes, codes = np.unique(known, return_inverse=True)
     labels = np.full(n_docs, -1, dtype=np.int32)
-    labels[labelled] = codes
+    labels[labeled] = codes
     return labels, classes
 
 

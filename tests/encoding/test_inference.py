@@ -5,11 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from small import small_network
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from deepclust import TokenSequences
-from deepclust.encoding._blas import rows_per_product
-from deepclust.encoding._inference import ACTIVATIONS, ForwardPass
+from deepclust.encoding._inference import ACTIVATIONS, ForwardPass, rows_per_product
 from deepclust.encoding._network import build_network, read_weights
 from deepclust.encoding._training import embed_with_keras
 
@@ -24,9 +24,8 @@ def make_texts(lengths, seed=0):
 def make_pair(**options):
     """Return a Keras network with noisy weights and its numpy forward pass."""
     rng = np.random.default_rng(1)
-    vectors = rng.normal(size=(N_TOKENS, 9)).astype(np.float32)
     sizes = {"rnn_units": 5, "lstm_units": 7, "embedding_dim": 6}
-    network = build_network(vectors, **(sizes | options))
+    network = small_network(N_TOKENS, 9, **(sizes | options))
     for weight in network.weights[1:]:  # biases too
         noise = rng.normal(size=weight.shape, scale=0.3).astype(np.float32)
         weight.assign_add(noise)

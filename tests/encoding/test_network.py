@@ -4,11 +4,11 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from small import small_network
 
 from deepclust.encoding._network import (
-    CosineHeads,
     MaskedPooling,
-    build_network,
+    PrototypeHeads,
     read_weights,
     write_weights,
 )
@@ -21,15 +21,9 @@ def embed(network, rows):
 FUSIONS = ("concat", "stack", "sum", "gate")
 
 
-def make_vectors(n_tokens=20, dim=5):
-    vectors = np.random.default_rng(0).normal(size=(n_tokens, dim)).astype(np.float32)
-    vectors[0] = 0.0
-    return vectors
-
-
 def make_network(**options):
     small = {"rnn_units": 4, "lstm_units": 6, "embedding_dim": 3}
-    return build_network(make_vectors(), **(small | options))
+    return small_network(20, 5, **(small | options))
 
 
 def test_layers_suit_the_fused_gpu_kernel():
@@ -70,16 +64,17 @@ def test_without_branches_it_is_a_bag_of_words():
 
 
 def test_one_step_by_hand():
-    vectors = np.array([[0.0], [0.0], [0.5]], dtype=np.float32)
-    network = build_network(
-        vectors,
+    network = small_network(
+        3,
+        1,
         rnn_units=1,
         lstm_units=1,
         bidirectional=False,
         embedding_dim=3,
         pooling="mean",
-        initializer="ones",
+        kernel_initializer="ones",
     )
+    network.words.embeddings.assign([[0.0], [0.0], [0.5]])
     sigmoid = 1 / (1 + np.exp(-0.5))
     carry = sigmoid * np.tanh(0.5)  # nothing is there to be forgotten yet
     features = np.array([np.tanh(0.5), sigmoid * np.tanh(carry), 0.5])
@@ -114,16 +109,18 @@ def test_pooling_modes():
     real = np.array([[True, True, False]])
     for mode, expected in (("mean", 2.0), ("max", 3.0)):
         assert float(MaskedPooling(mode)(features, real)[0, 0]) == expected
-    attention = MaskedPooling("attention", initializer="ones")
+    attention = MaskedPooling("attention", kernel_initializer="ones")
     share = np.exp(3) / (np.exp(1) + np.exp(3))
     pooled = ops.convert_to_numpy(attention(features, real))[0, 0]
     assert pooled == pytest.approx((1 - share) * 1 + share * 3, rel=1e-5)
 
 
 def test_heads_are_scaled_cosines():
-    heads = CosineHeads([2])
+    heads = PrototypeHeads([2, 1])
     embedding = np.array([[0.6, 0.8]], dtype=np.float32)
     heads(embedding)
     heads.prototypes[0].assign([[3.0, 0.0], [0.0, -2.0]])
-    logits = ops.convert_to_numpy(heads(embedding)[0])
-    np.testing.assert_allclose(logits, [[9.6, -12.8]], rtol=1e-5)
+    heads.prototypes[1].assign([[0.0, 5.0]])
+    logits = ops.convert_to_numpy(heads(embedding))
+    expected = [[[9.6, -12.8], [12.8, -1e9]]]
+    np.testing.assert_allclose(logits, expected, rtol=1e-5)

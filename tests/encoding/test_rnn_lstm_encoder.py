@@ -41,7 +41,7 @@ def fitted():
 
 
 @pytest.fixture(scope="module")
-def taught():
+def trained():
     texts, topics = make_texts()
     y = np.where(np.arange(90) % 2 == 0, topics, -1)
     encoder = make_encoder(epochs=30, batch_size=16, label_weight=4.0)
@@ -87,7 +87,7 @@ def test_a_matrix_is_as_good_as_sequences(fitted):
 
 def test_keras_computes_the_same(fitted):
     encoder, texts = fitted
-    plain = clone(encoder).set_params(sharpening=0.0).fit(texts)
+    plain = clone(encoder).set_params(prototype_weight=0.0).fit(texts)
     expected = ops.convert_to_numpy(plain.network_(np.asarray(texts)))
     np.testing.assert_allclose(plain.transform(texts), expected, atol=1e-5)
     assert plain.network_ is plain.network_
@@ -100,14 +100,18 @@ def test_the_gpu_path_computes_the_same(fitted):
     np.testing.assert_allclose(encoder.transform(rows), by_keras, atol=1e-5)
 
 
-def test_sharpening_gathers_texts_around_prototypes(taught):
-    encoder, texts, topics = taught
+def test_prototypes_gather_the_texts_of_a_class(trained):
+    encoder, texts, topics = trained
     spread = {}
-    for sharpening in (0.0, 0.9):
-        other = pickle.loads(pickle.dumps(encoder)).set_params(sharpening=sharpening)
+    for prototype_weight in (0.0, 0.9):
+        other = pickle.loads(pickle.dumps(encoder)).set_params(
+            prototype_weight=prototype_weight
+        )
         embeddings = other.transform(texts)
         centers = np.array([embeddings[topics == t].mean(axis=0) for t in range(3)])
-        spread[sharpening] = np.linalg.norm(embeddings - centers[topics], axis=1).mean()
+        spread[prototype_weight] = np.linalg.norm(
+            embeddings - centers[topics], axis=1
+        ).mean()
     assert spread[0.9] < 0.8 * spread[0.0]
 
 
@@ -165,16 +169,16 @@ def test_same_seed_same_weights_other_seed_other_weights(fitted):
     )
 
 
-def test_labels_are_learned_and_spread(taught):
-    encoder, texts, topics = taught
+def test_labels_are_learned_and_spread(trained):
+    encoder, texts, topics = trained
     probabilities = encoder.predict_proba(texts)
     assert probabilities.shape == (90, 3)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1.0, atol=1e-5)
     assert (encoder.classes_[probabilities.argmax(axis=1)] == topics).mean() > 0.8
 
 
-def test_labels_can_be_words(taught):
-    encoder, texts, topics = taught
+def test_labels_can_be_words(trained):
+    encoder, texts, topics = trained
     words = np.array(["c", "a", "b"])[topics].astype(object)
     words[::2] = ""
     words[1::4] = None
@@ -199,72 +203,74 @@ def named(texts):
     return TokenSequences(texts.ids, texts.offsets, vocabulary)
 
 
-def test_keywords_guide_the_encoder(taught):
-    _, texts, topics = taught
-    guide = {f"topic {t}": [f"w{i + 10 * t}" for i in (3, 5, 7)] for t in range(3)}
-    encoder = make_encoder(epochs=30, batch_size=16, guide=guide).fit(named(texts))
+def test_seed_words_label_texts(trained):
+    _, texts, topics = trained
+    seed_words = {f"topic {t}": [f"w{i + 10 * t}" for i in (3, 5, 7)] for t in range(3)}
+    encoder = make_encoder(epochs=30, batch_size=16, seed_words=seed_words).fit(
+        named(texts)
+    )
     assert list(encoder.classes_) == ["topic 0", "topic 1", "topic 2"]
     found = encoder.predict_proba(texts).argmax(axis=1)
     assert (found == topics).mean() > 0.8
 
 
-def test_labels_go_before_keywords(taught):
-    _, texts, _ = taught
+def test_labels_go_before_seed_words(trained):
+    _, texts, _ = trained
     y = np.full(90, None, dtype=object)
     y[:2] = "other"
-    encoder = make_encoder(guide={"topic": ["W3"]}).fit(named(texts), y)
+    encoder = make_encoder(seed_words={"topic": ["W3"]}).fit(named(texts), y)
     assert list(encoder.classes_) == ["other", "topic"]
 
 
 @pytest.mark.parametrize(
-    ("guide", "error", "message"),
+    ("seed_words", "error", "message"),
     [
         ({"a": ["w3"], "b": ["w3"]}, ValueError, "both 'a' and 'b'"),
-        ({"a": ["nothing"]}, ValueError, "No word of guide"),
+        ({"a": ["nothing"]}, ValueError, "No word of seed_words"),
         ({"a": "w3"}, TypeError, "list of words"),
         ({"a": [3]}, TypeError, "list of words"),
-        ([("a", ["w3"])], ValueError, "'guide' parameter"),
+        ([("a", ["w3"])], ValueError, "'seed_words' parameter"),
     ],
 )
-def test_a_bad_guide_is_named(taught, guide, error, message):
-    _, texts, _ = taught
+def test_bad_seed_words_are_named(trained, seed_words, error, message):
+    _, texts, _ = trained
     with pytest.raises(error, match=message):
-        make_encoder(guide=guide).fit(named(texts))
+        make_encoder(seed_words=seed_words).fit(named(texts))
 
 
-def test_unknown_words_of_a_guide_are_warned_of(taught):
-    _, texts, _ = taught
+def test_unknown_seed_words_are_warned_of(trained):
+    _, texts, _ = trained
     with pytest.warns(UserWarning, match="nothing"):
-        make_encoder(guide={"a": ["w3", "nothing"]}).fit(named(texts))
+        make_encoder(seed_words={"a": ["w3", "nothing"]}).fit(named(texts))
 
 
-def test_a_guide_needs_words(taught):
-    _, texts, _ = taught
+def test_seed_words_need_a_vocabulary(trained):
+    _, texts, _ = trained
     with pytest.raises(ValueError, match="without a vocabulary"):
-        make_encoder(guide={"a": ["w3"]}).fit(texts)
+        make_encoder(seed_words={"a": ["w3"]}).fit(texts)
 
 
-def test_numbers_and_keywords_are_not_mixed(taught):
-    _, texts, topics = taught
+def test_numbers_and_seed_words_are_not_mixed(trained):
+    _, texts, topics = trained
     y = np.where(np.arange(90) < 20, topics, -1)
     with pytest.raises(ValueError, match="two kinds"):
-        make_encoder(guide={"a": ["w3"]}).fit(named(texts), y)
+        make_encoder(seed_words={"a": ["w3"]}).fit(named(texts), y)
 
 
-def test_labels_only(taught):
-    _, texts, topics = taught
-    encoder = make_encoder(objective="labels", epochs=2).fit(texts, topics)
-    assert encoder.granularity_ is None
+def test_labels_only(trained):
+    _, texts, topics = trained
+    encoder = make_encoder(objective="supervised", epochs=2).fit(texts, topics)
+    assert encoder.n_pseudo_classes_ is None
     assert [n for n in encoder.weights_ if "prototypes" in n] == ["labels/prototypes"]
     with pytest.raises(ValueError, match="y has none"):
-        make_encoder(objective="labels").fit(texts)
+        make_encoder(objective="supervised").fit(texts)
 
 
-def test_granularity_is_reported(fitted):
+def test_the_number_of_pseudo_classes_is_reported(fitted):
     encoder, texts = fitted
-    assert encoder.granularity_ == encoder.weights_["head_1/prototypes"].shape[0]
-    assert len(encoder.agreement_) > 0
-    assert make_encoder(granularity=4).fit(texts).granularity_ == 4
+    assert encoder.n_pseudo_classes_ == encoder.weights_["head_1/prototypes"].shape[0]
+    assert len(encoder.selection_results_) > 0
+    assert make_encoder(n_pseudo_classes=4).fit(texts).n_pseudo_classes_ == 4
 
 
 def test_parameters_set_after_fit_do_not_break_transform(fitted):
@@ -275,8 +281,8 @@ def test_parameters_set_after_fit_do_not_break_transform(fitted):
     assert changed.network_.pooling.mode == "attention"
 
 
-def test_refitting_without_labels_forgets_them(taught):
-    encoder, texts, _ = taught
+def test_refitting_without_labels_forgets_them(trained):
+    encoder, texts, _ = trained
     again = pickle.loads(pickle.dumps(encoder)).set_params(epochs=1).fit(texts)
     assert not hasattr(again, "predict_proba")
 
