@@ -1,10 +1,11 @@
-"""What the encoder learns from where there are no labels; numpy and scipy only.
+"""Pseudo-labels: partitions that the encoder learns where there are no labels.
 
-Features, mixture models, the number of components, and the partitions to learn.
-Public to the encoder alone: `make_pseudo_labels` and `PseudoLabels`. Open `_pseudo_labels.py` first, then
-`_model_selection.py` and `_mixture.py`.
+LSA features, mixtures fitted by annealed EM, the number of components and consensus.
+Public: `make_pseudo_labels`, `PseudoLabels`, `seed_word_labels`; numpy, scipy and
+scikit-learn only. Open `_pseudo_labels.py` first, then `_model_selection.py`.
 """
 
 from deepclust.pseudo_labels._pseudo_labels import PseudoLabels, make_pseudo_labels
+from deepclust.pseudo_labels._seed_words import seed_word_labels
 
-__all__ = ["PseudoLabels", "make_pseudo_labels"]
+__all__ = ["PseudoLabels", "make_pseudo_labels", "seed_word_labels"]

@@ -1,9 +1,9 @@
-"""Document completion: how well groups of texts foretell words that are not read.
+"""Document completion: how well a partition predicts held-out words.
 
-Groups are learned, as distributions over words, from one half of the texts. Of every
-other text half of the words are read, which tell its group, and the group foretells the
-rest. Groups that are made by one phrase foretell nothing, and those that hold of the
-texts at hand only do not come true, though either may make these texts likely.
+Word distributions of the components are estimated on one half of the documents. Of each
+other document one half of the words is observed, which gives the probability of each
+component, and the other half is predicted. This tells topics from components that one
+phrase defines, and from those that hold for the training documents only.
 """
 
 import numpy as np
@@ -11,43 +11,52 @@ from scipy.sparse import csr_matrix
 from scipy.special import logsumexp
 
 from deepclust._parallel import in_threads
-from deepclust.pseudo_labels._mixture import LAST_HEAT, word_evidence, word_frequencies
-from deepclust.pseudo_labels._model_selection import half_of_the_words
+from deepclust.pseudo_labels._features import half_of_vocabulary
+from deepclust.pseudo_labels._mixture import (
+    BETA_END,
+    log_likelihood_ratios,
+    word_frequencies,
+)
 
 __all__ = ["document_completion_scores"]
 
-ROUNDS = 8  # of halving texts and words
-ASKED = 12_000  # texts
+N_SPLITS = 8  # of documents and vocabulary
+MAX_DOCS = 12_000  # random documents that scores are computed on
 
 
 def document_completion_scores(
-    counts: csr_matrix, groupings: list[np.ndarray], *, seed: int = 0
+    counts: csr_matrix, partitions: list[np.ndarray], *, seed: int = 0
 ) -> np.ndarray:
-    """Return how likely each grouping makes the words of which it is not told.
+    """Compute the document completion score of each partition.
 
     Parameters
     ----------
     counts : sparse matrix of shape (n_docs, n_tokens), float32
+        Document-term matrix.
 
-    groupings : list of ndarray of shape (n_docs,), int
-        Group of each text, from 0.
+    partitions : list of ndarray of shape (n_docs,), int
+        Component of each document, from 0.
 
     seed : int, default=0
-        Draws the halves.
+        Draws the splits.
 
     Returns
     -------
-    likelihoods : ndarray of shape (n_groupings,), float64
-        Mean over texts of the log of the likelihood of one half of its words given the
-        other, in nats, less that by the words' frequencies alone; words count as in
-        `Mixture`. Greater is better; 0 of fewer than two texts.
+    scores : ndarray of shape (n_partitions,), float64
+        Greater is better; 0 where there are fewer than two documents.
 
     Notes
     -----
-    The document completion of topic models [1]_, of which groupings are those with one
-    topic a text. All groupings are asked about the same halves. Time
-    O(tokens × n_groups × n_groupings), on at most `ASKED` texts; memory
-    O(n_docs × n_groups). The result does not depend on the number of threads.
+    The score is the document completion of topic models [1]_, for models with one topic
+    per document. For the observed half a(x) and the held-out half b(x) of the words of
+    a test document x, it is the mean over documents and splits of
+
+        log Σ_k p(k | a(x)) exp(β Σ_{w ∈ b(x)} n_w(x) log(θ_kw / p_w))
+
+    in nats, with β = `BETA_END`; either half is observed in turn. All partitions are
+    scored on the same splits. Time O(tokens × n_components × n_partitions), on at most
+    `MAX_DOCS` documents; memory O(n_docs × n_components). The result does not depend on
+    the number of threads.
 
     References
     ----------
@@ -58,50 +67,55 @@ def document_completion_scores(
     --------
     >>> import numpy as np
     >>> from scipy.sparse import csr_matrix
-    >>> from deepclust.pseudo_labels._document_completion import document_completion_scores
+    >>> from deepclust.pseudo_labels import _document_completion
     >>> topics = np.arange(120) % 3
     >>> rates = np.kron(np.eye(3), np.ones(8))[topics]
     >>> counts = csr_matrix(np.random.default_rng(0).poisson(rates), dtype="f")
-    >>> likelihoods = document_completion_scores(counts, [topics, topics // 2, topics * 0])
-    >>> bool(likelihoods[0] > likelihoods[1] > likelihoods[2])
+    >>> scores = _document_completion.document_completion_scores(
+    ...     counts, [topics, topics // 2, topics * 0]
+    ... )
+    >>> bool(scores[0] > scores[1] > scores[2])
     True
     """
     if counts.shape[0] < 2:
-        return np.zeros(len(groupings))
+        return np.zeros(len(partitions))
     rng = np.random.default_rng(seed)
-    rows = np.sort(rng.permutation(counts.shape[0])[:ASKED])
-    asked = counts[rows]
-    halves = [
-        (rng.permutation(len(rows)) < len(rows) // 2, half_of_the_words(asked, rng))
-        for _ in range(ROUNDS)
+    rows = np.sort(rng.permutation(counts.shape[0])[:MAX_DOCS])
+    counts = counts[rows]
+    splits = [
+        (rng.permutation(len(rows)) < len(rows) // 2, half_of_vocabulary(counts, rng))
+        for _ in range(N_SPLITS)
     ]
 
-    def complete(half: tuple[np.ndarray, np.ndarray]) -> list[float]:
-        """Return the likelihood by each grouping, of what is halved this way."""
-        learned, words = half
-        views = [asked[:, np.flatnonzero(kept)] for kept in (words, ~words)]
+    def score(split: tuple[np.ndarray, np.ndarray]) -> list[float]:
+        """Return the score of each partition on one split."""
+        train, half = split
+        views = [counts[:, np.flatnonzero(tokens)] for tokens in (half, ~half)]
         parts = [
-            (view[learned].T.tocsr(), view[~learned], word_frequencies(view))
+            (view[train].T.tocsr(), view[~train], word_frequencies(view))
             for view in views
         ]
-        likelihoods = []
-        for labels in groupings:
-            member = np.eye(labels.max() + 1, dtype=np.float32)[labels[rows][learned]]
+        scores = []
+        for labels in partitions:
+            resp = np.eye(labels.max() + 1, dtype=np.float32)[labels[rows][train]]
             one, other = (
-                read @ word_evidence(taught, member, background, LAST_HEAT)
-                for taught, read, background in parts
+                test @ log_likelihood_ratios(transposed, resp, frequencies, BETA_END)
+                for transposed, test, frequencies in parts
             )
-            prior = np.log(member.mean(axis=0) + np.float32(1e-9))
-            likelihoods.append(
-                _foretold(one, other, prior) + _foretold(other, one, prior)
+            log_weights = np.log(resp.mean(axis=0) + np.float32(1e-9))
+            scores.append(
+                _log_predictive(one, other, log_weights)
+                + _log_predictive(other, one, log_weights)
             )
-        return likelihoods
+        return scores
 
-    return np.mean(in_threads(complete, halves, n_jobs=-1), axis=0) / 2
+    return np.mean(in_threads(score, splits, n_jobs=-1), axis=0) / 2
 
 
-def _foretold(read: np.ndarray, rest: np.ndarray, prior: np.ndarray) -> float:
-    """Return the mean log-likelihood of the rest, by the groups that were read."""
-    group = read + prior
-    group -= logsumexp(group, axis=1, keepdims=True)
-    return float(np.mean(logsumexp(group + rest, axis=1), dtype=np.float64))
+def _log_predictive(
+    observed: np.ndarray, held_out: np.ndarray, log_weights: np.ndarray
+) -> float:
+    """Return the mean log probability of the held-out words given the observed."""
+    log_posterior = observed + log_weights
+    log_posterior -= logsumexp(log_posterior, axis=1, keepdims=True)
+    return float(np.mean(logsumexp(log_posterior + held_out, axis=1), dtype=np.float64))

@@ -1,4 +1,4 @@
-"""What the words alone say about each text."""
+"""Document-term counts, their LSA features, and halves of the vocabulary."""
 
 import numpy as np
 from scipy.sparse import csr_matrix, diags
@@ -8,15 +8,24 @@ from sklearn.utils.extmath import randomized_svd
 
 from deepclust.sequences import UNKNOWN_ID, TokenSequences
 
-__all__ = ["document_term_matrix", "lsa_features"]
+__all__ = ["document_term_matrix", "half_of_vocabulary", "lsa_features"]
 
-N_COMPONENTS = 150  # of the latent semantic analysis
+LSA_DIM = 150  # singular vectors that are kept
+SVD_ITERATIONS = 4  # power iterations of the randomized SVD
+SIF_A = 1e-3  # a of the word weights a / (a + p(w))
 
 
 def document_term_matrix(sequences: TokenSequences) -> csr_matrix:
-    """Return how often each token occurs, float32 (n_docs, n_tokens).
+    """Count the tokens of each document.
 
-    Padding and unknown tokens are not counted.
+    Parameters
+    ----------
+    sequences : TokenSequences of n_docs documents
+
+    Returns
+    -------
+    counts : sparse matrix of shape (n_docs, n_tokens), float32
+        Padding and unknown tokens are not counted.
     """
     n_tokens = int(sequences.ids.max(initial=UNKNOWN_ID)) + 1
     if sequences.vocabulary is not None:
@@ -35,23 +44,24 @@ def document_term_matrix(sequences: TokenSequences) -> csr_matrix:
 def lsa_features(
     counts: csr_matrix, vectors: np.ndarray | None = None, *, seed: int = 0
 ) -> np.ndarray:
-    """Return what the words alone say about each text, at unit length.
+    """Compute LSA features and, where there are word vectors, their weighted mean.
 
     Parameters
     ----------
     counts : sparse matrix of shape (n_docs, n_tokens), float32
 
-    vectors : ndarray of shape (n_tokens, vector_dim), default=None
+    vectors : ndarray of shape (n_tokens, vector_dim), float32, default=None
         Word vectors.
 
     seed : int, default=0
+        Seed of the randomized SVD.
 
     Returns
     -------
     features : ndarray of shape (n_docs, n_features), float32
-        Latent semantic analysis [1]_ of TF-IDF with 1 + log counts, beside the mean
-        word vector with weights a / (a + p(word)), a = 0.001 [2]_. A text without
-        tokens gets zeros.
+        Rows of unit length: latent semantic analysis [1]_ of TF-IDF with 1 + log
+        counts, beside the mean word vector with weights a / (a + p(w)), a = 0.001 [2]_.
+        A document without tokens gets zeros.
 
     Notes
     -----
@@ -66,19 +76,42 @@ def lsa_features(
     """
     if counts.nnz == 0:
         return np.zeros((counts.shape[0], 1), dtype=np.float32)
-    weighted = TfidfTransformer(sublinear_tf=True).fit_transform(counts)
-    n_components = min(N_COMPONENTS, min(weighted.shape) - 1)
-    parts = []
-    if n_components > 0:
-        left, values, _ = randomized_svd(
-            weighted, n_components, n_iter=4, random_state=seed
+    tfidf = TfidfTransformer(sublinear_tf=True).fit_transform(counts)
+    rank = min(LSA_DIM, min(tfidf.shape) - 1)
+    blocks = []
+    if rank > 0:
+        U, singular_values, _ = randomized_svd(
+            tfidf, rank, n_iter=SVD_ITERATIONS, random_state=seed
         )
-        parts.append(normalize(left * values))
+        blocks.append(normalize(U * singular_values))
     if vectors is not None:
         frequency = np.asarray(counts.sum(axis=0)).ravel()
         frequency = frequency / max(frequency.sum(), 1.0)
-        weights = (1e-3 / (1e-3 + frequency)).astype(np.float32)
-        parts.append(normalize(counts @ diags(weights) @ vectors[: counts.shape[1]]))
-    if not parts:
-        parts.append(np.asarray(weighted.sum(axis=1)))
-    return normalize(np.hstack(parts)).astype(np.float32)
+        weights = (SIF_A / (SIF_A + frequency)).astype(np.float32)
+        blocks.append(normalize(counts @ diags(weights) @ vectors[: counts.shape[1]]))
+    if not blocks:
+        blocks.append(np.asarray(tfidf.sum(axis=1)))
+    return normalize(np.hstack(blocks)).astype(np.float32)
+
+
+def half_of_vocabulary(counts: csr_matrix, rng: np.random.Generator) -> np.ndarray:
+    """Draw one half of the vocabulary, stratified by frequency.
+
+    Parameters
+    ----------
+    counts : sparse matrix of shape (n_docs, n_tokens), float32
+
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    half : ndarray of shape (n_tokens,), bool
+        One of each two tokens of neighboring frequency rank, so that both halves
+        contain about as many occurrences.
+    """
+    n_tokens = counts.shape[1]
+    by_rank = np.argsort(-np.asarray(counts.sum(axis=0)).ravel(), kind="stable")
+    first = rng.random((n_tokens + 1) // 2) < 0.5
+    half = np.empty(n_tokens, dtype=bool)
+    half[by_rank] = np.stack([first, ~first], axis=1).ravel()[:n_tokens]
+    return half

@@ -1,60 +1,71 @@
-"""Granularity: into how many groups texts fall.
+"""Select the number of mixture components by stability and mutual information.
 
-Nobody is asked but the texts. The vocabulary is split in two at random, and the texts
-are grouped by either half, at every number of groups. *Witnesses*, who know one half of
-the words each, are asked about the texts of which both are sure, and agree on a text if
-it is in groups that answer to each other. A group made by one phrase is known to one of
-them only; a cut through the middle of a topic lies elsewhere for each. *Readers*, who
-know all words and have read one half of the texts each, tell what depends on the texts
-that happened to be there.
-
-Few groups are easily agreed upon, and say little. So what counts is not only how far
-judges agree, but also how much witnesses know in common. A number that is good by luck
-has neighbours that are not, so that these are heard too. On two groups judges agree for
-other reasons than topics, such as the length of the texts, so that two are taken only
-if they are supported far better than any other number.
+1. Two *views* of the documents are each one random half of the vocabulary. A mixture is
+   fitted on either view; both are compared on the documents that both assign with
+   p ≥ .9. A component that depends on one phrase is found in one view only, and a
+   boundary through the middle of a topic differs between views.
+2. Two *document subsamples* are each one half of the documents, with the whole
+   vocabulary. Mixtures fitted on them show how much depends on the sample.
+3. The score of a number K of components is I · κ · κ', with the mutual information I
+   and Cohen's kappa κ of the views, and the kappa κ' of the subsamples. Kappa alone
+   favors few components.
+4. Successive halving: all numbers are screened with few pairs and few EM steps, and the
+   survivors are compared on more pairs and with more steps.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 from scipy.sparse import csr_matrix
 from sklearn.metrics import mutual_info_score
 from sklearn.metrics.cluster import contingency_matrix, expected_mutual_information
 
 from deepclust._parallel import in_threads
-from deepclust.pseudo_labels._features import lsa_features
-from deepclust.pseudo_labels._mixture import TRIAL_STEPS, Grouping, is_sure
+from deepclust.metrics._matching import best_match
+from deepclust.pseudo_labels._features import half_of_vocabulary, lsa_features
+from deepclust.pseudo_labels._mixture import is_confident
+from deepclust.pseudo_labels._partition_tree import TRIAL_STEPS, PartitionTree
 
-__all__ = ["select_n_components", "half_of_the_words"]
-
-JUDGED = 6_000  # texts that the granularity is chosen on
-FEW = 0.05  # of the texts: fewer that both are sure of do not count as agreement
-SHORT, LONG = TRIAL_STEPS, 20  # of a mixture: in the first round, after it
-# Pairs of witnesses and of readers that were asked, by round, and the share of the best
-# support that keeps a number in. The first round's mixtures are short and leave every
-# other number out; the smallest stay in after it anyway: they cost little, and it tells
-# little about them.
-FIRST, SMALLEST = (4, 1, 0.85), 9
-RACE = ((6, 2, 0.9), (10, 3, 0.94))
-BESIDE = 0.35  # octaves: the bandwidth of the mean around a number
-HILL = 0.3  # octaves about the number that is taken, whose best is the answer
-TWO = 1.5  # times the best other support, beyond which two groups are taken
-
-Pair = tuple["_Judge", "_Judge"]
+__all__ = ["select_n_components"]
 
 
-@dataclass
-class Answer:
-    """How far two judges agree, and how much they know in common, in nats."""
+class Round(NamedTuple):
+    """One round of successive halving.
 
-    agreement: float
-    information: float
+    Attributes
+    ----------
+    n_views : int
+        Pairs of views that are compared.
+
+    n_subsamples : int
+        Pairs of document subsamples that are compared.
+
+    n_steps : int
+        EM steps of each mixture.
+
+    min_ratio : float
+        Share of the best score that a candidate needs to survive.
+    """
+
+    n_views: int
+    n_subsamples: int
+    n_steps: int
+    min_ratio: float
 
 
-Asked = dict[int, list[Answer]]  # by number of groups
+SCREENING = Round(4, 1, TRIAL_STEPS, 0.85)
+ROUNDS = (Round(6, 2, 20, 0.9), Round(10, 3, 20, 0.94))
+MAX_DOCS = 6_000  # random documents that numbers of components are compared on
+MIN_CONFIDENT = 0.05  # of the documents, else the agreement of two mixtures is 0
+SMALL = 9  # numbers up to this are all candidates, and all survive the screening
+STEPS_PER_OCTAVE = 3.5  # of the candidates beyond
+MICRO_CLUSTERS_PER_COMPONENT = 1.5  # at least
+BANDWIDTH = 0.35  # octaves: standard deviation of the kernel that smooths scores
+SEARCH_WIDTH = 0.3  # octaves around the least survivor, where the best score is taken
+MIN_RATIO_FOR_TWO = 1.5  # of the score of 2 to the best other, for 2 to be taken
 
 
 def select_n_components(
@@ -63,55 +74,65 @@ def select_n_components(
     *,
     seed: int = 0,
 ) -> tuple[int, list[dict[str, Any]]]:
-    """Return the least number of groups that the texts support about as well as any.
+    """Select the least number of components with about the best score.
 
     Parameters
     ----------
     counts : sparse matrix of shape (n_docs, n_tokens), float32
+        Document-term matrix.
 
-    vectors : ndarray of shape (n_tokens, vector_dim), default=None
+    vectors : ndarray of shape (n_tokens, vector_dim), float32, default=None
         Word vectors.
 
     seed : int, default=0
 
     Returns
     -------
-    n_groups : int
-    table : list of dict
-        n_groups, agreement and information of the witnesses, stability, which is the
-        agreement of the readers, and support (NaN where only the quick first round was
-        asked), by rising n_groups.
+    n_components : int
+
+    results : list of dict
+        One row per candidate, in ascending order: "n_components", "kappa" and
+        "mutual_info" of the views, "stability", which is the kappa of the document
+        subsamples, and "score", NaN for candidates that did not survive the screening.
+        Means over the pairs of the last round of the candidate.
 
     Notes
     -----
-    Agreement of two groupings is Cohen's kappa [2]_ after the best one-to-one match of
-    their groups: the share of texts on which they agree, beyond chance, among those
-    whose group both are sure of (`is_sure`). Information is the
-    mutual information of both groupings of these texts, in nats, less what is expected
-    by chance [3]_. Support is the witnesses' information, times their agreement, times
-    that of the readers, of means; but not more than the mean over the numbers around it
-    that were asked of as many pairs, weighted by a Gaussian kernel of 0.35 octaves
-    [4]_. Of numbers that are supported about as well, within 6 % of the best, the least
-    is taken, or one within 0.3 octaves of it that has more support before neighbours
-    are heard; two only where its support is half as much again as that of any other.
+    Two partitions are compared on the documents that both assign with p ≥ .9
+    (`is_confident`). Cohen's kappa [2]_ is that of the labels after the best one-to-one
+    match of components; mutual information is in nats, less its expectation by chance
+    [3]_. With means over pairs, the score of K components is
 
-    It is a race, on at most `JUDGED` texts: the numbers up to `SMALLEST` and every
-    other one beyond are asked of a few pairs, whose groups are refined little; those up
-    to `SMALLEST` and hopeful ones are refined more, and the fewer are left, the more
-    pairs are asked. Those next to hopeful ones are asked with them, left out before or
-    not. The table has, of each number, the mean over the pairs that it was asked of
-    last. Time does not grow with the corpus beyond `JUDGED` texts.
+        s(K) = I_views · κ_views · κ_subsamples
+        s̃(K) = min(s(K), Σ_j g(K, j) s(j) / Σ_j g(K, j))
+
+    where g is a Gaussian kernel on log₂ K, of bandwidth 0.35 [4]_, and j runs over the
+    candidates of the same round: the maximum of a noisy score is biased, that of its
+    neighbors is not.
+
+    Successive halving [5]_ compares at most `MAX_DOCS` documents. Candidates are the
+    numbers from 3 to `SMALL`, and beyond in steps of 1 / `STEPS_PER_OCTAVE` octave. The
+    screening leaves out every other of the larger ones; survivors are those within
+    15 %, 10 % and 6 % of the best s̃, and their neighbors on the grid. Of the last
+    survivors the least is taken, or the K within 0.3 octaves of it with the greatest
+    s(K). Two components agree for other reasons than topics, such as document length,
+    so that K = 2 is selected only if s(2) exceeds 1.5 times the best other score.
+
+    Time does not grow with the corpus beyond `MAX_DOCS` documents. The result does not
+    depend on the number of threads.
 
     References
     ----------
     .. [1] Blum, Mitchell, "Combining labeled and unlabeled data with co-training",
-       COLT 1998, doi:10.1145/279943.279962. (Two views of one text as witnesses.)
+       COLT 1998, doi:10.1145/279943.279962. (Two views of a document.)
     .. [2] Cohen, "A coefficient of agreement for nominal scales", Educational and
        Psychological Measurement 20(1), 1960, doi:10.1177/001316446002000104.
     .. [3] Vinh, Epps, Bailey, "Information theoretic measures for clusterings
        comparison", JMLR 11, 2010.
     .. [4] Nadaraya, "On estimating regression", Theory of Probability and Its
        Applications 9(1), 1964, doi:10.1137/1109020.
+    .. [5] Jamieson, Talwalkar, "Non-stochastic best arm identification and
+       hyperparameter optimization", AISTATS 2016.
 
     Examples
     --------
@@ -120,240 +141,239 @@ def select_n_components(
     >>> from deepclust.pseudo_labels._model_selection import select_n_components
     >>> counts = np.kron(np.eye(3), np.ones((40, 8)))
     >>> counts = csr_matrix(np.random.default_rng(0).poisson(counts), dtype="f")
-    >>> n_groups, table = select_n_components(counts)
-    >>> max(row["kappa"] for row in table) > 0.9
-    True
+    >>> n_components, results = select_n_components(counts)
+    >>> n_components, max(row["kappa"] for row in results) > 0.9
+    (3, True)
     """
-    rng = np.random.default_rng(seed)
-    rows = rng.permutation(counts.shape[0])[:JUDGED]
-    judged = counts[np.sort(rows)]
-    seeds = iter(range(seed, seed + 1000))  # so that no two judges begin alike
-    halves = [half_of_the_words(judged, rng) for _ in range(RACE[-1][0])]
-    pairs = in_threads(
-        lambda given: _witnesses(judged, vectors, *given),
-        [(half, (next(seeds), next(seeds))) for half in halves],
-        n_jobs=-1,
-    )
-    features = lsa_features(judged, vectors, seed=seed)
-    readers = in_threads(
-        lambda given: _readers(features, judged, *given),
-        [
-            (rng.permutation(len(rows)), (next(seeds), next(seeds)))
-            for _ in range(RACE[-1][1])
-        ],
-        n_jobs=-1,
-    )
-    grid = _granularities(min(judge.n_cells for pair in pairs for judge in pair))
-    first = _every_other(grid)
-    asked = _ask(pairs[: FIRST[0]], first, SHORT)
-    read = _ask(readers[: FIRST[1]], first, SHORT)
-    support = _with_those_around(_support(asked, read, first))
-    hopeful = _with_neighbours(_best(support, first, FIRST[2]), grid)
-    left = [k for k in grid if k <= SMALLEST or k in hopeful]
-    asked |= _ask([], left, LONG)
-    read |= _ask([], left, LONG)
-    refined, seen = [2, *left], (0, 0)
-    for n_witnesses, n_readers, share in RACE:
-        for k, given in _ask(pairs[seen[0] : n_witnesses], left, LONG).items():
-            asked[k] += given
-        for k, given in _ask(readers[seen[1] : n_readers], left, LONG).items():
-            read[k] += given
-        alone = _support(asked, read, left)
-        support |= _with_those_around(alone)
-        hopeful, seen = _best(support, left, share), (n_witnesses, n_readers)
-        left = _with_neighbours(hopeful, left)
-    asked |= _ask(pairs, [2], LONG)
-    read |= _ask(readers, [2], LONG)
-    support |= _support(asked, read, [2])
+    comparison = _Comparison(counts, vectors, seed)
+    grid = _candidate_grid(comparison.min_micro_clusters)
+    screened = _every_other(grid)
+    results = comparison.evaluate(screened, SCREENING)
+    survivors = _near_best(_smooth(_scores(results)), SCREENING.min_ratio)
+    survivors = _with_neighbors(survivors, grid)
+    candidates = [k for k in grid if k <= SMALL or k in survivors]
+    smoothed: dict[int, float] = {}
+    for round_ in ROUNDS:
+        last = comparison.evaluate(candidates, round_)
+        scores = _scores(last)
+        results |= last
+        smoothed |= (last_smoothed := _smooth(scores))
+        survivors = _near_best(last_smoothed, round_.min_ratio)
+        candidates = _with_neighbors(survivors, candidates)
+    results |= (two := comparison.evaluate([2], ROUNDS[-1]))
+    smoothed |= _scores(two)
     table = [
-        {
-            "n_components": k,
-            "kappa": _mean(asked[k]).agreement,
-            "mutual_info": _mean(asked[k]).information,
-            "stability": _mean(read[k]).agreement,
-            "score": support[k] if k in refined else np.nan,
-        }
-        for k in sorted(asked)
+        {"n_components": k, **results[k], "score": smoothed.get(k, np.nan)}
+        for k in sorted(results)
     ]
-    if support[2] > TWO * max(support[k] for k in hopeful):
+    if smoothed[2] > MIN_RATIO_FOR_TWO * max(smoothed[k] for k in survivors):
         return 2, table
-    least = min(hopeful)
-    hill = [k for k in alone if abs(np.log2(k / least)) <= HILL]
-    return max(hill, key=lambda k: alone[k]), table
+    least = min(survivors)
+    near = [k for k in scores if abs(np.log2(k / least)) <= SEARCH_WIDTH]
+    return max(near, key=lambda k: scores[k]), table
 
 
-def _ask(pairs: list[Pair], numbers: list[int], n_steps: int) -> Asked:
-    """Return what each pair answers about each number."""
-
-    def answer(question: tuple[Pair, int]) -> Answer:
-        """Return that of one pair about one number."""
-        pair, n_groups = question
-        (one, sure), (other, other_sure) = (
-            judge.judge(n_groups, n_steps) for judge in pair
-        )
-        both = sure & other_sure
-        if both.mean() < FEW:
-            return Answer(0.0, 0.0)
-        return _compare(one[both], other[both])
-
-    # the longest first, so that no thread is left with one at the end
-    questions = [(pair, k) for k in sorted(numbers)[::-1] for pair in pairs]
-    answers = in_threads(answer, questions, n_jobs=-1)
-    asked: Asked = {k: [] for k in numbers}
-    for (_, k), given in zip(questions, answers, strict=True):
-        asked[k].append(given)
-    return asked
+def _scores(results: dict[int, dict[str, float]]) -> dict[int, float]:
+    """Return s(K) of each candidate: the product of its results, 0 if one is ≤ 0."""
+    return {
+        k: row["mutual_info"] * row["kappa"] * row["stability"]
+        if min(row.values()) > 0.0
+        else 0.0
+        for k, row in results.items()
+    }
 
 
-def _compare(one: np.ndarray, other: np.ndarray) -> Answer:
-    """Return the answer of two groupings of the same texts."""
+def _smooth(scores: dict[int, float]) -> dict[int, float]:
+    """Return s̃(K): the lesser of each score and the kernel mean around it."""
+    octaves, raw = np.log2(list(scores)), list(scores.values())
+    weights = np.exp(-0.5 * ((octaves[:, None] - octaves) / BANDWIDTH) ** 2)
+    means = weights @ raw / weights.sum(axis=1)
+    return dict(zip(scores, np.minimum(raw, means).tolist(), strict=True))
+
+
+def _near_best(scores: dict[int, float], min_ratio: float) -> list[int]:
+    """Return the candidates with at least this share of the best score."""
+    best = max(scores.values())
+    return [k for k, score in scores.items() if score >= min_ratio * best]
+
+
+def _with_neighbors(some: list[int], grid: list[int]) -> list[int]:
+    """Return some candidates of a grid, and those next to them."""
+    kept = np.isin(grid, some)
+    kept[1:] |= np.isin(grid[:-1], some)
+    kept[:-1] |= np.isin(grid[1:], some)
+    return [k for k, keep in zip(grid, kept.tolist(), strict=True) if keep]
+
+
+def _candidate_grid(n_micro_clusters: int) -> list[int]:
+    """Return the candidates: all up to `SMALL`, then steps of equal ratio."""
+    steps = np.round(2.0 * 2.0 ** (np.arange(64) / STEPS_PER_OCTAVE)).astype(int)
+    grid = np.union1d(np.arange(3, SMALL + 1), steps[steps > SMALL])
+    largest = max(n_micro_clusters / MICRO_CLUSTERS_PER_COMPONENT, 3)
+    return [int(k) for k in grid if k <= largest]
+
+
+def _every_other(grid: list[int]) -> list[int]:
+    """Return the candidates that are screened: beyond `SMALL` every other."""
+    n_small = sum(k <= SMALL for k in grid)
+    return grid[:n_small] + grid[n_small::2]
+
+
+class Agreement(NamedTuple):
+    """Cohen's kappa of two partitions, and mutual information (nats) beyond chance."""
+
+    kappa: float
+    mutual_info: float
+
+
+def _compare(one: np.ndarray, other: np.ndarray) -> Agreement:
+    """Return the agreement of two partitions of the same documents, int (n_docs,)."""
     table = contingency_matrix(one, other)
     n_docs = len(one)
-    rows, columns = linear_sum_assignment(-table)
-    alike = int(table[rows, columns].sum()) / n_docs
-    by_chance = int(table.sum(axis=1)[rows] @ table.sum(axis=0)[columns]) / n_docs**2
-    return Answer(
-        (alike - by_chance) / (1.0 - by_chance) if by_chance < 1.0 else 0.0,
-        float(
-            mutual_info_score(None, None, contingency=table)
-            - expected_mutual_information(table, n_docs)
-        ),
-    )
+    rows, columns = best_match(table)
+    observed = int(table[rows, columns].sum()) / n_docs
+    expected = int(table.sum(axis=1)[rows] @ table.sum(axis=0)[columns]) / n_docs**2
+    kappa = (observed - expected) / (1.0 - expected) if expected < 1.0 else 0.0
+    mutual_info = mutual_info_score(None, None, contingency=table)
+    by_chance = expected_mutual_information(table, n_docs)
+    return Agreement(kappa, float(mutual_info - by_chance))
 
 
-def _mean(answers: list[Answer]) -> Answer:
-    """Return the mean answer."""
-    return Answer(
-        float(np.mean([answer.agreement for answer in answers])),
-        float(np.mean([answer.information for answer in answers])),
-    )
+@dataclass(eq=False)
+class View:
+    """A partition tree and what it sees of the documents to assign.
 
+    Attributes
+    ----------
+    tree : PartitionTree
 
-def _support(asked: Asked, read: Asked, numbers: list[int]) -> dict[int, float]:
-    """Return what speaks for each of these numbers, whatever speaks for others."""
-    support = {}
-    for k in numbers:
-        witnesses, readers = _mean(asked[k]), _mean(read[k])
-        factors = (witnesses.information, witnesses.agreement, readers.agreement)
-        support[k] = float(np.prod(factors)) if min(factors) > 0.0 else 0.0
-    return support
+    features : ndarray of shape (n_docs, n_features), float32
 
-
-def _with_those_around(support: dict[int, float]) -> dict[int, float]:
-    """Return the lesser of each number's support and the mean around it.
-
-    A number that is good by luck has poor neighbours, and one that is poor may have
-    good ones, above all where numbers end.
+    counts : sparse matrix of shape (n_docs, n_tokens), float32
     """
-    octaves, alone = np.log2(list(support)), list(support.values())
-    weights = np.exp(-0.5 * ((octaves[:, None] - octaves) / BESIDE) ** 2)
-    around = weights @ alone / weights.sum(axis=1)
-    return dict(zip(support, np.minimum(alone, around).tolist(), strict=True))
 
-
-def _best(support: dict[int, float], numbers: list[int], share: float) -> list[int]:
-    """Return those of these numbers with at least this share of the best support."""
-    best = max(support[k] for k in numbers)
-    return [k for k in numbers if support[k] >= share * best]
-
-
-def _with_neighbours(some: list[int], numbers: list[int]) -> list[int]:
-    """Return some of these numbers, and those next to them."""
-    kept = np.isin(numbers, some)
-    kept[1:] |= np.isin(numbers[:-1], some)
-    kept[:-1] |= np.isin(numbers[1:], some)
-    return [k for k, keep in zip(numbers, kept.tolist(), strict=True) if keep]
-
-
-@dataclass
-class _Judge:
-    """A grouping, with what its owner sees of the texts."""
-
-    grouping: Grouping
+    tree: PartitionTree
     features: np.ndarray
     counts: csr_matrix
 
-    @property
-    def n_cells(self) -> int:
-        return self.grouping.n_cells
-
-    def judge(self, n_groups: int, n_steps: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return each text's group, and whether that is sure."""
-        mixture = self.grouping.cut(n_groups, n_steps)
-        labels, lead = mixture.classify(self.features, self.counts)
-        return labels, is_sure(lead)
+    def predict(self, n_components: int, n_steps: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return labels, int32 (n_docs,), and where they are confident, bool."""
+        mixture = self.tree.fit_cut(n_components, n_steps)
+        labels, margin = mixture.predict_with_margin(self.features, self.counts)
+        return labels, is_confident(margin)
 
 
-def half_of_the_words(counts: csr_matrix, rng: np.random.Generator) -> np.ndarray:
-    """Return which words the one witness knows, bool (n_tokens,).
-
-    Of two words of neighbouring rank in frequency it knows one, so that both witnesses
-    know about as much.
-    """
-    n_tokens = counts.shape[1]
-    by_rank = np.argsort(-np.asarray(counts.sum(axis=0)).ravel(), kind="stable")
-    first = rng.random((n_tokens + 1) // 2) < 0.5
-    known = np.empty(n_tokens, dtype=bool)
-    known[by_rank] = np.stack([first, ~first], axis=1).ravel()[:n_tokens]
-    return known
+Pair = tuple[View, View]
 
 
-def _witnesses(
+def _agreement(pair: Pair, n_components: int, n_steps: int) -> Agreement:
+    """Return the agreement on the documents that both views assign confidently."""
+    (one, confident), (other, also_confident) = (
+        view.predict(n_components, n_steps) for view in pair
+    )
+    both = confident & also_confident
+    if both.mean() < MIN_CONFIDENT:
+        return Agreement(0.0, 0.0)
+    return _compare(one[both], other[both])
+
+
+class _Comparison:
+    """Compare mixtures of views and of document subsamples; each comparison once."""
+
+    def __init__(
+        self, counts: csr_matrix, vectors: np.ndarray | None, seed: int
+    ) -> None:
+        rng = np.random.default_rng(seed)
+        counts = counts[np.sort(rng.permutation(counts.shape[0])[:MAX_DOCS])]
+        n_views, n_subsamples = ROUNDS[-1][:2]
+        seeds = iter(range(seed, seed + 1000))  # each tree has its own
+        halves = [
+            (half_of_vocabulary(counts, rng), (next(seeds), next(seeds)))
+            for _ in range(n_views)
+        ]
+        orders = [
+            (rng.permutation(counts.shape[0]), (next(seeds), next(seeds)))
+            for _ in range(n_subsamples)
+        ]
+        self.views = in_threads(
+            lambda half: _views(counts, vectors, *half), halves, n_jobs=-1
+        )
+        features = lsa_features(counts, vectors, seed=seed)
+        self.subsamples = in_threads(
+            lambda order: _subsamples(features, counts, *order), orders, n_jobs=-1
+        )
+        self.min_micro_clusters = min(
+            view.tree.n_micro_clusters for pair in self.views for view in pair
+        )
+        self._agreement = cache(_agreement)
+
+    def evaluate(
+        self, candidates: Iterable[int], round_: Round
+    ) -> dict[int, dict[str, float]]:
+        """Return kappa, mutual_info and stability of each number of components."""
+        views = self.views[: round_.n_views]
+        subsamples = self.subsamples[: round_.n_subsamples]
+        # the largest first, so that no thread is left with one at the end
+        tasks = [
+            (pair, k, round_.n_steps)
+            for k in sorted(candidates, reverse=True)
+            for pair in views + subsamples
+        ]
+        in_threads(lambda task: self._agreement(*task), tasks, n_jobs=-1)
+        results = {}
+        for k in sorted(candidates):
+            of_views, of_subsamples = (
+                [self._agreement(pair, k, round_.n_steps) for pair in pairs]
+                for pairs in (views, subsamples)
+            )
+            results[k] = {
+                "kappa": float(np.mean([each.kappa for each in of_views])),
+                "mutual_info": float(np.mean([each.mutual_info for each in of_views])),
+                "stability": float(np.mean([each.kappa for each in of_subsamples])),
+            }
+        return results
+
+
+def _views(
     counts: csr_matrix,
     vectors: np.ndarray | None,
     half: np.ndarray,
     seeds: tuple[int, int],
 ) -> Pair:
-    """Return two judges, who know one half of the vocabulary each.
+    """Make two views, one half of the vocabulary each.
 
-    Only texts with words in both halves are asked.
+    They assign the documents with words in both halves.
     """
-    views, parts = [], []
+    features, parts = [], []
     for kept, seed in zip((half, ~half), seeds, strict=True):
         tokens = np.flatnonzero(kept)
-        part = None if vectors is None else vectors[tokens]
+        own_vectors = None if vectors is None else vectors[tokens]
         parts.append(counts[:, tokens])
-        views.append(lsa_features(parts[-1], part, seed=seed))
-    rows = np.flatnonzero(views[0].any(axis=1) & views[1].any(axis=1))
+        features.append(lsa_features(parts[-1], own_vectors, seed=seed))
+    rows = np.flatnonzero(features[0].any(axis=1) & features[1].any(axis=1))
     if len(rows) == 0:
-        rows = np.arange(len(views[0]))
+        rows = np.arange(counts.shape[0])
     one, other = (
-        _Judge(Grouping(view[rows], part[rows], seed=seed), view[rows], part[rows])
-        for view, part, seed in zip(views, parts, seeds, strict=True)
+        View(PartitionTree(own[rows], part[rows], seed=seed), own[rows], part[rows])
+        for own, part, seed in zip(features, parts, seeds, strict=True)
     )
     return one, other
 
 
-def _readers(
+def _subsamples(
     features: np.ndarray,
     counts: csr_matrix,
     order: np.ndarray,
     seeds: tuple[int, int],
 ) -> Pair:
-    """Return two judges, who have read one half of the texts each."""
+    """Make two views, whose trees are built on one half of the documents each.
+
+    They assign all documents.
+    """
     middle = (len(order) + 1) // 2
     halves = (np.sort(order[:middle]), np.sort(order[-middle:]))
     one, other = (
-        _Judge(Grouping(features[rows], counts[rows], seed=seed), features, counts)
+        View(PartitionTree(features[rows], counts[rows], seed=seed), features, counts)
         for rows, seed in zip(halves, seeds, strict=True)
     )
     return one, other
-
-
-def _granularities(n_cells: int) -> list[int]:
-    """Return the numbers of groups to try: up to `SMALLEST` all, then a fifth apart.
-
-    The last is at most two thirds of the number of cells.
-    """
-    apart = np.round(2.0 * 2.0 ** (np.arange(64) / 3.5)).astype(int)
-    grid = np.union1d(np.arange(3, SMALLEST + 1), apart[apart > SMALLEST])
-    return [int(k) for k in grid if k <= max(n_cells / 1.5, 3)]
-
-
-def _every_other(grid: list[int]) -> list[int]:
-    """Return the numbers that the first round asks: beyond `SMALLEST` every other.
-
-    One left out is asked later if a number next to it is hopeful.
-    """
-    n_smallest = sum(k <= SMALLEST for k in grid)
-    return grid[:n_smallest] + grid[n_smallest::2]

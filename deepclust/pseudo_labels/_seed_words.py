@@ -1,4 +1,4 @@
-"""Keywords as labels: texts that hold a topic's words are examples of the topic."""
+"""Seed words: documents that contain the seed words of one class are labeled."""
 
 import warnings
 from collections.abc import Iterable, Mapping
@@ -12,114 +12,116 @@ __all__ = ["seed_word_labels"]
 
 
 def seed_word_labels(
-    sequences: TokenSequences, guide: Mapping[str, Iterable[str]]
+    sequences: TokenSequences, seed_words: Mapping[str, Iterable[str]]
 ) -> np.ndarray:
-    """Return the topic that each text's words name.
+    """Label the documents that contain seed words of exactly one class.
 
     Parameters
     ----------
-    sequences : TokenSequences of n_docs texts
+    sequences : TokenSequences of n_docs documents
         With a vocabulary.
 
-    guide : mapping of str to iterable of str
-        Topics and their words, as they stand in the cleaned texts or in capitals.
+    seed_words : mapping of str to iterable of str
+        Classes and their words, as in the cleaned texts; upper case is lowered where
+        needed.
 
     Returns
     -------
-    topics : ndarray of shape (n_docs,), object
-        Name of a topic; None for a text with no word of the guide, or with words of
-        several topics.
+    labels : ndarray of shape (n_docs,), object
+        Name of a class; None for a document without seed words, or with those of
+        several classes.
 
     Raises
     ------
     TypeError
-        If a topic's words are not given as an iterable of str.
+        If the words of a class are not an iterable of str.
     ValueError
-        If there is no vocabulary, if a word stands for two topics, or if a topic has no
-        word that is in the vocabulary.
+        If there is no vocabulary, if two classes have a word in common, or if a class
+        has no word in the vocabulary.
 
     Warns
     -----
     UserWarning
-        Of words that are not in the vocabulary, where their topic has others.
+        If words are not in the vocabulary, but others of their class are.
 
     Notes
     -----
     Time and memory O(tokens).
 
+    References
+    ----------
+    .. [1] Meng, Shen, Zhang, Han, "Weakly-supervised neural text classification",
+       CIKM 2018, doi:10.1145/3269206.3271737.
+
     Examples
     --------
     >>> from deepclust import TextCleaner, Vectorizer
-    >>> from deepclust.pseudo_labels._seed_words import seed_word_labels
+    >>> from deepclust.pseudo_labels import seed_word_labels
     >>> texts = ["refund my money", "the invoice is wrong", "login fails"] * 2
     >>> sequences = Vectorizer(min_df=1).fit_transform(TextCleaner().transform(texts))
-    >>> guide = {"billing": ["invoice", "refund"], "access": ["login"]}
-    >>> seed_word_labels(sequences, guide)[:3]
+    >>> seed_words = {"billing": ["invoice", "refund"], "access": ["login"]}
+    >>> seed_word_labels(sequences, seed_words)[:3]
     array(['billing', 'billing', 'access'], dtype=object)
     """
     if sequences.vocabulary is None:
         raise ValueError(
-            "guide names words, but the token ids came without a vocabulary. Pass what "
-            "Vectorizer returns, not a matrix."
+            "seed_words are words, but the token ids came without a vocabulary. Pass "
+            "what Vectorizer returns, not a matrix."
         )
-    names = np.array([*guide, None], dtype=object)
-    topic_of_token = _topics_of_tokens(sequences.vocabulary, guide)
-    text = np.repeat(np.arange(len(sequences)), sequences.lengths)
-    topic = topic_of_token[sequences.ids]
-    named = topic >= 0
-    lowest = np.full(len(sequences), len(guide), dtype=np.intp)
+    names = np.array([*seed_words, None], dtype=object)
+    class_of_token = _classes_of_tokens(sequences.vocabulary, seed_words)
+    document = np.repeat(np.arange(len(sequences)), sequences.lengths)
+    classes = class_of_token[sequences.ids]
+    seeds = classes >= 0
+    lowest = np.full(len(sequences), len(seed_words), dtype=np.intp)
     highest = np.full(len(sequences), -1, dtype=np.intp)
-    np.minimum.at(lowest, text[named], topic[named])
-    np.maximum.at(highest, text[named], topic[named])
-    return names[np.where(lowest == highest, highest, len(guide))]
+    np.minimum.at(lowest, document[seeds], classes[seeds])
+    np.maximum.at(highest, document[seeds], classes[seeds])
+    return names[np.where(lowest == highest, highest, len(seed_words))]
 
 
-def _topics_of_tokens(
-    vocabulary: Vocabulary, guide: Mapping[str, Iterable[str]]
+def _classes_of_tokens(
+    vocabulary: Vocabulary, seed_words: Mapping[str, Iterable[str]]
 ) -> np.ndarray:
-    """Return the number of the topic that each token names, -1 if none."""
-    topics = np.full(len(vocabulary), -1, dtype=np.intp)
+    """Return the class of each token, -1 where it is no seed word, intp (n_tokens,)."""
+    classes = np.full(len(vocabulary), -1, dtype=np.intp)
     unknown = []
-    for number, (name, words) in enumerate(guide.items()):
+    for number, (name, words) in enumerate(seed_words.items()):
         found = 0
         for word in _checked_words(name, words):
             token = vocabulary.index.get(word, vocabulary.index.get(word.lower()))
             if token is None:
                 unknown.append(word)
                 continue
-            if topics[token] not in (-1, number):
-                other = [*guide][topics[token]]
+            if classes[token] not in (-1, number):
+                other = [*seed_words][classes[token]]
                 raise ValueError(
-                    f"guide has the word {word!r} for both {other!r} and {name!r}; a "
-                    "word can name one topic only."
+                    f"A seed word belongs to one class only. Received: {word!r} for "
+                    f"both {other!r} and {name!r}."
                 )
-            topics[token] = number
+            classes[token] = number
             found += 1
         if not found:
             raise ValueError(
-                f"No word of guide[{name!r}] is in the vocabulary: "
+                f"No word of seed_words[{name!r}] is in the vocabulary: "
                 f"{', '.join(unknown) or 'none given'}. Use words of the cleaned "
                 "texts, or lower the Vectorizer's min_df."
             )
     if unknown:
         warnings.warn(
-            f"Words of guide that are not in the vocabulary: {', '.join(unknown)}.",
+            f"Words of seed_words that are not in the vocabulary: {', '.join(unknown)}",
             UserWarning,
             stacklevel=5,
         )
-    return topics
+    return classes
 
 
 def _checked_words(name: str, words: Any) -> list[str]:
+    message = f"seed_words[{name!r}] must be a list of words. Received: "
     if isinstance(words, str) or not isinstance(words, Iterable):
-        raise TypeError(
-            f"guide[{name!r}] must be a list of words. Received: {words!r}."
-        )
+        raise TypeError(f"{message}{words!r}.")
     words = list(words)
     for word in words:
         if not isinstance(word, str):
-            raise TypeError(
-                f"guide[{name!r}] must be a list of words. Received among them: "
-                f"{word!r}."
-            )
+            raise TypeError(f"{message}{word!r} in the list.")
     return words

@@ -33,10 +33,11 @@ from sklearn.metrics import adjusted_mutual_info_score
 
 from deepclust import DBSCAN, RNNLSTMEncoder, TextCleaner, Vectorizer
 from deepclust.metrics import clustering_accuracy_score
+from deepclust.pseudo_labels._consensus import majority_vote
 from deepclust.pseudo_labels._features import document_term_matrix, lsa_features
-from deepclust.pseudo_labels._mixture import Grouping
 from deepclust.pseudo_labels._model_selection import select_n_components
-from deepclust.pseudo_labels._pseudo_labels import MADE, majority_vote
+from deepclust.pseudo_labels._partition_tree import PartitionTree
+from deepclust.pseudo_labels._pseudo_labels import N_TREES
 
 VARIANTS = {
     "default": {},
@@ -79,16 +80,16 @@ def judged(truth, embeddings, seed):
     return (*scores(truth, known), *found, clusterer.n_clusters_)
 
 
-def mended(features, counts, n_groups, seed):
-    """Return the mixture that is the first to be learned."""
-    groupings = [Grouping(features, counts, seed=seed + i) for i in range(MADE[1.0])]
-    mixtures = [
-        begin(n_groups)
-        for grouping in groupings
-        for begin in (grouping.cut, grouping.scatter)
+def refit(features, counts, n_components, seed):
+    """Return the mixture whose partition is the first target."""
+    trees = [
+        PartitionTree(features, counts, seed=seed + i) for i in range(N_TREES[1.0])
     ]
-    labels = [mixture.assign(features, counts) for mixture in mixtures]
-    return groupings[0].resume(majority_vote(counts, labels, seed=seed))
+    mixtures = [
+        fit(n_components) for tree in trees for fit in (tree.fit_cut, tree.fit_random)
+    ]
+    labels = [mixture.predict(features, counts) for mixture in mixtures]
+    return trees[0].refit(majority_vote(counts, labels, seed=seed))
 
 
 def unseen(sequences, truth, seed):
@@ -100,8 +101,8 @@ def unseen(sequences, truth, seed):
     n_groups, _ = select_n_components(counts[seen], vectors, seed=seed)
     # Features of both halves together: the teacher is even shown the unseen.
     features = lsa_features(counts, vectors, seed=seed)
-    mixture = mended(features[seen], counts[seen], n_groups, seed)
-    taught = mixture.assign(features[new], counts[new])
+    mixture = refit(features[seen], counts[seen], n_groups, seed)
+    taught = mixture.predict(features[new], counts[new])
     means = KMeans(n_groups, n_init=3, random_state=seed).fit(features[seen])
     by_means = means.predict(features[new])
     encoder = RNNLSTMEncoder(granularity=n_groups, random_state=seed)
@@ -123,7 +124,7 @@ def rows_of_seed(sequences, truth, seed, variants):
     yield "lexical features", judged(truth, features, seed)
     n_groups, _ = select_n_components(counts, vectors, seed=seed)
     by_k = [
-        mended(features, counts, k, seed).assign(features, counts)
+        refit(features, counts, k, seed).predict(features, counts)
         for k in (truth.max() + 1, n_groups)
     ]
     yield "mixture", (*scores(truth, by_k[0]), *scores(truth, by_k[1]), n_groups)

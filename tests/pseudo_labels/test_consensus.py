@@ -1,0 +1,58 @@
+"""Majority vote of the nearest partitions, and the targets they agree on."""
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from deepclust.pseudo_labels._consensus import agreed_targets, majority_vote
+
+
+def agreed(*partitions):
+    """Return the targets of partitions that are confident everywhere."""
+    partitions = [np.array(labels, dtype="int32") for labels in partitions]
+    return agreed_targets(partitions, [np.full(len(p), 9.0) for p in partitions])
+
+
+def test_documents_on_which_most_partitions_disagree_are_left_out():
+    """Whatever the numbering: one against three, and two against two."""
+    targets = agreed(
+        [0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2],
+        [2, 2, 2, 2, 0, 0, 0, 0, 1, 1, 1, 1],
+        [0, 0, 0, 1, 1, 1, 1, 1, 2, 2, 2, 2],
+        [0, 0, 0, 1, 1, 1, 1, 1, 2, 2, 2, 0],
+    )
+    assert [np.flatnonzero(target < 0).tolist() for target in targets] == [
+        [3],
+        [3],
+        [3],
+        [3, 11],
+    ]
+    assert targets[1].tolist() == [2, 2, 2, -1, 0, 0, 0, 0, 1, 1, 1, 1]
+
+
+def test_known_documents_are_targets_even_if_the_others_disagree():
+    partitions = [np.array([0, 0, 0, 1, 1, 1])] * 3 + [np.array([0, 0, 1, 1, 1, 1])]
+    margins = [np.full(6, 9.0) for _ in partitions]
+    assert agreed_targets(partitions, margins)[3].tolist() == [0, 0, -1, 1, 1, 1]
+    margins[3][2] = np.inf
+    assert agreed_targets(partitions, margins)[3].tolist() == [0, 0, 1, 1, 1, 1]
+
+
+def test_a_single_partition_agrees_with_itself():
+    assert agreed([1, 0, 1, 0])[0].tolist() == [1, 0, 1, 0]
+
+
+def test_a_vote_has_the_numbers_of_the_best_partition(monkeypatch):
+    """The first is the best; ties go to the lowest number."""
+    partitions = [
+        np.array([0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2]),
+        np.array([2, 2, 2, 2, 0, 0, 0, 0, 1, 1, 1, 1]),
+        np.array([0, 0, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2]),
+        np.array([0, 0, 1, 1, 1, 1, 1, 1, 2, 2, 0, 3]),
+        np.array([3, 1, 2, 3, 1, 2, 3, 1, 2, 3, 1, 2]),  # the farthest has no vote
+    ]
+    monkeypatch.setattr(
+        "deepclust.pseudo_labels._consensus.document_completion_scores",
+        lambda *_, seed: [2, 1, 1, 1, 1],
+    )
+    labels = majority_vote(csr_matrix(np.ones((12, 2))), partitions)
+    assert labels.tolist() == [0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2]

@@ -1,0 +1,40 @@
+"""Document-term counts, LSA features and halves of the vocabulary."""
+
+import numpy as np
+
+from deepclust.pseudo_labels._features import (
+    document_term_matrix,
+    half_of_vocabulary,
+    lsa_features,
+)
+from deepclust.sequences import TokenSequences
+
+
+def test_features_are_unit_rows_and_empty_documents_are_zero():
+    sequences = TokenSequences.from_lists([[2, 3], [], [3, 4, 2], [4]])
+    features = lsa_features(document_term_matrix(sequences), np.eye(5, dtype="float32"))
+    norms = np.linalg.norm(features, axis=1)
+    np.testing.assert_allclose(norms, [1, 0, 1, 1], atol=1e-6)
+    assert features.dtype == np.float32
+
+
+def test_counting_does_not_change_the_sequences():
+    sequences = TokenSequences.from_lists([[4, 2, 2, 3], [3, 2]])
+    document_term_matrix(sequences)
+    assert sequences.ids.tolist() == [4, 2, 2, 3, 3, 2]
+
+
+def test_unknown_and_padding_are_not_counted():
+    counts = document_term_matrix(TokenSequences.from_lists([[1, 2, 2, 1], [1]]))
+    assert counts.toarray().tolist() == [[0, 0, 2], [0, 0, 0]]
+
+
+def test_halves_of_the_vocabulary_are_disjoint_and_of_equal_frequency(topic_counts):
+    counts, _ = topic_counts(5, 300)
+    half = half_of_vocabulary(counts, np.random.default_rng(0))
+    frequency = np.asarray(counts.sum(axis=0)).ravel()
+    share = frequency[half].sum() / frequency.sum()
+    assert abs(share - 0.5) < 0.05
+    by_rank = np.argsort(-frequency, kind="stable")
+    pairs = half[by_rank[: len(half) // 2 * 2]].reshape(-1, 2)
+    assert np.all(pairs[:, 0] != pairs[:, 1])
