@@ -26,6 +26,7 @@ from deepclust.metrics._pairwise import squared_distances
 __all__ = ["CellIndex", "true_entries"]
 
 _LARGEST_CELL = 2048
+_MIN_BLOCK_ENTRIES = 2**16
 _LLOYD_STEPS = 4
 _SAMPLE_PER_CELL = 24
 
@@ -40,21 +41,19 @@ class CellIndex:
 
     Parameters
     ----------
-    X : ndarray of shape (n_points, n_features), float32 or float64
-        At least one row. Kept by reference.
+    points : Points
+        At least one. Rows are kept by reference. The number of threads does not change
+        results.
 
     radius : float, default=None
         The radius of the queries to come. Products are computed in float32 unless that
-        is too coarse for this radius. When None, in the type of `X`.
-
-    block_entries : int, default=2**22
-        Upper bound of the entries of one block of distances, per thread.
-
-    n_jobs : int, default=None
-        Threads, as in joblib. Results do not depend on it.
+        is too coarse for this radius. When None, in the type of the rows.
 
     Attributes
     ----------
+    X : ndarray of shape (n_points, n_features), float32 or float64
+        The rows.
+
     order : ndarray of shape (n_points,), intp
         Row of `X` at each sorted position; the points of a cell are neighbors there.
 
@@ -77,34 +76,18 @@ class CellIndex:
     --------
     >>> import numpy as np
     >>> from deepclust.clustering._cell_index import CellIndex
-    >>> index = CellIndex(np.array([[0.0], [1.0], [5.0]]), radius=2.0)
+    >>> from deepclust.clustering._unique_rows import Points
+    >>> X = np.array([[0.0], [1.0], [5.0]])
+    >>> index = CellIndex(Points(X, np.ones(3)), radius=2.0)
     >>> index.n_cells, index.order
     (1, array([0, 1, 2]))
     """
 
-    def __init__(
-        self,
-        X: np.ndarray,
-        *,
-        radius: float | None = None,
-        block_entries: int = 2**22,
-        n_jobs: int | None = None,
-    ) -> None:
-        self.X = X
-        self.block_entries = max(int(block_entries), 2**16)
-        self.n_jobs = n_jobs
+    def __init__(self, points: Points, radius: float | None = None) -> None:
+        self.X, self.n_jobs = points.rows, points.n_jobs
+        self.block_entries = max(points.block_entries, _MIN_BLOCK_ENTRIES)
         self._set_units(radius)
         self._build()
-
-    @classmethod
-    def of(cls, points: Points, radius: float | None = None) -> "CellIndex":
-        """Return the index of some points, with their block size and threads."""
-        return cls(
-            points.rows,
-            radius=radius,
-            block_entries=points.block_entries,
-            n_jobs=points.n_jobs,
-        )
 
     # Units: shifted to the mean and scaled to the unit ball ---------------------------
 
@@ -273,16 +256,13 @@ class CellIndex:
         for _ in range(_LLOYD_STEPS if n_cells > 1 else 1):
             nearest = self.nearest_center(sample, centers)
             order = np.argsort(nearest, kind="stable")
-            starts = np.searchsorted(nearest[order], np.arange(n_cells))
-            filled = np.diff(np.append(starts, len(sample))) > 0
-            sums = np.add.reduceat(sample[order, :-2], starts[filled], dtype=np.float64)
-            counts = np.bincount(nearest, minlength=n_cells)[filled]
-            centers = np.empty((len(counts), sample.shape[1]), dtype=self.dtype)
+            starts = np.unique(nearest[order], return_index=True)[1]
+            sums = np.add.reduceat(sample[order, :-2], starts, dtype=np.float64)
+            counts = np.diff(np.append(starts, len(sample)))
+            centers = np.ones((len(counts), sample.shape[1]), dtype=self.dtype)
             centers[:, :-2] = sums / counts[:, None]
-            centers[:, -2] = 1
             kept = centers[:, :-2].astype(np.float64)
             centers[:, -1] = np.square(kept).sum(axis=1) / -2
-            n_cells = len(counts)
         return centers
 
     def nearest_center(self, left: np.ndarray, centers: np.ndarray) -> np.ndarray:

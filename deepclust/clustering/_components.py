@@ -18,22 +18,34 @@ __all__ = ["Forest", "connect", "density_clusters", "renumbered"]
 _JOIN_ENTRIES = 2**16
 
 
-def renumbered(labels: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+def renumbered(labels: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Number clusters from 0 by decreasing weight, ties by first row.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (n_rows,), int
+        Any numbers; negative ones are noise.
+
+    weights : ndarray of shape (n_rows,), float64
+
+    Returns
+    -------
+    numbers : ndarray of shape (n_rows,), intp
+        -1 is noise.
 
     Examples
     --------
     >>> import numpy as np
     >>> from deepclust.clustering._components import renumbered
-    >>> renumbered(np.array([7, -1, 3, 3, 9]), None)
+    >>> renumbered(np.array([7, -1, 3, 3, 9]), np.ones(5))
     array([ 1, -1,  0,  0,  2])
     """
     kept = np.flatnonzero(labels >= 0)
     numbers = np.full(len(labels), -1, dtype=np.intp)
     _, first, inverse = np.unique(labels[kept], return_index=True, return_inverse=True)
-    sizes = np.bincount(inverse, None if weights is None else weights[kept])
+    sizes = np.bincount(inverse, weights[kept])
     rank = np.empty(len(sizes), dtype=np.intp)
-    rank[np.lexsort((first, -sizes.astype(np.float64)))] = np.arange(len(sizes))
+    rank[np.lexsort((first, -sizes))] = np.arange(len(sizes))
     numbers[kept] = rank[inverse]
     return numbers
 
@@ -72,7 +84,7 @@ def density_clusters(
     labels = np.full(len(points.rows), -1, dtype=np.intp)
     if not len(labels):
         return labels >= 0, labels
-    index = CellIndex.of(points, radius)
+    index = CellIndex(points, radius)
     found = count_within(index, radius, points.weights, min_samples)
     core = found.counts >= min_samples
     if core.any():

@@ -248,7 +248,7 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         """
         self._validate_params()
         X = validate_data(self, X, dtype=[np.float64, np.float32], order="C")
-        weights = _weights(sample_weight, X)
+        weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
         self._delete_attributes(*_TREE_ATTRIBUTES, *_EDIT_ATTRIBUTES, "eps_path_")
         tree_rows = max_tree_rows(self._space) if self.eps == "auto" else 0
         rows = self._unique_rows(X, weights, min(len(X), tree_rows))
@@ -313,14 +313,12 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         self._refuse_if_edited()
         before = self._fitted_rows()
         X = validate_data(self, X, dtype=before.dtype, order="C", reset=False)
-        weights = _weights(sample_weight, X)
-        if weights is not None or self._weights is not None:
-            ones = np.ones(len(before)) if self._weights is None else self._weights
-            more = np.ones(len(X)) if weights is None else weights
-            weights = np.concatenate((ones, more))
+        weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
         self._delete_attributes(*_TREE_ATTRIBUTES, *_EDIT_ATTRIBUTES)
         with threadpool_limits(limits=1, user_api="blas"):
-            self._fit_incrementally(np.concatenate((before, X)), weights)
+            self._fit_incrementally(
+                np.concatenate((before, X)), np.concatenate((self._weights, weights))
+            )
         return self
 
     def cut(
@@ -462,10 +460,10 @@ class DBSCAN(ClusterMixin, BaseEstimator):
 
     def _delete_attributes(self, *names: str) -> None:
         for name in names:
-            vars(self).pop(name, None)
+            self.__dict__.pop(name, None)
 
     def _unique_rows(
-        self, X: np.ndarray, weights: np.ndarray | None, tree_rows: int = 0
+        self, X: np.ndarray, weights: np.ndarray, tree_rows: int = 0
     ) -> UniqueRows:
         block = self._block_entries(X, tree_rows)
         return UniqueRows.of(*self._space.rows(X), weights, block, self.n_jobs)
@@ -509,7 +507,7 @@ class DBSCAN(ClusterMixin, BaseEstimator):
     def _set_result(
         self,
         X: np.ndarray,
-        weights: np.ndarray | None,
+        weights: np.ndarray,
         rows: UniqueRows,
         core: np.ndarray,
         labels: np.ndarray,
@@ -563,13 +561,12 @@ class DBSCAN(ClusterMixin, BaseEstimator):
             )
         return self._X
 
-    def _fit_incrementally(self, X: np.ndarray, weights: np.ndarray | None) -> None:
+    def _fit_incrementally(self, X: np.ndarray, weights: np.ndarray) -> None:
         """Cluster all of `X`, which begins with the fitted rows."""
-        old, ones = len(self.labels_), np.ones(len(X))
-        every_weight = ones if weights is None else weights
+        old = len(self.labels_)
         if self.eps != "auto":
-            self._set_given_eps(every_weight)
-        radius, more = self._space.radius(self.eps_), every_weight[old:]
+            self._set_given_eps(weights)
+        radius, more = self._space.radius(self.eps_), weights[old:]
         clusters = self._cache.pop("clusters", None)
         known = clusters and clusters.is_for(radius, self.min_samples_)
         if known and (more >= 0).all():
@@ -626,7 +623,8 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         """Return the search for the nearest core point, built at first use."""
         if "search" not in self._cache:
             rows, valid = self._space.rows(self.components_)
-            unique = UniqueRows.of(rows, valid, None, _PREDICT_BLOCK, self.n_jobs)
+            ones = np.ones(len(rows))
+            unique = UniqueRows.of(rows, valid, ones, _PREDICT_BLOCK, self.n_jobs)
             radius = self._space.radius(self.eps_)
             self._cache["search"] = self._space.nearest_search(unique, radius)
         return self._cache["search"]
@@ -660,12 +658,6 @@ class DBSCAN(ClusterMixin, BaseEstimator):
     def __getstate__(self) -> dict:
         state: dict = super().__getstate__()  # type: ignore[assignment]
         return {**state, "_cache": {}} if "_cache" in state else state
-
-
-def _weights(sample_weight: Any, X: np.ndarray) -> np.ndarray | None:
-    if sample_weight is None:
-        return None
-    return _check_sample_weight(sample_weight, X, dtype=np.float64)
 
 
 def _checksum(X: np.ndarray) -> int:

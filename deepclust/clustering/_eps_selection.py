@@ -57,7 +57,6 @@ _GIANT_AMONG_SEVERAL = 0.97
 # A suggestion takes less time and memory than a selection: fewer rows, fewer cuts.
 _SUGGESTION_ROWS = (3000, 5000)
 _SUGGESTION_STEPS = 16
-_SUGGESTION_BLOCK = 2**16
 
 
 @dataclass(frozen=True)
@@ -411,8 +410,7 @@ def suggested_radius(points: Points, min_samples: int) -> float:
         return 1.0
     if len(places) < n_points:
         min_samples = max(2, round(min_samples * len(places) / n_points))
-    block = min(points.block_entries, _SUGGESTION_BLOCK)
-    sample = Points(points.rows[places], points.weights[places], block, points.n_jobs)
+    sample = points.only(places)
     (tree,) = _EUCLIDEAN.trees(sample, [min_samples])
     cuts = _quantile_cuts(tree, 0.0, 1.0, _SUGGESTION_STEPS)
     return best_cut([eps_path(tree, sample, cuts)])[1]

@@ -75,7 +75,7 @@ class IncrementalClusters:
     >>> from deepclust.clustering._incremental import IncrementalClusters
     >>> from deepclust.clustering._unique_rows import UniqueRows
     >>> X, valid = np.array([[0.0], [1.0], [4.0], [5.0]]), np.ones(4, dtype=bool)
-    >>> clusters = IncrementalClusters(UniqueRows.of(X, valid), 1.5, 2)
+    >>> clusters = IncrementalClusters(UniqueRows.of(X, valid, np.ones(4)), 1.5, 2)
     >>> clusters.labels()
     array([0, 0, 2, 2])
     >>> clusters.add(np.array([[2.5], [1.0]]), np.ones(2, dtype=bool), np.ones(2))
@@ -129,7 +129,7 @@ class IncrementalClusters:
         self._connect(changed)
 
     def _build_index(self) -> None:
-        self.index = CellIndex.of(self.rows.points, self.radius)
+        self.index = CellIndex(self.rows.points, self.radius)
         self._built_for = len(self.rows.points.rows)
 
     def _connect_core_points(self, links: tuple[np.ndarray, np.ndarray]) -> None:

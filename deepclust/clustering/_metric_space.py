@@ -103,15 +103,9 @@ class MetricSpace:
         self, unique: UniqueRows, radius: float
     ) -> Callable[[np.ndarray, float], np.ndarray]:
         """Return a function of queries and a radius: their nearest row, or -1."""
-        points = unique.points
+        first = np.append(unique.first, -1)  # place -1 is the last
         if self.name is None:
-            search = self.search(points).nearest
-        else:
-            index = CellIndex.of(points, radius)
-
-            def search(queries: np.ndarray, limit: float = np.inf) -> np.ndarray:
-                return nearest(index, queries, limit)[0]
-
-        # The last place is that of the queries without a point in reach.
-        first = np.append(unique.first, -1)
-        return lambda queries, limit: first[search(queries, limit)]
+            search = self.search(unique.points)
+            return lambda queries, limit: first[search.nearest(queries, limit)]
+        index = CellIndex(unique.points, radius)
+        return lambda queries, limit: first[nearest(index, queries, limit)[0]]

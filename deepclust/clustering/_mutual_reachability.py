@@ -54,7 +54,7 @@ class ReachabilityTree:
         Squared core distances.
 
     cover_squares : ndarray of shape (n_points,), float64
-        Squared cover distances.
+        Squares of the least eps that makes each point a core or a border point.
 
     height_squares : ndarray of shape (n_points - 1,), float64
         Squared mutual reachability of the edges, ascending.
@@ -99,11 +99,6 @@ class ReachabilityTree:
     def core_distances(self) -> np.ndarray:
         """The least eps that makes each point a core point; inf if none does."""
         return np.sqrt(self.core_squares)
-
-    @property
-    def cover_distances(self) -> np.ndarray:
-        """The least eps that makes each point a core or a border point."""
-        return np.sqrt(self.cover_squares)
 
     @property
     def heights(self) -> np.ndarray:
@@ -225,7 +220,7 @@ def reachability_trees(
     About n² / 2 products a tree, and fewer than that for the neighbor search on
     clustered data; memory O(n k) and a few blocks. Meant for up to about 50,000 points.
     """
-    index = CellIndex.of(points)
+    index = CellIndex(points)
     k = min(max(*min_samples, MIN_NEIGHBORS), len(points.rows))
     neighbors, squared = k_nearest(index, k)
 

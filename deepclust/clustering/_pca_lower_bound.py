@@ -44,9 +44,10 @@ class PCALowerBound:
     >>> import numpy as np
     >>> from deepclust.clustering._cell_index import CellIndex
     >>> from deepclust.clustering._pca_lower_bound import PCALowerBound
+    >>> from deepclust.clustering._unique_rows import Points
     >>> X = np.random.default_rng(0).random((600, 2))
     >>> X[300:, 0] += 9
-    >>> index = CellIndex(X, radius=1.0)
+    >>> index = CellIndex(Points(X, np.ones(600)), radius=1.0)
     >>> first_axis = PCALowerBound(index, np.array([[1.0], [0.0]]))
     >>> queries = first_axis.left_of(np.arange(600))  # in the order of the index
     >>> may_reach = first_axis.may_reach(queries, 0, 1.0)  # the first cell

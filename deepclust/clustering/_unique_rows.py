@@ -76,19 +76,18 @@ class UniqueRows:
         cls,
         rows: np.ndarray,
         valid: np.ndarray,
-        weights: np.ndarray | None = None,
+        weights: np.ndarray,
         block_entries: int = 2**22,
         n_jobs: int | None = None,
     ) -> "UniqueRows":
-        """Find the unique ones of the valid rows; each row weighs 1 by default."""
+        """Find the unique ones of the valid rows."""
         usable = np.flatnonzero(valid)
         if len(usable) < len(rows):
-            rows = rows[usable]
-            weights = None if weights is None else weights[usable]
+            rows, weights = rows[usable], weights[usable]
         first, inverse = unique_rows(rows)
         if len(first) < len(rows):
             rows = rows[first]
-        totals = np.bincount(inverse, weights, minlength=len(first)).astype(np.float64)
+        totals = np.bincount(inverse, weights, minlength=len(first))
         point_of = np.full(len(valid), -1, dtype=np.intp)
         point_of[usable] = inverse
         points = Points(rows, totals, block_entries, n_jobs)

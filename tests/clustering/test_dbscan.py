@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.cluster import DBSCAN as ReferenceDBSCAN
 from sklearn.exceptions import NotFittedError
+from sklearn.metrics import pairwise_distances
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from deepclust import DBSCAN
@@ -325,3 +326,107 @@ def test_score_leaves_out_rows_of_unknown_class():
     clusterer = DBSCAN(eps=0.15, min_samples=2).fit(X)
     assert clusterer.score(X, [0, 0, -1, 1, -1, 1]) == pytest.approx(1.0)
     assert clusterer.score(X, [-1] * 6) == clusterer.score(X)
+
+
+# Cuts of a fitted model ---------------------------------------------------------------
+
+
+def assert_same_model(cut, fitted):
+    np.testing.assert_array_equal(cut.labels_, fitted.labels_)
+    core = fitted.core_sample_indices_
+    np.testing.assert_array_equal(cut.core_sample_indices_, core)
+    np.testing.assert_array_equal(cut.components_, fitted.components_)
+    assert cut.get_params() == fitted.get_params()
+    assert (cut.eps_, cut.n_clusters_) == (fitted.eps_, fitted.n_clusters_)
+    assert cut.noise_fraction_ == fitted.noise_fraction_
+
+
+@settings(max_examples=60)
+@given(
+    st.integers(0, 2**32 - 1),
+    st.integers(1, 8),
+    st.sampled_from(["euclidean", "cosine"]),
+    st.sampled_from(["keep", "nearest"]),
+    st.booleans(),
+)
+@pytest.mark.filterwarnings("ignore::deepclust.exceptions.ClusteringWarning")
+def test_cut_equals_a_fit_with_that_eps(seed, min_samples, metric, noise, weighted):
+    rng = np.random.default_rng(seed)
+    X = rng.integers(0, 6, (60, 3)) * 0.1
+    weights = rng.integers(1, 4, 60).astype(float) if weighted else None
+    model = DBSCAN(min_samples=min_samples, metric=metric, noise=noise)
+    model.fit(X, sample_weight=weights)
+    steps = rng.choice(pairwise_distances(X, metric=metric).ravel(), 4)
+    for eps in steps[steps > 1e-9]:  # each of them a distance: all ties are there
+        cut = model.cut(eps)
+        fitted = clone(model).set_params(eps=eps)
+        assert_same_model(cut, fitted.fit(X, sample_weight=weights))
+        np.testing.assert_array_equal(cut.predict(X), fitted.predict(X))
+    again = cut.cut(model.eps_)
+    np.testing.assert_array_equal(again.labels_, model.labels_)
+
+
+def test_cut_takes_the_tree_and_computes_no_distance(monkeypatch):
+    X = blobs(900, 8, seed=7)
+    model = DBSCAN().fit(X)
+    expected = DBSCAN(1.3 * model.eps_, min_samples=model.min_samples_).fit(X)
+    for name in ("density_clusters", "CellIndex"):
+        monkeypatch.setattr(f"deepclust.clustering._metric_space.{name}", None)
+    assert_same_model(model.cut(1.3 * model.eps_), expected)
+
+
+@pytest.mark.parametrize("k", [2, 5])
+@pytest.mark.parametrize("rows", [5000, 500])
+def test_cut_at_a_number_of_clusters_is_what_fit_chooses(k, rows, monkeypatch):
+    monkeypatch.setattr("deepclust.clustering._eps_selection.TREE_ROWS", rows)
+    X = blobs(1000, 4, seed=8)
+    model = DBSCAN(min_samples=12).fit(X)
+    asked = DBSCAN(min_samples=12, n_clusters=k).fit(X)
+    assert model.cut(n_clusters=k).eps_ == asked.eps_
+    np.testing.assert_array_equal(model.cut(n_clusters=k).labels_, asked.labels_)
+
+
+def test_cut_where_the_tree_is_of_a_sample_or_weights_are_small(monkeypatch):
+    X = blobs(1000, 4, seed=9)
+    weights = np.full(1000, 0.5)
+    for limit, given_weights in ((400, None), (5000, weights)):
+        monkeypatch.setattr("deepclust.clustering._eps_selection.TREE_ROWS", limit)
+        model = DBSCAN(min_samples=10).fit(X, sample_weight=given_weights)
+        eps = 1.2 * model.eps_
+        fitted = DBSCAN(eps, min_samples=10).fit(X, sample_weight=given_weights)
+        assert_same_model(model.cut(eps), fitted)
+
+
+def test_cut_after_loading_and_after_partial_fit():
+    X = blobs(400, 3, seed=10)
+    model = pickle.loads(pickle.dumps(DBSCAN(min_samples=6).fit(X)))
+    assert_same_model(model.cut(0.7), DBSCAN(0.7, min_samples=6).fit(X))
+    model.partial_fit(X[:50] + 0.5)
+    both = np.concatenate((X, X[:50] + 0.5))
+    assert_same_model(model.cut(0.7), DBSCAN(0.7, min_samples=6).fit(both))
+    with pytest.raises(ValueError, match="needs the hierarchy"):
+        model.cut(n_clusters=3)
+
+
+def test_cut_takes_one_of_two():
+    model = DBSCAN(min_samples=3).fit(blobs(50, 2, seed=0))
+    for arguments in ({}, {"eps": 0.5, "n_clusters": 3}):
+        with pytest.raises(ValueError, match="either eps or n_clusters"):
+            model.cut(**arguments)
+    with pytest.raises(ValueError, match="'eps' parameter"):
+        model.cut(-1.0)
+
+
+def test_tree_of_a_fitted_model_names_its_rows():
+    X = blobs(300, 3, seed=11)
+    X[100:150] = X[:50]
+    model = DBSCAN(min_samples=5).fit(X)
+    tree, rows = model.reachability_, model.reachability_rows_
+    assert len(rows) == len(tree.weights) == 250
+    assert tree.weights.sum() == 300
+    ends = X[rows[tree.edges]]
+    lengths = np.linalg.norm(ends[:, 0] - ends[:, 1], axis=1)
+    assert (tree.heights >= lengths * (1 - 1e-12)).all()
+    model.set_params(eps=1.0).fit(X)
+    for name in ("reachability_", "reachability_rows_", "eps_path_"):
+        assert not hasattr(model, name)

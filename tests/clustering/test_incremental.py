@@ -9,8 +9,6 @@ from hypothesis import strategies as st
 
 from deepclust import DBSCAN
 from deepclust.clustering._cell_index import CellIndex
-from deepclust.clustering._neighbors import count_within
-from deepclust.metrics._pairwise import squared_distances
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::deepclust.exceptions.ClusteringWarning"
@@ -208,14 +206,3 @@ def test_rows_changed_in_place_are_noticed(method):
     X += 1
     with pytest.raises(ValueError, match="changed in place"):
         getattr(model, method)(0.5 if method == "cut" else X)
-
-
-def test_extended_index_counts_every_pair():
-    X = blobs(1500, 5)
-    index = CellIndex(X[:900], radius=1.0)
-    inside = np.linalg.norm(X[900:] - index.shift, axis=1) <= index.scale
-    both = np.concatenate((X[:900], X[900:][inside]))
-    counts = count_within(index.extended(both), 1.0, np.ones(len(both)), 1e9).counts
-    within = [(squared_distances(row[None], both) <= 1).sum() for row in both]
-    np.testing.assert_array_equal(counts, within)
-    assert index.extended(np.concatenate((both[:900], [[1e3] * 5]))) is None

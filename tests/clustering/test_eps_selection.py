@@ -1,0 +1,109 @@
+"""Selection of eps and min_samples: paths, best cuts, samples of many rows."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import adjusted_rand_score
+
+from deepclust import DBSCAN
+from deepclust.clustering._eps_selection import best_cut, cuts_near, eps_path
+from deepclust.clustering._mutual_reachability import reachability_trees
+from deepclust.clustering._unique_rows import Points
+
+
+def blobs(n_rows, n_features, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(0, 4, (6, n_features))[rng.integers(0, 6, n_rows)]
+    return X + rng.choice([0.2, 1.0], (n_rows, 1)) * rng.standard_normal(X.shape)
+
+
+def tree_of(X, min_samples, weights=None):
+    weights = np.ones(len(X)) if weights is None else weights.astype(float)
+    return reachability_trees(Points(X, weights, 2**16), [min_samples])[0]
+
+
+def test_selected_cut_finds_the_groups():
+    rng = np.random.default_rng(3)
+    for k, size in ((2, 400), (15, 60), (60, 25)):
+        centers = rng.standard_normal((k, 16))
+        y = np.repeat(np.arange(k), size)
+        X = centers[y] + 0.15 * rng.standard_normal((len(y), 16))
+        X[::12] = rng.standard_normal((len(X[::12]), 16))
+        y[::12] = -1
+        model = DBSCAN().fit(X)
+        assert model.n_clusters_ == k
+        grouped = y >= 0
+        assert adjusted_rand_score(y[grouped], model.labels_[grouped]) > 0.98
+
+
+def test_path_is_what_the_estimator_finds():
+    X = blobs(600, 4, seed=4)
+    model = DBSCAN(min_samples=6).fit(X)
+    path = model.eps_path_
+    assert path["eps"].is_monotonic_increasing
+    assert {"n_clusters", "coverage", "silhouette"} < set(path.columns)
+    chosen = path[path["eps"] == model.eps_].iloc[0]
+    assert chosen["silhouette"] == path["silhouette"].max()
+    assert chosen["silhouette"] == pytest.approx(model.score(X), abs=1e-9)
+    for _, row in path.iloc[::9].iterrows():
+        again = DBSCAN(row["eps"], min_samples=6).fit(X)
+        assert again.n_clusters_ == row["n_clusters"]
+        assert 1 - again.noise_fraction_ == pytest.approx(row["coverage"])
+
+
+@pytest.mark.parametrize("k", [2, 3, 5, 8])
+def test_number_of_clusters_asked_for(k):
+    X = blobs(700, 3, seed=5)
+    tree = tree_of(X, 6)
+    every = np.unique(np.concatenate((tree.core_distances, tree.heights)))
+    least = np.abs(tree.n_clusters(every * (1 + 1e-12)) - k).min()
+    model = DBSCAN(min_samples=6, n_clusters=k).fit(X)
+    assert abs(model.n_clusters_ - k) == least
+    assert (np.abs(tree.n_clusters(cuts_near(tree, k)) - k) == least).all()
+
+
+def test_no_cut_to_select_from():
+    tree = tree_of(np.array([[0.0], [1.0]]), 5)
+    path = eps_path(tree, Points(np.array([[0.0], [1.0]]), np.ones(2)))
+    assert len(path["eps"]) == 0
+    assert best_cut([path]) == (0, 1.0)
+
+
+def test_the_cut_of_the_greatest_silhouette_is_the_best():
+    names = ("eps", "n_clusters", "coverage", "silhouette")
+
+    def path(*rows):
+        return dict(zip(names, np.array(rows).T, strict=True))
+
+    few, many, wide = (3.0, 4, 0.7, 0.70), (2.0, 8, 0.8, 0.71), (1.0, 8, 0.9, 0.71)
+    assert best_cut([path(many, few)]) == (0, 2.0)
+    assert best_cut([path(few), path(many)]) == (1, 2.0)
+    assert best_cut([path(many, wide)]) == (0, 1.0)
+    assert best_cut([path(few, many)], n_clusters=5) == (0, 3.0)
+
+
+def test_sample_of_many_rows_gives_an_eps_for_all(monkeypatch):
+    X = blobs(3000, 8, seed=6)
+    whole = DBSCAN().fit(X)
+    monkeypatch.setattr("deepclust.clustering._eps_selection.TREE_ROWS", 1000)
+    sampled = DBSCAN().fit(X)
+    assert sampled.n_clusters_ == whole.n_clusters_
+    assert adjusted_rand_score(sampled.labels_, whole.labels_) > 0.9
+    shuffled = DBSCAN().fit(X[::-1])
+    assert shuffled.eps_ == pytest.approx(sampled.eps_, rel=1e-6)
+
+
+def test_radii_tried_on_all_rows_count_the_clusters_that_a_fit_finds(monkeypatch):
+    X = blobs(3000, 8, seed=6)
+    seen = []
+
+    def noted(paths, n_clusters=None):
+        seen.append(paths)
+        return best_cut(paths, n_clusters)
+
+    monkeypatch.setattr("deepclust.clustering._eps_selection.TREE_ROWS", 1000)
+    monkeypatch.setattr("deepclust.clustering._eps_selection.best_cut", noted)
+    model = DBSCAN().fit(X)
+    ((path,),) = seen[1:]
+    for eps, n_clusters in zip(path["eps"], path["n_clusters"], strict=True):
+        fitted = DBSCAN(eps=eps, min_samples=model.min_samples_).fit(X)
+        assert fitted.n_clusters_ == n_clusters
