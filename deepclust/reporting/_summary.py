@@ -183,9 +183,7 @@ def summarize(
     return json.loads(text.encode("utf-8", "replace"))
 
 
-def _clusters(
-    inputs: ReportInputs,
-) -> tuple[list[dict[str, Any]], list[str] | None]:
+def _clusters(inputs: ReportInputs) -> tuple[list[dict[str, Any]], list[str] | None]:
     """Return one dict a cluster, noise last, and the names of the periods."""
     how: dict[str, Any] = {
         "cleaned": inputs.cleaned,
@@ -221,14 +219,12 @@ def _clusters(
     return clusters, periods
 
 
-def _classes_of(
-    members: np.ndarray, inputs: ReportInputs
-) -> list[dict[str, Any]] | None:
+def _classes_of(rows: np.ndarray, inputs: ReportInputs) -> list[dict[str, Any]] | None:
     """Return the most frequent classes of a cluster, as shares of its known texts."""
     names, codes = inputs.classes, inputs.class_codes
     if names is None or codes is None:
         return None
-    counts = np.bincount(codes[members] + 1, minlength=len(names) + 1)[1:]
+    counts = np.bincount(codes[rows] + 1, minlength=len(names) + 1)[1:]
     top = np.argsort(-counts, kind="stable")[:_MAX_CLASSES]
     total = counts.sum()
     return [{"name": names[c], "share": counts[c] / total} for c in top if counts[c]]

@@ -31,7 +31,7 @@ def test_texts_without_a_class_do_not_count():
         ({"labels": LABELS, "embeddings": [[np.nan]] * 6}, ValueError, "NaN"),
         ({"labels": LABELS, "projection": "som"}, ValueError, "projection must be"),
         ({"labels": LABELS, "format": "pdf"}, ValueError, "format must be"),
-        ({"labels": LABELS, "colour": 1}, TypeError, "colour"),
+        ({"labels": LABELS, "colors": 1}, TypeError, "colors"),
     ],
 )
 def test_bad_input_is_named(tmp_path, arguments, error, message):
