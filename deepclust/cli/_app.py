@@ -50,39 +50,39 @@ _reading = partial(typer.Option, rich_help_panel="Reading FILE")
 _clustering = partial(typer.Option, rich_help_panel="Clustering")
 _output = partial(typer.Option, rich_help_panel="Output")
 
-FILES = """.csv, .tsv, .jsonl, .parquet, .txt (one text a line), or a folder of .txt \
-files whose sub-folders are the labels."""
-File = Annotated[Path, typer.Argument(metavar="FILE", help=FILES)]
-Column = Annotated[str | None, _reading(help="Column with the texts.")]
-NO_HEADER = "The first row is a text already; the columns are called 1, 2, ..."
-NoHeader = Annotated[bool, _reading("--no-header", help=NO_HEADER)]
+FILES_HELP = """.csv, .tsv, .jsonl, .parquet, .txt (one text a line), or a folder of \
+.txt files whose sub-folders are the labels."""
+File = Annotated[Path, typer.Argument(metavar="FILE", help=FILES_HELP)]
+TextColumn = Annotated[str | None, _reading(help="Column with the texts.")]
+NO_HEADER_HELP = "The first row is a text already; the columns are called 1, 2, ..."
+NoHeader = Annotated[bool, _reading("--no-header", help=NO_HEADER_HELP)]
 Encoding = Annotated[str, _reading(help="Encoding of a text file.")]
-LABEL = "Column with known classes, used only to measure the agreement."
-Label = Annotated[str | None, _reading(help=LABEL)]
-DATES = "Column with dates: the report shows each cluster over time."
-Dates = Annotated[str | None, _reading(help=DATES)]
-LIMIT = "Use so many texts, spread over the file."
-Limit = Annotated[int | None, typer.Option(min=1, help=LIMIT)]
+LABEL_HELP = "Column with known classes, used only to measure the agreement."
+Label = Annotated[str | None, _reading(help=LABEL_HELP)]
+DATES_HELP = "Column with dates: the report shows each cluster over time."
+Dates = Annotated[str | None, _reading(help=DATES_HELP)]
+LIMIT_HELP = "Use so many texts, spread over the file."
+Limit = Annotated[int | None, typer.Option(min=1, help=LIMIT_HELP)]
 
 Language = Annotated[str, _clustering(help="spaCy's code, such as de or zh.")]
-NOISE = "Leave noise as -1, or give each such text the nearest cluster."
+NOISE_HELP = "Leave noise as -1, or give each such text the nearest cluster."
 NoiseKind = Literal["keep", "nearest"]
-Noise = Annotated[NoiseKind, _clustering(help=NOISE)]
-CLUSTERS = "Aim at about so many clusters."
-NClusters = Annotated[int | None, _clustering("--clusters", min=1, help=CLUSTERS)]
+Noise = Annotated[NoiseKind, _clustering(help=NOISE_HELP)]
+CLUSTERS_HELP = "Aim at about so many clusters."
+NClusters = Annotated[int | None, _clustering("--clusters", min=1, help=CLUSTERS_HELP)]
 Seed = Annotated[int, _clustering(help="Same seed, same result.")]
 
 Folder = Annotated[Path, _output(help="Folder for the results.")]
-FORMAT = "Format of the labels and the clusters."
-TableFormat = Annotated[Format, _output("--format", help=FORMAT)]
+FORMAT_HELP = "Format of the labels and the clusters."
+TableFormat = Annotated[Format, _output("--format", help=FORMAT_HELP)]
 Top = Annotated[int, _output(min=1, help="Print so many clusters.")]
 
 Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
-MODEL = "model.joblib, as the command cluster wrote it."
-Model = Annotated[Path, typer.Argument(metavar="MODEL", help=MODEL)]
-TRUST = """Needed: a model file can hold code that runs when it is opened, so open \
-only your own, or those of someone you trust."""
-TrustModel = Annotated[bool, typer.Option("--trust-model", help=TRUST)]
+MODEL_HELP = "model.joblib, as the command cluster wrote it."
+Model = Annotated[Path, typer.Argument(metavar="MODEL", help=MODEL_HELP)]
+TRUST_HELP = """Needed: a model file can hold code that runs when it is opened, so \
+open only your own, or those of someone you trust."""
+TrustModel = Annotated[bool, typer.Option("--trust-model", help=TRUST_HELP)]
 
 # Commands -------------------------------------------------------------------------
 
@@ -121,7 +121,7 @@ def _show_warning(message: Warning | str, category: type[Warning], *_: Any) -> N
 @app.command(epilog=CLUSTER_EXAMPLES)
 def cluster(
     file: File,
-    column: Column = None,
+    column: TextColumn = None,
     no_header: NoHeader = False,
     encoding: Encoding = "utf-8",
     label: Label = None,
@@ -160,11 +160,12 @@ def predict(
     model: Model,
     file: File,
     trust_model: TrustModel = False,
-    column: Column = None,
+    column: TextColumn = None,
     no_header: NoHeader = False,
     encoding: Encoding = "utf-8",
     noise: Annotated[
-        NoiseKind | None, typer.Option(help=f"{NOISE} By default as the model does.")
+        NoiseKind | None,
+        typer.Option(help=f"{NOISE_HELP} By default as the model does."),
     ] = None,
     out: Annotated[
         Path | None, _output(help="File for the labels; standard output by default.")
@@ -195,7 +196,7 @@ def report(
     model: Model,
     file: File,
     trust_model: TrustModel = False,
-    column: Column = None,
+    column: TextColumn = None,
     no_header: NoHeader = False,
     encoding: Encoding = "utf-8",
     label: Label = None,
@@ -247,10 +248,12 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-VERSION = "Show the version and exit."
+VERSION_HELP = "Show the version and exit."
 Version = Annotated[
     bool,
-    typer.Option("--version", callback=_print_version, is_eager=True, help=VERSION),
+    typer.Option(
+        "--version", callback=_print_version, is_eager=True, help=VERSION_HELP
+    ),
 ]
 
 
@@ -296,7 +299,7 @@ def main(argv: list[str] | None = None) -> int:
         argv = ["demo", *argv]
     elif not first.startswith("-") and first not in _COMMANDS:
         hint = f"to cluster a file: {program} cluster {first}"
-        say(f"Usage: {program} COMMAND [ARGS]...")
+        say(f"Usage: {program} COMMAND [ARGS]...", prefix="")
         say(f"error: there is no command {first!r}; {hint}", "red")
         return 2
     try:
@@ -304,6 +307,6 @@ def main(argv: list[str] | None = None) -> int:
     except typer.TyperException as error:  # bad usage
         context = getattr(error, "ctx", None)
         if context is not None:
-            say(context.get_usage())
+            say(context.get_usage(), prefix="")
         say(f"error: {error.format_message()}", "red")
         return 2

@@ -76,9 +76,9 @@ def _printable(text: Any) -> Any:
     return "".join(char if char.isprintable() else " " for char in text)
 
 
-def say(message: str, style: str = "") -> None:
+def say(message: str, style: str = "", *, prefix: str = "deepclust: ") -> None:
     """Write one line to standard error."""
-    line = Text(f"deepclust: {one_line(message)}", style)
+    line = Text(prefix + one_line(message), style)
     terminal(stderr=True).print(line, soft_wrap=True)
 
 

@@ -189,6 +189,7 @@ def _fit(
     embeddings = pipeline["encode"].fit_transform(sequences)
     progress("clustering")
     labels = pipeline["cluster"].fit_predict(embeddings)
+    pipeline.set_params(clean__verbose=0, encode__verbose=0)  # as it is saved
     return pipeline, cleaned, embeddings, labels
 
 

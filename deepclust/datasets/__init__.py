@@ -1,4 +1,4 @@
-"""Corpora: one that needs no download, and readers of the user's own files.
+"""Corpora: one that needs no download, and the texts in a file or folder.
 
 Formats: csv, tsv, json lines, parquet, text files, folders. Public: `load_docstrings`,
 `load_texts`. Open `_corpora.py` first, then `_readers.py`.

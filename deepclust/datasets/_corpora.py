@@ -218,7 +218,7 @@ def _parse_dates(values: list[Any], what: str) -> np.ndarray:
     dates = pd.to_datetime(series, errors="coerce", utc=True, format="mixed")
     if not dates.notna().any():
         raise ValueError(f"{what} holds no date.")
-    return dates.to_numpy()
+    return dates.dt.tz_localize(None).to_numpy()
 
 
 def _without_nulls(texts: list[Any], path: Path, missing: str) -> list[str]:

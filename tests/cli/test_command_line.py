@@ -81,6 +81,8 @@ def test_cluster_predict_report(tmp_path, corpus, corpus_file, capsys, monkeypat
     assert "encoding" in printed.err
     assert "encoding" not in printed.out
     assert not [path for path in clustered.iterdir() if path.name.startswith(".")]
+    saved = load_model(clustered / "model.joblib", trusted=True)
+    assert (saved["clean"].verbose, saved["encode"].verbose) == (0, 0)
 
     model, source = str(clustered / "model.joblib"), [str(corpus_file)]
     source += ["--column", "body", "--trust-model"]
@@ -151,6 +153,26 @@ def test_bad_input_is_one_line_and_status_2(
     assert message in error
 
 
+def test_a_limit_spreads_over_texts_labels_and_dates(tmp_path):
+    path = tmp_path / "a.csv"
+    rows = [f"text {n},{'ab'[n % 2]},{1990 + n}\n" for n in range(9)]
+    path.write_text("text,kind,year\n" + "".join(rows))
+
+    columns = {"column": "text", "label": "kind", "dates": "year"}
+    corpus = _run.read_corpus(path, Progress(quiet=True), 3, **columns)
+
+    assert corpus.data == ["text 0", "text 4", "text 8"]
+    assert corpus.target.tolist() == [0, 0, 0]
+    assert corpus.dates.tolist() == [1990, 1994, 1998]
+
+
+def test_what_utf_8_cannot_encode_is_replaced(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"text": "half \\ud800"}\n')
+
+    assert _run.read_corpus(path, Progress(quiet=True)).data == ["half ?"]
+
+
 def test_an_untrusted_model_is_not_opened(tmp_path):
     class Bomb:
         def __reduce__(self):
@@ -198,7 +220,7 @@ def test_bad_usage_is_status_2(arguments, capsys):
     assert printed.out == ""
     lines = printed.err.splitlines()
     assert len(lines) == 2
-    assert "Usage: " in lines[0]
+    assert lines[0].startswith("Usage: ")
     assert lines[1].startswith("deepclust: error: ")
 
 

@@ -212,6 +212,32 @@ def test_folder_without_sub_folders_has_no_labels(tmp_path):
     assert load_texts(tmp_path).target is None
 
 
+def test_dates_are_years_or_dates_in_utc(tmp_path):
+    path = write(
+        tmp_path / "a.csv",
+        "text,year,day\na,1999,2024-05-01\nb,,2024-05-02T01:00+02:00\nc,2001,soon\n",
+    )
+
+    years = load_texts(path, dates="year").dates
+    days = load_texts(path, column="text", dates="day").dates
+
+    np.testing.assert_array_equal(years, [1999, np.nan, 2001])
+    utc = np.array(["2024-05-01", "2024-05-01T23:00", "NaT"], dtype=days.dtype)
+    np.testing.assert_array_equal(days, utc)
+    assert load_texts(path, column="text").dates is None
+    with pytest.raises(ValueError, match=r"a\.csv: 'text' holds no date"):
+        load_texts(path, column="text", dates="text")
+
+
+def test_plain_texts_have_no_columns(tmp_path):
+    write(tmp_path / "1.txt", "one")
+
+    for path in (tmp_path, tmp_path / "1.txt"):
+        for name in ("column", "label", "dates"):
+            with pytest.raises(ValueError, match=r"no columns\. Leave out 'when'"):
+                load_texts(path, **{name: "when"})
+
+
 def test_byte_order_mark_is_no_part_of_the_column_name(tmp_path):
     path = write(tmp_path / "a.csv", "text,n\nhello,1\n", encoding="utf-8-sig")
 
