@@ -1,8 +1,8 @@
 """Draw the pictures of the guide: `python docs/draw_images.py`, about three minutes.
 
 The texts are those of `deepclust.datasets.load_docstrings`, so the pictures depend on
-the packages that are installed. That of the report is taken by a browser: it needs
-`chromium` and `chromedriver` beside the development packages.
+the installed packages. The screenshot of the report needs `chromium` and `chromedriver`
+beside the development packages.
 """
 
 import os
@@ -27,11 +27,11 @@ from deepclust.reporting import write_report
 
 FOLDER = Path(__file__).parent / "images"
 PROGRAMS = [shutil.which(name) for name in ("chromium", "chromedriver")]
-COLOURS = 192  # of the palette: the pictures are mostly white
+N_COLORS = 192  # of the palette
 
 
 def save(name, ax, dpi=80):
-    """Write a picture with a palette, which takes a third of the bytes."""
+    """Write a picture with a palette, a third of the bytes."""
     path = FOLDER / f"{name}.png"
     figure = ax.figure.get_figure(root=True)
     figure.savefig(path, dpi=dpi)
@@ -41,14 +41,14 @@ def save(name, ax, dpi=80):
 
 def shrink(path):
     """Give a picture a palette."""
-    Image.open(path).convert("RGB").quantize(COLOURS, dither=0).save(
+    Image.open(path).convert("RGB").quantize(N_COLORS, dither=0).save(
         path, optimize=True
     )
     print(f"{path.name}: {path.stat().st_size / 1000:.0f} kB")
 
 
-def photograph(page, path):
-    """Take the top of a report, with a word searched for."""
+def take_screenshot(page, path):
+    """Take a screenshot of the top of a report after a search."""
     options = webdriver.ChromeOptions()
     options.binary_location = PROGRAMS[0]
     for flag in ("--headless=new", "--no-sandbox", "--window-size=1300,1000"):
@@ -59,7 +59,7 @@ def photograph(page, path):
         ready = "return document.documentElement.dataset.ready"
         WebDriverWait(chrome, 60).until(lambda chrome: chrome.execute_script(ready))
         chrome.find_element("id", "search").send_keys("matrix")
-        time.sleep(1)  # until the map has faded the others out
+        time.sleep(1)  # the others fade out
         chrome.save_screenshot(str(path))
     shrink(path)
 
@@ -88,7 +88,7 @@ def main():
     save("classes", plotting.plot_class_table(labels, packages, **few))
     save("dendrogram", plotting.plot_dendrogram(clusterer, names=names))
     save("eps_path", plotting.plot_eps_path(clusterer))
-    save("agreement", plotting.plot_agreement(pipe["encode"]))
+    save("model_selection", plotting.plot_model_selection(pipe["encode"]))
     watched = clone(pipe["encode"]).set_params(validation_fraction=0.1)
     watched.fit(pipe[:-2].transform(texts))
     save("training", plotting.plot_training(watched.history_))
@@ -99,7 +99,7 @@ def main():
         page = write_report(
             pipe, texts, Path(folder) / "report.html", y=packages, title=title
         )
-        photograph(page, FOLDER / "report.png")
+        take_screenshot(page, FOLDER / "report.png")
 
 
 if __name__ == "__main__":

@@ -258,4 +258,4 @@ def _cohesion(data: LabeledTexts) -> np.ndarray:
 
 
 def _escaped(value: Any) -> str:
-    return html.escape(truncate(str(value), _MOST_CHARACTERS), quote=True)
+    return html.escape(truncate(str(value), _MOST_CHARACTERS))

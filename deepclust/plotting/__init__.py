@@ -1,7 +1,7 @@
 """Pictures of texts, clusters, eps and training with matplotlib, one a file.
 
 Each function draws on `ax`, or on a new figure, and returns the Axes; none shows it.
-Colors can be told apart by color-blind people; noise is light gray.
+The colors are safe for color-blind people; noise is light gray.
 Public: the names below. Open `_map.py` first; `_axes.py` holds what pictures share.
 """
 

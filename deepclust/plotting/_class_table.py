@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from sklearn.metrics.cluster import contingency_matrix
 from sklearn.utils import column_or_1d
 
 from deepclust.plotting._axes import (
@@ -74,10 +75,8 @@ def plot_class_table(
     n_clusters = len(clusters)
     if NOISE in labels:
         clusters.append(NOISE)
-    kinds, codes = np.unique(classes, return_inverse=True)
-    counts = np.zeros((len(clusters), len(kinds)), dtype=np.intp)
-    for row, cluster in enumerate(clusters):
-        counts[row] = np.bincount(codes[labels == cluster], minlength=len(kinds))
+    kinds, found = np.unique(classes), np.unique(labels)
+    counts = contingency_matrix(labels, classes)[np.searchsorted(found, clusters)]
     # the last row holds the classes that are in no cluster
     padded = np.vstack((counts[:n_clusters], np.full(len(kinds), 0.5)))
     order = np.lexsort((-padded.max(axis=0), padded.argmax(axis=0)))
