@@ -201,11 +201,17 @@ def report(
     encoding: Encoding = "utf-8",
     label: Label = None,
     dates: Dates = None,
-    out: Annotated[Path, _output(help="File to write.")] = Path("report.html"),
+    out: Annotated[
+        Path | None, _output(help="File to write; report.html by default.")
+    ] = None,
+    form: Annotated[
+        Literal["html", "json"],
+        _output("--format", help="A page, or its data as JSON (report.json)."),
+    ] = "html",
     title: Annotated[str | None, _output(help="Heading of the page.")] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Show the clusters of a fitted model in one HTML file.
+    """Show the clusters of a fitted model in one HTML file, or write them as JSON.
 
     Map, search, keywords, scores and training curve of the texts of a file.
     The page needs no network; it holds the texts, so share it accordingly.
@@ -216,7 +222,8 @@ def report(
         corpus = _run.read_corpus(
             file, progress, None, header=not no_header, encoding=encoding, **columns
         )
-        _run.run_report(pipeline, corpus, progress, out, title)
+        out = out or Path(f"report.{form}")
+        _run.run_report(pipeline, corpus, progress, out, form, title)
 
 
 @app.command()

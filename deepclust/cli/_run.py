@@ -222,7 +222,12 @@ def run_predict(
 
 
 def run_report(
-    pipeline: Any, corpus: Any, progress: Progress, out: Path, title: str | None
+    pipeline: Any,
+    corpus: Any,
+    progress: Progress,
+    out: Path,
+    form: str,
+    title: str | None,
 ) -> None:
     """Write a report of the clusters that a fitted model finds in a corpus."""
     progress("predicting, and drawing the map")
@@ -230,7 +235,8 @@ def run_report(
 
     classes, dates = _class_names(corpus), corpus.dates
     with _bad_input(OSError, what=f"cannot write to {str(out)!r}: "):
-        write_report(pipeline, corpus.data, out, y=classes, dates=dates, title=title)
+        how = {"format": form, "y": classes, "dates": dates, "title": title}
+        write_report(pipeline, corpus.data, out, **how)
     progress("done", spinner=False)
     size = f"{out.stat().st_size / 1e6:.1f} MB"
     terminal().print(f"{one_line(out)} ({size})", soft_wrap=True)

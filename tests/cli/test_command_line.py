@@ -107,6 +107,11 @@ def test_cluster_predict_report(tmp_path, corpus, corpus_file, capsys, monkeypat
     assert "<h1>Four &lt;topics&gt;</h1>" in page.read_text("utf-8")
     assert str(page) in capsys.readouterr().out
 
+    data = tmp_path / "r.json"
+    assert main(["report", model, *source, "--format", "json", "--out", str(data)]) == 0
+    summary = json.loads(data.read_text("utf-8"))
+    assert summary["corpus"]["n_texts"] == len(corpus.texts)
+
 
 @pytest.mark.usefixtures("tiny_network")
 def test_noise_nearest_limit_quiet_and_format(tmp_path, corpus_file, capsys):
