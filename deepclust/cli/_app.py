@@ -23,7 +23,6 @@ from deepclust.cli._output import (
     Progress,
     format_of,
     load_model,
-    say,
 )
 from deepclust.exceptions import EmptyVocabularyError, InvalidTextError
 
@@ -97,25 +96,25 @@ def _session(quiet: bool) -> Iterator[Progress]:
     """Turn errors of the input into one line and status 2, an interrupt into 130."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     progress = Progress(quiet)
+
+    def show_warning(message: Any, category: type[Warning], *_: Any) -> None:
+        if issubclass(category, UserWarning):
+            progress.say(f"deepclust: warning: {message}", "yellow")
+
     with warnings.catch_warnings():
-        warnings.showwarning = _show_warning  # type: ignore[assignment]
+        warnings.showwarning = show_warning  # type: ignore[assignment]
         try:
             yield progress
         except (InvalidTextError, EmptyVocabularyError, InputError) as error:
-            say(f"error: {error}", "red")
+            progress.say(f"deepclust: error: {error}", "red")
             raise typer.Exit(2) from error
         except KeyboardInterrupt:
-            say("interrupted")
+            progress.say("deepclust: interrupted")
             raise typer.Exit(130) from None
         except BrokenPipeError:  # what reads our output, such as head, has ended
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         finally:
             progress.stop()
-
-
-def _show_warning(message: Warning | str, category: type[Warning], *_: Any) -> None:
-    if issubclass(category, UserWarning):
-        say(f"warning: {message}", "yellow")
 
 
 @app.command(epilog=CLUSTER_EXAMPLES)
@@ -306,14 +305,18 @@ def main(argv: list[str] | None = None) -> int:
         argv = ["demo", *argv]
     elif not first.startswith("-") and first not in _COMMANDS:
         hint = f"to cluster a file: {program} cluster {first}"
-        say(f"Usage: {program} COMMAND [ARGS]...", prefix="")
-        say(f"error: there is no command {first!r}; {hint}", "red")
-        return 2
+        usage = f"Usage: {program} COMMAND [ARGS]..."
+        return _bad_usage(usage, f"there is no command {first!r}; {hint}")
     try:
         return app(argv, prog_name=program, standalone_mode=False) or 0
     except typer.TyperException as error:  # bad usage
         context = getattr(error, "ctx", None)
-        if context is not None:
-            say(context.get_usage(), prefix="")
-        say(f"error: {error.format_message()}", "red")
-        return 2
+        usage = context.get_usage() if context else ""
+        return _bad_usage(usage, error.format_message())
+
+
+def _bad_usage(usage: str, message: str) -> int:
+    progress = Progress()
+    progress.say(usage)
+    progress.say(f"deepclust: error: {message}", "red")
+    return 2

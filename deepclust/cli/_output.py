@@ -48,14 +48,14 @@ class _Console(Console):
         raise
 
 
-def terminal(*, stderr: bool = False, quiet: bool = False) -> Console:
+def terminal(*, stderr: bool = False) -> Console:
     """Return a console for standard output or standard error.
 
     Colors appear on terminals only, and not if the variable NO_COLOR is set.
     """
     plain = {"markup": False, "emoji": False, "highlight": False}
     colors = None if os.environ.get("NO_COLOR") else "auto"
-    return _Console(stderr=stderr, quiet=quiet, color_system=colors, **plain)  # type: ignore[arg-type]
+    return _Console(stderr=stderr, color_system=colors, **plain)  # type: ignore[arg-type]
 
 
 def one_line(text: Any) -> str:
@@ -76,23 +76,20 @@ def _printable(text: Any) -> Any:
     return "".join(char if char.isprintable() else " " for char in text)
 
 
-def say(message: str, style: str = "", *, prefix: str = "deepclust: ") -> None:
-    """Write one line to standard error."""
-    line = Text(prefix + one_line(message), style)
-    terminal(stderr=True).print(line, soft_wrap=True)
-
-
 class Progress:
-    """Write to standard error which step runs, since when; on a terminal also bars.
+    """Write messages to standard error: steps with their start, warnings, errors.
+
+    On a terminal, a spinner or a bar shows that a step is running.
 
     Parameters
     ----------
     quiet : bool, default=False
-        Whether to write nothing.
+        Whether to leave out the steps.
     """
 
     def __init__(self, quiet: bool = False) -> None:
-        self.console = terminal(stderr=True, quiet=quiet)
+        self.console = terminal(stderr=True)
+        self.quiet = quiet
         self.bars = self.console.is_terminal and not quiet
         self.start = time.perf_counter()
         self._status: Status | None = None
@@ -100,11 +97,16 @@ class Progress:
     def __call__(self, step: str, *, spinner: bool = True) -> None:
         """Begin a step; no spinner where the step shows a bar of its own."""
         self.stop()
-        seconds = f"{time.perf_counter() - self.start:6.1f} s  "
-        self.console.print(Text.assemble((seconds, "dim"), step), soft_wrap=True)
+        if not self.quiet:
+            seconds = f"{time.perf_counter() - self.start:6.1f} s  "
+            self.console.print(Text.assemble((seconds, "dim"), step), soft_wrap=True)
         if self.bars and spinner:
             self._status = self.console.status("")
             self._status.start()
+
+    def say(self, message: str, style: str = "") -> None:
+        """Write one line, above the spinner."""
+        self.console.print(Text(one_line(message), style), soft_wrap=True)
 
     def stop(self) -> None:
         """Remove the spinner."""
