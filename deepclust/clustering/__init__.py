@@ -1,8 +1,9 @@
 """Embeddings → clusters and noise: `DBSCAN`, exact and in bounded memory.
 
-Chooses eps from the density hierarchy, predicts new rows, grows by `partial_fit`.
-Public: `DBSCAN`, and `merge`, `split`, `rename` of its clusters. Open `_dbscan.py`
-first, then `_eps_selection.py` and `_components.py`.
+It selects eps from the density hierarchy, predicts new rows, and learns in batches.
+`merge`, `split` and `rename` edit its clusters. Open `_dbscan.py` first, then
+`_components.py` (clusters at one eps), `_mutual_reachability.py` (the hierarchy, all
+eps) and `_eps_selection.py`; all search by `_neighbors.py` and `_cell_index.py`.
 """
 
 from deepclust.clustering._dbscan import DBSCAN

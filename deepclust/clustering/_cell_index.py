@@ -396,7 +396,7 @@ class CellIndex:
     def within(
         self, left: np.ndarray, rows: np.ndarray, cell: int, radius: float
     ) -> np.ndarray:
-        """Tell exactly which points of `cell` lie within `radius` of which rows.
+        """Return exactly which points of `cell` lie within `radius` of which rows.
 
         Parameters
         ----------
@@ -431,7 +431,7 @@ class CellIndex:
     def pairs_within(
         self, left: np.ndarray, rows: np.ndarray, cell: int, radius: float
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the true entries of `within`: faster where they are few.
+        """Return the true entries of `within`, faster where they are few.
 
         Parameters
         ----------

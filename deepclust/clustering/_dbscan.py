@@ -534,7 +534,7 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         problem = problem_with(self.labels_, self.n_clusters_)
         if problem is None:
             return
-        advice = "The rows may hold no groups"
+        advice = "The rows may have no clusters"
         if self.eps != "auto" and self._space.name is not None:
             radius = suggested_radius(points, self.min_samples_)
             advice = f'Try eps={self._space.eps(radius):.4g}, or eps="auto"'
@@ -548,8 +548,8 @@ class DBSCAN(ClusterMixin, BaseEstimator):
     def _refuse_if_edited(self) -> None:
         if getattr(self, "edits_", []):
             raise ValueError(
-                "The clusters were edited, and partial_fit computes them anew: fit on "
-                "all rows, then edit again."
+                "The clusters were edited, and partial_fit would undo that: fit on all "
+                "rows, then edit again."
             )
 
     def _fitted_rows(self) -> np.ndarray:
@@ -583,7 +583,7 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         self._cache["clusters"] = clusters
 
     def _eps_for(self, n_clusters: int, points: Points) -> float:
-        """Return the eps whose number of clusters is nearest to the one asked for."""
+        """Return the eps whose number of clusters is nearest to `n_clusters`."""
         if not hasattr(self, "reachability_"):
             raise ValueError(
                 "cut(n_clusters=...) needs the hierarchy of the rows: fit with "

@@ -1,10 +1,9 @@
 """Merge, split and rename the clusters of a fitted model.
 
-An edit changes the clusters of core points, so that `predict` follows it for every
-text, old or new, and pickling keeps it. `fit` starts from scratch. Clusters may be
-given by number or by the name that `rename` gave. After a merge or split, clusters are
-numbered anew by decreasing size, ties by first text, as always; names stay with their
-texts.
+An edit changes the clusters of core points, so that `predict` and pickled models follow
+it. `fit` discards edits. Clusters are given by number or by the name that `rename`
+gave. After a merge or split, clusters are renumbered by decreasing size, ties by first
+document; names stay with their documents.
 """
 
 from collections.abc import Iterable, Mapping
@@ -23,7 +22,7 @@ __all__ = ["merge", "rename", "split"]
 
 
 def merge(model: Any, clusters: Iterable[int | str], *, name: str | None = None) -> int:
-    """Make one cluster of several.
+    """Merge clusters into one.
 
     Parameters
     ----------
@@ -34,23 +33,23 @@ def merge(model: Any, clusters: Iterable[int | str], *, name: str | None = None)
         Two or more, by number or name.
 
     name : str, default=None
-        Name of the whole. When None, that of the first one with a name, if any.
+        Name of the merged cluster. When None, that of the first one with a name.
 
     Returns
     -------
     cluster : int
-        Its number now; the others are numbered anew, too.
+        Number of the merged cluster; the others are renumbered, too.
 
     Raises
     ------
     TypeError
         If the model has no DBSCAN.
     ValueError
-        If a cluster is not there, or fewer than two are given.
+        If a cluster does not exist, or fewer than two are given.
 
     Notes
     -----
-    Time of one `predict` over the texts of `fit`.
+    Time of one `predict` on the documents of `fit`.
 
     Examples
     --------
@@ -73,22 +72,22 @@ def merge(model: Any, clusters: Iterable[int | str], *, name: str | None = None)
         raise ValueError(f"merge takes two or more clusters. Received: {parts}.")
     names = getattr(clusterer, "cluster_names_", {})
     kept = next((names[part] for part in parts if part in names), None)
-    wanted = kept if name is None else str(name)
+    merged_name = kept if name is None else str(name)
     others = {part: text for part, text in names.items() if part not in parts}
-    _check_names({**others, parts[0]: wanted})
+    _check_names({**others, parts[0]: merged_name})
     core_labels = clusterer._core_labels.copy()
     core_labels[np.isin(core_labels, parts)] = parts[0]
-    became = clusterer._relabel(core_labels)
-    whole = became[parts[0]]
-    _keep_names(clusterer, {**others, parts[0]: wanted}, became)
-    _note(clusterer, f"merge {', '.join(map(str, parts))}: now {whole}")
-    return whole
+    numbers = clusterer._relabel(core_labels)
+    merged = numbers[parts[0]]
+    _set_names(clusterer, {**others, parts[0]: merged_name}, numbers)
+    _log_edit(clusterer, f"merge {', '.join(map(str, parts))}: now {merged}")
+    return merged
 
 
 def split(
     model: Any, cluster: int | str, into: Any = None, *, names: Iterable[str] = ()
 ) -> list[int]:
-    """Cluster again inside one cluster.
+    """Split one cluster.
 
     Parameters
     ----------
@@ -99,10 +98,9 @@ def split(
         By number or name.
 
     into : int, clusterer, array-like of shape (n_members,) or None, default=None
-        A number makes as many parts by k-means. A clusterer, with `fit_predict`, or
-        an array of labels says which member belongs to which part; members are the
-        texts of `fit` with this label, in their order. None looks for parts by
-        density.
+        A number of parts for k-means, a clusterer with `fit_predict`, or the part of
+        each member; members are the documents of `fit` with this label, in their
+        order. None clusters the members by DBSCAN with eps="auto".
 
     names : iterable of str, default=()
         Names for the parts, the largest first.
@@ -110,20 +108,20 @@ def split(
     Returns
     -------
     parts : list of int
-        Their numbers now, the largest first; the others are numbered anew, too.
+        Their numbers, the largest first; the other clusters are renumbered, too.
 
     Raises
     ------
     TypeError
         If the model has no DBSCAN.
     ValueError
-        If the cluster is not there or does not fall into two parts.
+        If the cluster does not exist or has no two parts.
 
     Notes
     -----
-    The parts are of core points; every other text goes with the nearest of these, also
-    where an array said otherwise, since `predict` knows nothing else. Core points that
-    `into` calls noise go with the nearest part.
+    The core points are split; every other document takes the part of its nearest core
+    point, even if `into` is an array, as `predict` does. Core points that `into` labels
+    noise take the nearest part.
 
     Examples
     --------
@@ -140,30 +138,30 @@ def split(
     """
     clusterer = _clusterer(model)
     number = _number(clusterer, cluster)
-    called = [str(name) for name in names]
+    part_names = [str(name) for name in names]
     kept = {
         label: name
         for label, name in getattr(clusterer, "cluster_names_", {}).items()
         if label != number
     }
-    _check_names({**kept, **{f"part {i}": name for i, name in enumerate(called)}})
+    _check_names({**kept, **{f"part {i}": name for i, name in enumerate(part_names)}})
     core_labels = clusterer._core_labels.copy()
-    here = core_labels == number
-    parts = _parts(clusterer, number, here, into)
-    core_labels[here] = clusterer.n_clusters_ + parts
+    inside = core_labels == number
+    parts = _parts(clusterer, number, inside, into)
+    core_labels[inside] = clusterer.n_clusters_ + parts
     before = {clusterer.n_clusters_ + part for part in np.unique(parts).tolist()}
-    became = clusterer._relabel(core_labels)
-    now = sorted(new for old, new in became.items() if old in before)
-    _keep_names(clusterer, kept, became)
-    given = dict(zip(now, called, strict=False))
+    numbers = clusterer._relabel(core_labels)
+    now = sorted(new for old, new in numbers.items() if old in before)
+    _set_names(clusterer, kept, numbers)
+    given = dict(zip(now, part_names, strict=False))
     if given:
         clusterer.cluster_names_ = {**getattr(clusterer, "cluster_names_", {}), **given}
-    _note(clusterer, f"split {number}: now {', '.join(map(str, now))}")
+    _log_edit(clusterer, f"split {number}: now {', '.join(map(str, now))}")
     return now
 
 
 def rename(model: Any, names: Mapping[int | str, str]) -> dict[int, str]:
-    """Give clusters names, which reports, tables and files then show.
+    """Name clusters, for reports, tables and files.
 
     Parameters
     ----------
@@ -171,19 +169,19 @@ def rename(model: Any, names: Mapping[int | str, str]) -> dict[int, str]:
         Changed in place.
 
     names : mapping of int or str to str
-        New name of each cluster, by number or earlier name; "" takes it away.
+        New name of each cluster, by number or earlier name; "" removes the name.
 
     Returns
     -------
     names : dict of int to str
-        All names there are, as in `cluster_names_`.
+        All names, as in `cluster_names_`.
 
     Raises
     ------
     TypeError
         If the model has no DBSCAN.
     ValueError
-        If a cluster is not there, or two would have one name.
+        If a cluster does not exist, or two would have one name.
 
     Examples
     --------
@@ -197,12 +195,12 @@ def rename(model: Any, names: Mapping[int | str, str]) -> dict[int, str]:
     """
     clusterer = _clusterer(model)
     given = {_number(clusterer, key): str(name) for key, name in names.items()}
-    together = {**getattr(clusterer, "cluster_names_", {}), **given}
-    together = {number: name for number, name in together.items() if name}
-    _check_names(together)
-    clusterer.cluster_names_ = dict(sorted(together.items()))
-    told = ", ".join(f"{number} {name!r}" for number, name in given.items())
-    _note(clusterer, f"rename {told}")
+    all_names = {**getattr(clusterer, "cluster_names_", {}), **given}
+    all_names = {number: name for number, name in all_names.items() if name}
+    _check_names(all_names)
+    clusterer.cluster_names_ = dict(sorted(all_names.items()))
+    edit = ", ".join(f"{number} {name!r}" for number, name in given.items())
+    _log_edit(clusterer, f"rename {edit}")
     return dict(clusterer.cluster_names_)
 
 
@@ -243,23 +241,23 @@ def _check_names(names: Mapping[Any, str | None]) -> None:
         raise ValueError(f"Two clusters would be named {twice!r}.")
 
 
-def _keep_names(
-    clusterer: DBSCAN, names: Mapping[int, str | None], became: Mapping[int, int]
+def _set_names(
+    clusterer: DBSCAN, names: Mapping[int, str | None], numbers: Mapping[int, int]
 ) -> None:
-    """Let the names follow the numbers."""
-    kept = {became[old]: name for old, name in names.items() if name and old in became}
+    """Set the names by the new numbers."""
+    kept = {numbers[k]: name for k, name in names.items() if name and k in numbers}
     if kept or hasattr(clusterer, "cluster_names_"):
         clusterer.cluster_names_ = dict(sorted(kept.items()))
 
 
-def _note(clusterer: DBSCAN, edit: str) -> None:
+def _log_edit(clusterer: DBSCAN, edit: str) -> None:
     clusterer.edits_ = [*getattr(clusterer, "edits_", []), edit]
 
 
-def _parts(clusterer: DBSCAN, number: int, here: np.ndarray, into: Any) -> np.ndarray:
+def _parts(clusterer: DBSCAN, number: int, mask: np.ndarray, into: Any) -> np.ndarray:
     """Return the part of each core point of the cluster, as 0, 1, ..."""
     X = clusterer._fitted_rows()
-    indices = clusterer.core_sample_indices_[here]
+    indices = clusterer.core_sample_indices_[mask]
     rows = clusterer._space.rows(X[indices])[0]
     if into is None:
         into = DBSCAN(
@@ -269,10 +267,10 @@ def _parts(clusterer: DBSCAN, number: int, here: np.ndarray, into: Any) -> np.nd
         )
         found = into.fit_predict(X[indices])
     elif isinstance(into, int | np.integer):
-        n_distinct = len(np.unique(rows, axis=0))
-        if not 2 <= into <= n_distinct:
+        n_unique = len(np.unique(rows, axis=0))
+        if not 2 <= into <= n_unique:
             raise ValueError(
-                f"Cluster {number} can be split into 2 to {n_distinct} parts. "
+                f"Cluster {number} can be split into 2 to {n_unique} parts. "
                 f"Received: {into}."
             )
         found = KMeans(int(into), n_init=5, random_state=0).fit_predict(rows)
@@ -291,7 +289,7 @@ def _parts(clusterer: DBSCAN, number: int, here: np.ndarray, into: Any) -> np.nd
 
 
 def _without_noise(rows: np.ndarray, found: np.ndarray, number: int) -> np.ndarray:
-    """Give rows with -1 the part of the nearest row that has one."""
+    """Assign noise to the part of the nearest row, and number parts from 0."""
     noise = found == -1
     parts, codes = np.unique(found[~noise], return_inverse=True)
     if len(parts) < 2:

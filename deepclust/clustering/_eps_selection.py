@@ -238,7 +238,7 @@ def _with_cuts(
 def _path_of_all_points(
     points: Points, radii: np.ndarray, min_samples: int, space: MetricSpace
 ) -> dict[str, np.ndarray]:
-    """Return the path of cuts of all points, each clustered anew.
+    """Return the path of radii at which all points are clustered.
 
     Among more points than the tree has, the same share of core points needs a smaller
     radius, and gaps between clusters may close.
@@ -284,7 +284,7 @@ def _quantile_cuts(
 
 
 def cuts_near(tree: ReachabilityTree, n_clusters: int) -> np.ndarray:
-    """Return radii whose number of clusters is nearest to the one asked for.
+    """Return radii whose number of clusters is nearest to `n_clusters`.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What a clustering may use beside its input, and what it will need."""
+"""The memory limit, and the block size that keeps to it."""
 
 import re
 
@@ -54,7 +54,7 @@ def affordable_block(
     tree_rows: int = 0,
     n_trees: int = 1,
 ) -> int:
-    """Return the entries of a block of distances that keep to the limit.
+    """Return how many entries a block of distances may have within the limit.
 
     Parameters
     ----------

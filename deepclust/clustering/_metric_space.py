@@ -55,7 +55,7 @@ class MetricSpace:
 
     @property
     def name(self) -> str | None:
-        """The metric "euclidean" or "cosine"; None is any other."""
+        """The metric if it is implemented here, "euclidean" or "cosine"; else None."""
         return _OWN.get(self.metric) if isinstance(self.metric, str) else None
 
     def rows(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -80,7 +80,7 @@ class MetricSpace:
         return radius**2 / 2 if self.name == "cosine" else radius
 
     def search(self, points: Points) -> NeighborSearch:
-        """Return scikit-learn's search, for a metric that has no name."""
+        """Return scikit-learn's search, for a metric not implemented here."""
         return NeighborSearch(points, self.metric, self.metric_params)
 
     def clusters(

@@ -115,7 +115,7 @@ class ReachabilityTree:
         core: np.ndarray,
         edges: tuple[np.ndarray, np.ndarray, np.ndarray],
     ) -> "ReachabilityTree":
-        """Put a tree together.
+        """Return the tree of these edges and neighbors.
 
         Parameters
         ----------
@@ -171,7 +171,7 @@ class ReachabilityTree:
         return covered[place] / covered[-1]
 
     def is_core(self, eps: float) -> np.ndarray:
-        """Tell which points are core points at this eps."""
+        """Return which points are core points at this eps."""
         return self.core_squares <= eps * eps
 
     def cut(self, eps: float) -> np.ndarray:
@@ -282,7 +282,7 @@ def _spanning(edges: _Edges, n_points: int) -> _Edges:
     return low[chosen], high[chosen], values[chosen]
 
 
-def _together(parts: list[_Edges]) -> _Edges:
+def _concatenated(parts: list[_Edges]) -> _Edges:
     rows, cols, values = (np.concatenate(part) for part in zip(*parts, strict=True))
     return rows, cols, values
 
@@ -292,16 +292,16 @@ def _neighbor_forest(
 ) -> _Edges:
     """Return the spanning forest of the neighbor graph, a few neighbors at a time."""
     n_points, k = neighbors.shape
-    everyone = np.arange(n_points)
-    forest: _Edges = (everyone[:0], everyone[:0], core[:0])
+    places = np.arange(n_points)
+    forest: _Edges = (places[:0], places[:0], core[:0])
     for start in range(0, k, _NEIGHBORS_AT_A_TIME):
         some = slice(start, start + _NEIGHBORS_AT_A_TIME)
         cols, values = neighbors[:, some].ravel(), squared[:, some].ravel()
-        rows = np.repeat(everyone, len(cols) // n_points)
+        rows = np.repeat(places, len(cols) // n_points)
         other = rows != cols
         rows, cols, values = rows[other], cols[other], values[other]
         values = np.maximum(values, np.maximum(core[rows], core[cols]))
-        forest = _spanning(_together([forest, (rows, cols, values)]), n_points)
+        forest = _spanning(_concatenated([forest, (rows, cols, values)]), n_points)
     return forest
 
 
@@ -329,7 +329,7 @@ def _joined(index: CellIndex, forest: _Edges, core: np.ndarray) -> _Edges:
         rows.append(chosen[bounds[a] + row])
         cols.append(chosen[bounds[b] + col])
     links = _weighed(index, np.array(rows), np.array(cols), core)
-    return _together([forest, links])
+    return _concatenated([forest, links])
 
 
 def _reach(index: CellIndex, points: np.ndarray, core: np.ndarray) -> np.ndarray:
@@ -354,7 +354,7 @@ def _weighed(
 def _improved(index: CellIndex, tree: _Edges, core: np.ndarray) -> _Edges:
     """Return the minimum spanning tree, given any spanning tree (steps 4 and 5)."""
     n_points = len(core)
-    order, gaps = _line_up(tree, n_points)
+    order, gaps = _path_order(tree, n_points)
     left = index.left_form(index.X[order])
     right = index.swap(left.copy())
     found: list[_Edges] = []
@@ -371,13 +371,13 @@ def _improved(index: CellIndex, tree: _Edges, core: np.ndarray) -> _Edges:
             found.append((edges[0][less], edges[1][less], edges[2][less]))
             n_found += int(less.sum())
             if n_found > _CANDIDATES_A_POINT * n_points:
-                tree = _spanning(_together([tree, *found]), n_points)
+                tree = _spanning(_concatenated([tree, *found]), n_points)
                 found, n_found = [], 0
-    return _spanning(_together([tree, *found]), n_points)
+    return _spanning(_concatenated([tree, *found]), n_points)
 
 
-def _line_up(tree: _Edges, n_points: int) -> tuple[np.ndarray, np.ndarray]:
-    """Order the points so that paths become ranges.
+def _path_order(tree: _Edges, n_points: int) -> tuple[np.ndarray, np.ndarray]:
+    """Order the points so that every path of the tree is a range.
 
     Returns
     -------

@@ -30,7 +30,7 @@ _MAX_ENOUGH_FOR_HITS = 64
 
 
 class Neighborhoods(NamedTuple):
-    """What `count_within` finds.
+    """The result of `count_within`.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def count_within(
         Weight of each row of `index.X`.
 
     enough : float
-        With weights that are nowhere negative, counting a point stops here.
+        Without negative weights, the count of a point stops here.
 
     Returns
     -------
@@ -311,7 +311,7 @@ def nearest(
 
     Notes
     -----
-    A query's answer is the same alone as in any batch.
+    The result of a query does not depend on its batch.
     """
     points = np.full(len(Q), len(index.X), dtype=np.intp)
     squared = np.full(len(Q), float(radius) ** 2)
@@ -416,10 +416,10 @@ def k_nearest(index: CellIndex, k: int) -> tuple[np.ndarray, np.ndarray]:
             return
         # Where a point left out may be as near as the k-th one, all are compared.
         left_out = -2 * (products.astype(np.float64) + index.tolerance) * index.scale**2
-        everyone = np.arange(len(index.X))
+        others = np.arange(len(index.X))
         for row in rows[left_out <= squared[rows, k - 1]]:
-            exact = index.exact(index.X, np.full(len(everyone), row), everyone)
-            order = np.lexsort((everyone, exact))[:k]
+            exact = index.exact(index.X, np.full(len(others), row), others)
+            order = np.lexsort((others, exact))[:k]
             points[row], squared[row] = order, exact[order]
 
     index.run(work, index.chunks())

@@ -1,4 +1,4 @@
-"""Compare two clusterings of the same texts, whichever clusterers they come from."""
+"""Compare two clusterings of the same documents, of any clusterers."""
 
 import html
 from collections.abc import Mapping
@@ -29,11 +29,11 @@ class Comparison:
         One row a cluster of the first clustering, noise last.
 
     ami, ari : float
-        Agreement of the two as a whole, noise as one group: 1 for the same groups,
-        about 0 for chance.
+        Adjusted mutual information and adjusted Rand index of the two, with noise as
+        one cluster: 1 for equal clusterings, about 0 by chance.
 
     moved : float
-        Share of the texts that are not in the counterpart of their cluster.
+        Share of the documents that are not in the counterpart of their cluster.
 
     Examples
     --------
@@ -96,9 +96,9 @@ def compare_clusterings(
     -------
     comparison : Comparison
         Columns "cluster" and "size" of the first clustering; "counterpart", the cluster
-        of the second one that holds most of its texts, "counterpart_size"; "shared",
-        the texts in both; "kept", their share of the cluster; "jaccard", their share of
-        either; and "change".
+        of the second one with most of its documents, "counterpart_size"; "shared", the
+        number of documents in both; "kept", their share of the cluster; "jaccard",
+        their share of the union; and "change".
 
     Raises
     ------

@@ -8,10 +8,10 @@ __all__ = ["spanning_tree", "squared_distances", "unit_rows"]
 
 
 def squared_distances(A: np.ndarray, B: np.ndarray) -> np.ndarray:
-    """Return |A[i] - B[i]|² in float64, each row on its own.
+    """Return |A[i] - B[i]|² in float64, for pairs of rows.
 
-    This is the distance that decides every tie: it is symmetric, zero for equal rows,
-    and a row gives the same bits alone as in any batch.
+    It decides every tie: it is symmetric, zero for equal rows, and the bits of a pair
+    do not depend on its batch.
 
     Parameters
     ----------
