@@ -61,8 +61,8 @@ class Mixture:
         counts: csr_matrix,
         labels: np.ndarray,
         n_components: int,
-        *,
         n_steps: int = N_STEPS,
+        *,
         known: np.ndarray | None = None,
     ) -> "Mixture":
         """Fit a mixture by deterministic annealing EM.

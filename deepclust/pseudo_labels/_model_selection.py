@@ -16,6 +16,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
+from itertools import count
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -69,10 +70,7 @@ MIN_RATIO_FOR_TWO = 1.5  # of the score of 2 to the best other, for 2 to be take
 
 
 def select_n_components(
-    counts: csr_matrix,
-    vectors: np.ndarray | None = None,
-    *,
-    seed: int = 0,
+    counts: csr_matrix, vectors: np.ndarray | None = None, *, seed: int = 0
 ) -> tuple[int, list[dict[str, Any]]]:
     """Select the least number of components with about the best score.
 
@@ -176,9 +174,7 @@ def select_n_components(
 def _scores(results: dict[int, dict[str, float]]) -> dict[int, float]:
     """Return s(K) of each candidate: the product of its results, 0 if one is ≤ 0."""
     return {
-        k: row["mutual_info"] * row["kappa"] * row["stability"]
-        if min(row.values()) > 0.0
-        else 0.0
+        k: float(np.prod([*row.values()])) if min(row.values()) > 0.0 else 0.0
         for k, row in results.items()
     }
 
@@ -286,14 +282,12 @@ class _Comparison:
         rng = np.random.default_rng(seed)
         counts = counts[np.sort(rng.permutation(counts.shape[0])[:MAX_DOCS])]
         n_views, n_subsamples = ROUNDS[-1][:2]
-        seeds = iter(range(seed, seed + 1000))  # each tree has its own
+        seeds = count(seed, 2)  # of the first tree of a pair; the second has the next
         halves = [
-            (half_of_vocabulary(counts, rng), (next(seeds), next(seeds)))
-            for _ in range(n_views)
+            (half_of_vocabulary(counts, rng), next(seeds)) for _ in range(n_views)
         ]
         orders = [
-            (rng.permutation(counts.shape[0]), (next(seeds), next(seeds)))
-            for _ in range(n_subsamples)
+            (rng.permutation(counts.shape[0]), next(seeds)) for _ in range(n_subsamples)
         ]
         self.views = in_threads(
             lambda half: _views(counts, vectors, *half), halves, n_jobs=-1
@@ -319,52 +313,47 @@ class _Comparison:
             for k in sorted(candidates, reverse=True)
             for pair in views + subsamples
         ]
-        in_threads(lambda task: self._agreement(*task), tasks, n_jobs=-1)
+        agreement = self._agreement
+        in_threads(lambda task: agreement(*task), tasks, n_jobs=-1)
         results = {}
         for k in sorted(candidates):
-            of_views, of_subsamples = (
-                [self._agreement(pair, k, round_.n_steps) for pair in pairs]
+            (kappa, mutual_info), (stability, _) = (
+                np.transpose([agreement(pair, k, round_.n_steps) for pair in pairs])
                 for pairs in (views, subsamples)
             )
             results[k] = {
-                "kappa": float(np.mean([each.kappa for each in of_views])),
-                "mutual_info": float(np.mean([each.mutual_info for each in of_views])),
-                "stability": float(np.mean([each.kappa for each in of_subsamples])),
+                "kappa": float(np.mean(kappa)),
+                "mutual_info": float(np.mean(mutual_info)),
+                "stability": float(np.mean(stability)),
             }
         return results
 
 
 def _views(
-    counts: csr_matrix,
-    vectors: np.ndarray | None,
-    half: np.ndarray,
-    seeds: tuple[int, int],
+    counts: csr_matrix, vectors: np.ndarray | None, half: np.ndarray, seed: int
 ) -> Pair:
     """Make two views, one half of the vocabulary each.
 
     They assign the documents with words in both halves.
     """
     features, parts = [], []
-    for kept, seed in zip((half, ~half), seeds, strict=True):
+    for i, kept in enumerate((half, ~half)):
         tokens = np.flatnonzero(kept)
         own_vectors = None if vectors is None else vectors[tokens]
         parts.append(counts[:, tokens])
-        features.append(lsa_features(parts[-1], own_vectors, seed=seed))
+        features.append(lsa_features(parts[i], own_vectors, seed=seed + i))
     rows = np.flatnonzero(features[0].any(axis=1) & features[1].any(axis=1))
     if len(rows) == 0:
         rows = np.arange(counts.shape[0])
     one, other = (
-        View(PartitionTree(own[rows], part[rows], seed=seed), own[rows], part[rows])
-        for own, part, seed in zip(features, parts, seeds, strict=True)
+        View(PartitionTree(own[rows], part[rows], seed=seed + i), own[rows], part[rows])
+        for i, (own, part) in enumerate(zip(features, parts, strict=True))
     )
     return one, other
 
 
 def _subsamples(
-    features: np.ndarray,
-    counts: csr_matrix,
-    order: np.ndarray,
-    seeds: tuple[int, int],
+    features: np.ndarray, counts: csr_matrix, order: np.ndarray, seed: int
 ) -> Pair:
     """Make two views, whose trees are built on one half of the documents each.
 
@@ -373,7 +362,7 @@ def _subsamples(
     middle = (len(order) + 1) // 2
     halves = (np.sort(order[:middle]), np.sort(order[-middle:]))
     one, other = (
-        View(PartitionTree(features[rows], counts[rows], seed=seed), features, counts)
-        for rows, seed in zip(halves, seeds, strict=True)
+        PartitionTree(features[rows], counts[rows], seed=seed + i)
+        for i, rows in enumerate(halves)
     )
-    return one, other
+    return View(one, features, counts), View(other, features, counts)

@@ -99,17 +99,14 @@ class PartitionTree:
         centers = spherical_k_means(sample, centers, K_MEANS_STEPS)
         _, labels = np.unique(_nearest(sample, centers), return_inverse=True)
         self._sizes = np.bincount(labels).astype(np.float64)
-        self._means = _sums_by_label(sample, labels, len(self._sizes))
+        self.n_micro_clusters = len(self._sizes)
+        self._means = _sums_by_label(sample, labels, self.n_micro_clusters)
         self._means /= self._sizes[:, None].astype(np.float32)
         self._merges = {
             linkage: agglomerate(self._means, self._sizes, linkage)
             for linkage in LINKAGES
         }
         self._best_linkage: dict[int, str] = {}  # by number of components
-
-    @property
-    def n_micro_clusters(self) -> int:
-        return len(self._sizes)
 
     def fit_cut(self, n_components: int, n_steps: int = N_STEPS) -> Mixture:
         """Fit a mixture, starting from the better of both trees' cuts.
@@ -169,16 +166,9 @@ class PartitionTree:
         if self._known is None:
             labels = np.unique(labels, return_inverse=True)[1]
         n_components = int(labels.max()) + 1
-        return self._fit(labels[self._rows], n_components, N_STEPS)
-
-    def _fit(self, labels: np.ndarray, n_components: int, n_steps: int) -> Mixture:
+        labels = labels[self._rows]
         return Mixture.fit(
-            self._features,
-            self._counts,
-            labels,
-            n_components,
-            n_steps=n_steps,
-            known=self._known,
+            self._features, self._counts, labels, n_components, known=self._known
         )
 
     def _fit_cut(self, linkage: str, n_components: int, n_steps: int) -> Mixture:
@@ -189,9 +179,12 @@ class PartitionTree:
         weighted = self._means * self._sizes[:, None].astype(np.float32)
         centers = unit_rows(_sums_by_label(weighted, component, component.max() + 1))
         labels, n_components = _nearest(self._features, centers), len(centers)
-        if self._known is not None:
-            labels, n_components = _join_classes(labels, n_components, self._known)
-        return self._fit(labels, n_components, n_steps)
+        known = self._known
+        if known is not None:
+            labels, n_components = _join_classes(labels, n_components, known)
+        return Mixture.fit(
+            self._features, self._counts, labels, n_components, n_steps, known=known
+        )
 
 
 def _join_classes(

@@ -197,10 +197,7 @@ def _fit_partitions(
 
 
 def _predict(
-    mixture: Mixture,
-    features: np.ndarray,
-    counts: csr_matrix,
-    known: np.ndarray | None,
+    mixture: Mixture, features: np.ndarray, counts: csr_matrix, known: np.ndarray | None
 ) -> _Partition:
     """Return labels and margins; known labels have an infinite margin."""
     labels, margin = mixture.predict_with_margin(features, counts)
