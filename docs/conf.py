@@ -50,7 +50,7 @@ API_PAGES = {
     "Scores": "deepclust.metrics",
     "Pipelines": "deepclust.pipeline",
     "Exporting": "deepclust.persistence",
-    "Reading an exported tokenizer": "deepclust.cleaning._exported_tokenizer",
+    "Tokenizer": "deepclust.cleaning",
     "Word vectors": "deepclust.vectorizing._word_vectors",
     "Errors and warnings": "deepclust.exceptions",
 }
