@@ -19,7 +19,7 @@ GROUND = {"exceptions", "sequences", "_text_input", "_optional", "_parallel"}
 MAY_IMPORT: dict[str, set[str]] = {
     "metrics": set(),
     "cleaning": {"metrics"},
-    "vectorizing": {"metrics"},
+    "vectorizing": {"metrics", "cleaning"},
     "pseudo_labels": {"metrics"},
     "encoding": {"pseudo_labels", "metrics"},
     "clustering": {"metrics"},

@@ -2,15 +2,16 @@
 
 How one text is cleaned:
 
-1. Entities are decoded and, if the text really is markup, an HTML parser removes tags,
-   scripts, styles and comments (`markup`).
-2. Identifiers of the chosen kinds go (`redacting`).
-3. The text is cut at white space. Each piece is normalised (Unicode NFKC, no control or
-   zero-width characters) and tokenised by a blank spaCy pipeline (`tokenizing`).
+1. Entities are decoded and, if the text really is markup, tags, scripts, styles and
+   comments are removed (`strip_html`).
+2. Identifiers of the chosen kinds are removed (`redact`).
+3. The text is cut at white space. Each piece is normalized (Unicode NFKC, no control or
+   zero-width characters) and tokenized by spaCy's rules (`Tokenizer`).
 4. Tokens are lower-cased, stop words dropped, words replaced by lemma or stem.
 """
 
 from collections.abc import Iterable
+from dataclasses import fields
 from numbers import Integral
 from typing import Any
 
@@ -21,9 +22,9 @@ from sklearn.utils._param_validation import Interval
 from tqdm import tqdm
 
 from deepclust._text_input import check_texts
-from deepclust.cleaning._html import strip_html
+from deepclust.cleaning._language_rules import TokenRules, tokenizer_for
 from deepclust.cleaning._redaction import KINDS, redact
-from deepclust.cleaning._tokenizer import TokenRules, tokens_for
+from deepclust.cleaning._tokenizer import strip_html
 
 __all__ = ["TextCleaner"]
 
@@ -33,14 +34,14 @@ _TEXTS_PER_JOB = 5_000
 class TextCleaner(  # type: ignore[call-arg]
     TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
 ):
-    """Clean and tokenise raw texts: one string of space-separated tokens per text.
+    """Clean and tokenize raw texts: one string of space-separated tokens per text.
 
     Parameters
     ----------
     strip_html : bool, default=True
         Remove tags, scripts, styles and comments, and decode entities, also broken
         ones (`#39;`, `quot;`). Plain text with angle brackets stays text: `a < b`,
-        `vector<int>`, and the mention of a tag as in "how to centre a <div>".
+        `vector<int>`, and the mention of a tag as in "how to center a <div>".
 
     lowercase : bool, default=True
         Lower-case every token.
@@ -66,9 +67,9 @@ class TextCleaner(  # type: ignore[call-arg]
         answer each time, since answers are cached.
 
     redact : tuple of str, default=()
-        Kinds of identifiers to remove before tokenising: "email", "phone", "url", "ip",
-        "credit_card", "iban". Found by their structure alone, see
-        :func:`redact`; names and street addresses are not.
+        Kinds of identifiers to remove before tokenizing: "email", "phone", "url", "ip",
+        "credit_card", "iban". Found by their structure alone;
+        names and street addresses are not.
 
     min_token_length : int, default=1
         Shorter tokens, in characters, are dropped.
@@ -223,17 +224,9 @@ class TextCleaner(  # type: ignore[call-arg]
                 f" Received: {unknown[0]!r}."
             )
         rules = TokenRules(
-            strip_html=bool(self.strip_html),
-            lowercase=bool(self.lowercase),
-            remove_stop_words=bool(self.remove_stop_words),
-            lemmatize=bool(self.lemmatize),
-            stem=bool(self.stem),
-            language=self.language,
-            tokenizer=self.tokenizer,
-            min_token_length=int(self.min_token_length),
-            keep_numbers=bool(self.keep_numbers),
+            **{f.name: getattr(self, f.name) for f in fields(TokenRules)}
         )
-        tokens_for(rules)  # a missing package shows here, not in a worker
+        tokenizer_for(rules)  # a missing package shows here, not in a worker
         return rules
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -250,7 +243,7 @@ class TextCleaner(  # type: ignore[call-arg]
 
 def _clean(rules: TokenRules, kinds: tuple[str, ...], texts: list[str]) -> list[str]:
     """Pure per-chunk transform."""
-    tokens_of = tokens_for(rules).__getitem__
+    clean = tokenizer_for(rules).clean
     if rules.strip_html:
         texts = [strip_html(text) for text in texts]
     cleaned = texts
@@ -258,9 +251,7 @@ def _clean(rules: TokenRules, kinds: tuple[str, ...], texts: list[str]) -> list[
         if kinds:
             cleaned = [redact(text, kinds) for text in cleaned]
         before = cleaned
-        cleaned = [
-            " ".join(filter(None, map(tokens_of, text.split()))) for text in cleaned
-        ]
+        cleaned = list(map(clean, cleaned))
         # Words dropped between digits can leave what looks like a phone number.
         if not kinds or cleaned == before:
             return cleaned

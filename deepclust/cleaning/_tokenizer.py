@@ -1,163 +1,172 @@
-"""Tokens of one piece of text without white space.
+"""Raw text → tokens → token ids, with Python's standard library alone.
 
-spaCy cuts at white space first, so cleaning a text piece by piece gives spaCy's tokens;
-but a piece met before is answered from a cache, and most pieces are. A piece is cleaned
-again and again until every token is its own and only token: that makes cleaning a clean
-text return it unchanged.
+The engine of `TextCleaner`. It imports nothing else, so that `export_pipeline` writes
+this file as `tokenizer.py` beside `tokenizer.json`. What depends on the language comes
+as plain data, compiled once from spaCy's rules:
+
+1. Entities are decoded. A text that holds markup loses its tags, see `strip_html`.
+2. The text is cut at white space. spaCy does the same, so a piece met before is
+   answered from a cache. Each piece is cut again and again until every token is its
+   own and only token; thus cleaning a clean text returns it unchanged:
+
+   a. Unusual characters are normalized: NFKC, format characters go, control and
+      separator characters become spaces. Pieces are cut at 256 characters.
+   b. A piece that is a stop word in lower case goes.
+   c. Han characters stand alone. Names such as `c++` stay whole. The rest is cut by
+      spaCy's algorithm: exceptions, prefixes, suffixes, infixes.
+   d. A token goes if it or its norm is a stop word, or it has no letter or digit;
+      punctuation at the edges is taken off the others; they become lower case.
+
+3. Two neighboring Han characters also make a pair. Tokens past `max_len` are cut off;
+   what is not in `vocabulary` has id 1; 0 is for padding.
 """
 
+import html
+import itertools
+import json
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from functools import lru_cache
-from threading import Lock
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from deepclust._optional import import_extra
-from deepclust.cleaning._html import decode_entities
-from deepclust.exceptions import MissingExtraError
+__all__ = ["FORMAT", "Tokenizer", "decode_entities", "strip_html", "with_han_pairs"]
 
-__all__ = ["TokenRules", "tokens_for"]
-
+FORMAT = 2
 _CACHE_SIZE = 200_000  # pieces; about 40 MB a process
-_MAX_PIECE = 256  # characters; spaCy needs quadratic time in one piece
+_MAX_PIECE = 256  # characters; the patterns need quadratic time in one piece
+
+Pairs = list[tuple[str, str]]  # of a token and its norm
 
 
-@dataclass(frozen=True)
-class TokenRules:
-    """The parameters that decide the tokens; the key of the cache."""
+# --- markup -------------------------------------------------------------------------
 
-    strip_html: bool
-    lowercase: bool
-    remove_stop_words: bool
-    lemmatize: bool
-    stem: bool
-    language: str
-    tokenizer: Any = field(hash=False)
-    min_token_length: int
-    keep_numbers: bool
+_BLOCK_TAGS = (
+    "address article aside blockquote body br caption center dd div dl dt fieldset "
+    "figcaption figure footer form h1 h2 h3 h4 h5 h6 head header hr html li main nav "
+    "ol option p pre section select table tbody td textarea tfoot th thead title tr ul"
+).replace(" ", "|")
+_INLINE_TAGS = (
+    "a abbr acronym area audio b base bdi bdo big button canvas cite code col colgroup "
+    "data datalist del details dfn dialog dir em embed font i iframe img input ins kbd "
+    "label legend link map mark menu meta meter nobr noscript object optgroup output "
+    "param path picture progress q rp rt ruby s samp script small source span strike "
+    "strong style sub summary sup svg template time track tt u var video"
+).replace(" ", "|")
+_TAGS = f"(?:{_BLOCK_TAGS}|{_INLINE_TAGS})"
+_DECLARATION = r"<(?:!doctype\b|\?xml\b|!\[CDATA\[)"
+
+_ENTITY = re.compile(r"&(?:#\d{1,7}|#x[0-9a-f]{1,6}|[a-z]\w{1,31});", re.IGNORECASE)
+_BROKEN_ENTITY = re.compile(
+    r"(?<![&\w])(?:#\d{2,5}|quot|amp|lt|gt|nbsp|apos);", re.IGNORECASE
+)
+_LOST_APOSTROPHE = re.compile(r"(?<=\w) ?#0?39;(?=\w)")
+# Markup is told from the mention of a tag by a closing tag, an attribute, a tag that
+# stands alone (<br>, <p>), one that starts the text or is glued to the next word.
+_MARKUP = re.compile(
+    rf"</{_TAGS}\s*>|<{_TAGS}\s+[\w:-]+\s*=|<{_TAGS}>(?=\w)"
+    r"|<(?:br|hr|img)(?:\s[^<>]*)?/?>|(?<!\w)<(?:p|li|td|tr)(?:\s[^<>]*)?>"
+    rf"|\A\s*<{_TAGS}\s*/?>|<!--|{_DECLARATION}",
+    re.IGNORECASE,
+)
+# Every alternative consumes what it scans, so that the time is linear.
+_INVISIBLE = re.compile(
+    r"<!--(?:-?>|.*?-->)"
+    r"|<(?P<silent>script|style|template)(?=[\s/>]).*?</(?P=silent)(?=[\s/>])[^>]*+>?"
+    rf"|</?(?:(?P<block>{_BLOCK_TAGS})|{_INLINE_TAGS})(?=[\s/>]|\Z)"
+    r"""[^>=]*+(?:=\s*+(?:"[^"]*+"|'[^']*+')?+[^>=]*+)*+>?"""
+    rf"|{_DECLARATION}[^>]*+>?",
+    re.IGNORECASE | re.DOTALL,
+)
+_SWALLOWING = [  # openings that would hide the rest of the text if they are not closed
+    (re.compile(start, re.IGNORECASE), re.compile(end, re.IGNORECASE))
+    for start, end in [
+        ("<!--", "-->"),
+        *(
+            (rf"<{name}(?=[\s/>])[^<>]*>?", rf"</{name}(?=[\s/>])")
+            for name in ("script", "style", "template")
+        ),
+    ]
+]
 
 
-@lru_cache(maxsize=4)
-def tokens_for(rules: TokenRules) -> "_PieceTokens":
-    """Return the mapping from a piece to its tokens, one a process and set of rules.
+def strip_html(text: str) -> str:
+    """Return the text that a browser would show.
+
+    A title such as "how to center a <div>" or "List<int> in C#" is no markup, and a
+    news feed may carry markup that was escaped once too often. Tags are removed only
+    if a closing tag, an attribute or a tag that stands alone shows that the text is
+    markup. What is no HTML tag stays.
+
+    Parameters
+    ----------
+    text : str
+        Markup or plain text.
+
+    Returns
+    -------
+    visible : str
+        Without tags, comments, scripts and styles, entities decoded. Block elements
+        and line breaks separate words, inline elements do not.
+
+    Notes
+    -----
+    Linear time and memory.
 
     Examples
     --------
-    >>> from deepclust.cleaning._tokenizer import TokenRules, tokens_for
-    >>> rules = TokenRules(True, True, True, False, False, "en", None, 1, True)
-    >>> tokens_for(rules)["(Node.JS/C++)"]
-    'node.js c++'
+    >>> from deepclust.cleaning._tokenizer import strip_html
+    >>> strip_html("<b>un</b>usual &amp; new").strip()
+    'unusual & new'
+    >>> strip_html("a vector<int> inside a <div>, a < b")
+    'a vector<int> inside a <div>, a < b'
     """
-    return _PieceTokens(rules)
+    for _ in range(3):  # news feeds carry tags that were escaped twice
+        before = text
+        if ";" in text:
+            text = decode_entities(text)
+        if "<" in text and _MARKUP.search(text):
+            for start, end in _SWALLOWING:
+                closed = max((match.end() for match in end.finditer(text)), default=0)
+                text = text[:closed] + start.sub(" ", text[closed:])
+            text = _INVISIBLE.sub(lambda tag: " " if tag["block"] else "", text)
+        if text == before:
+            break
+    return text
 
 
-_SPECIAL = re.compile(r"[&;<>\x00-\x1f\x7f]|[^\x00-\x7f]")
-_SEPARATOR = re.compile(r"[<>]+")
+def decode_entities(text: str) -> str:
+    """Return `text` with HTML entities, also broken ones, as characters.
+
+    Examples
+    --------
+    >>> from deepclust.cleaning._tokenizer import decode_entities
+    >>> decode_entities("Q&amp;A &#8364; 5 quot;sic quot; #36;10")
+    'Q&A € 5 "sic " $10'
+    """
+    text = _ENTITY.sub(lambda entity: html.unescape(entity.group()), text)
+    text = _LOST_APOSTROPHE.sub("'", text)
+    return _BROKEN_ENTITY.sub(lambda rest: html.unescape("&" + rest.group()), text)
+
+
+# --- characters ---------------------------------------------------------------------
+
+_UNUSUAL = re.compile(r"[&;<>\x00-\x1f\x7f]|[^\x00-\x7f]")
+_ANGLE_BRACKETS = re.compile(r"[<>]+")
 _LONG_WORD = re.compile(  # between punctuation, as in Chinese prose
     rf"[^!-/:-@\[-^`{{-~\u2000-\u206f\u3001-\u303f]{{1,{_MAX_PIECE}}}"
 )
 _HAS_CONTENT = re.compile(r"[^\W_]|[\u2600-\u27bf\U0001f000-\U0001faff]")
 _NUMBER = re.compile(r"[\d.,:/-]+")
 _EDGES = "-_'\"*~^|\\/=+,:;!?()[]{}.#`&%$"
+_HAN_PARTS = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]|[^\u3400-\u9fff\uf900-\ufaff]+")
 # Names that spaCy's English rules would cut: c++, c#, .net, Node.JS, Objective-C.
-_PROTECTED = re.compile(
+_NAME = re.compile(
     r"(?<!\w)[a-z]\w{0,11}\+\+(?:\d\w?)?(?![\w+])"
     r"|(?<!\w)[a-z]{1,2}#(?![a-z_#])"
     r"|(?<![\w.])\w*\.net(?!\w)|(?<![\w.])\w+\.js(?!\w)"
     r"|(?<![\w-])(?:[a-z]{2,}-[a-z]|[a-z]-[a-z]{2,})(?:\+\+|(?![\w-]))",
     re.IGNORECASE,
 )
-
-
-class _PieceTokens(dict[str, str]):
-    """Cache from a piece without white space to its tokens, joined by spaces."""
-
-    def __init__(self, rules: TokenRules) -> None:
-        super().__init__()
-        self.rules = rules
-        self.stop_words: frozenset[str] = frozenset()
-        self.split: Callable[[str], list[tuple[str, str]]]
-        self._build()
-        self.reduce = _make_reduction(rules)
-        self.lock = Lock()  # spaCy's tokenizer has a cache of its own
-
-    def _build(self) -> None:
-        self.split, stop_words = _make_splitter(self.rules)
-        if self.rules.remove_stop_words:
-            self.stop_words = stop_words
-
-    def __missing__(self, piece: str) -> str:
-        if len(piece) > _MAX_PIECE:
-            parts = self._shorten(piece)
-            return " ".join(filter(None, map(self.__getitem__, parts)))
-        with self.lock:
-            if len(self) >= _CACHE_SIZE:
-                self.clear()
-                self._build()  # spaCy keeps every string it has seen
-            self[piece] = tokens = " ".join(self._settle(piece))
-        return tokens
-
-    def _shorten(self, piece: str) -> Iterator[str]:
-        for part in _normalise(piece, self.rules.strip_html).split():
-            if len(part) <= _MAX_PIECE:
-                yield part
-            else:
-                yield from _LONG_WORD.findall(part)
-
-    def _settle(self, piece: str) -> list[str]:
-        """Tokenise until every token is its own and only token."""
-        todo, done = [piece], []
-        patience = 100 + 10 * len(piece)  # only a foreign tokenizer can need it
-        while todo:
-            token = todo.pop()
-            tokens = self._tokens(token)
-            patience -= 1
-            if tokens == [token] or patience < 0:
-                done.append(token)
-            else:
-                todo.extend(reversed(tokens))
-        return done
-
-    def _tokens(self, piece: str) -> list[str]:
-        if _SPECIAL.search(piece):
-            normal = _normalise(piece, self.rules.strip_html)
-            if normal != piece:  # it may now hold spaces, or be too long
-                return list(self._shorten(normal))
-        if piece.lower() in self.stop_words:
-            return []
-        kept: list[str] = []
-        for token, norm in self.split(piece):
-            if norm == "not" and token.lower() != "not" and self.stop_words:
-                kept = kept[:-1]  # the verb of a contraction: ai|n't
-            elif word := self._finish(token, norm):
-                kept.append(word)
-        return kept
-
-    def _finish(self, token: str, norm: str) -> str:
-        rules, lower = self.rules, token.lower()
-        if lower in self.stop_words or norm in self.stop_words:
-            return ""
-        if not token.isalnum() and not _PROTECTED.fullmatch(token):
-            if not _HAS_CONTENT.search(token):
-                return ""
-            token = token.strip(_EDGES)
-        if self.reduce is not None:
-            token = self.reduce(token)
-        elif rules.lowercase:
-            token = token.lower()
-        if len(token) < rules.min_token_length:
-            return ""
-        if not rules.keep_numbers and _NUMBER.fullmatch(token):
-            return ""
-        return token
-
-
-def _normalise(piece: str, strip_html: bool) -> str:
-    if strip_html:
-        piece = _SEPARATOR.sub(" ", decode_entities(piece))
-    return unicodedata.normalize("NFKC", piece).translate(_VISIBLE)
 
 
 class _VisibleCharacters(dict[int, str]):
@@ -185,138 +194,352 @@ _VISIBLE = _VisibleCharacters(
 )
 
 
-# --- token level: spaCy, Han characters, stems --------------------------------------
+def with_han_pairs(tokens: list[str]) -> list[str]:
+    """Return the tokens; two neighboring Han characters also make a pair.
 
-_AMBIGUOUS = ("id", "Id", "wed", "Wed")  # spaCy reads them as I'd and we'd
+    A Chinese word has two characters as a rule, and neither says much alone.
 
-
-def _make_splitter(
-    rules: TokenRules,
-) -> tuple[Callable[[str], list[tuple[str, str]]], frozenset[str]]:
-    """Return a function piece → (token, norm) pairs, and the stop words."""
-    stop_words = frozenset(_language_class(rules.language).Defaults.stop_words)
-    if rules.tokenizer is not None:
-        custom = getattr(rules.tokenizer, "tokenizer", rules.tokenizer)
-
-        def split_custom(piece: str) -> list[tuple[str, str]]:
-            tokens = " ".join(map(str, custom(piece))).split()
-            return [(token, token.lower()) for token in tokens]
-
-        return split_custom, stop_words
-    # spaCy's Chinese rules cut Latin words into letters too
-    tokenizer = _blank_tokenizer("xx" if rules.language == "zh" else rules.language)
-    english, exceptions = rules.language == "en", {}
-    if english:
-        exceptions = {k: v for k, v in tokenizer.rules.items() if k not in _AMBIGUOUS}
-        tokenizer.rules = exceptions
-
-    def split(piece: str) -> list[tuple[str, str]]:
-        # spaCy's English rules cut a run of ASCII letters only by an exception.
-        if english and piece.isascii() and piece.isalpha() and piece not in exceptions:
-            return [(piece, piece.lower())]
-        pairs, end = [], 0
-        for name in _PROTECTED.finditer(piece):
-            pairs += [(t.text, t.norm_) for t in tokenizer(piece[end : name.start()])]
-            pairs.append((name.group(), ""))
-            end = name.end()
-        return pairs + [(t.text, t.norm_) for t in tokenizer(piece[end:])]
-
-    if rules.language == "ja":
-        return split, stop_words
-    return lambda piece: _split_han(piece, split), stop_words
+    Examples
+    --------
+    >>> from deepclust.cleaning._tokenizer import with_han_pairs
+    >>> with_han_pairs(["学", "习", "python"])
+    ['学', '学习', '习', 'python']
+    """
+    result = tokens[:1]
+    for token, following in itertools.pairwise(tokens):
+        if _is_han(token) and _is_han(following):
+            result.append(token + following)
+        result.append(following)
+    return result
 
 
-def _language_class(language: str) -> Any:
-    from spacy.util import get_lang_class
-
-    try:
-        if not re.fullmatch(r"[a-z]{2,3}", language):  # it names a module to import
-            raise ImportError(language)
-        return get_lang_class(language)
-    except ImportError as error:
-        raise ValueError(
-            f"The 'language' parameter of TextCleaner must be an ISO code that spaCy "
-            f"has rules for, or 'xx' for any language. Received: {language!r}."
-        ) from error
+def _is_han(token: str) -> bool:
+    return len(token) == 1 and "\u3400" <= token <= "\u9fff"
 
 
-def _blank_tokenizer(language: str) -> Any:
-    import spacy
-
-    try:
-        return spacy.blank(language).tokenizer
-    except ImportError as error:
-        raise MissingExtraError(
-            f"TextCleaner(language={language!r}): {error} Or pass tokenizer=."
-        ) from error
+# --- tokens -------------------------------------------------------------------------
 
 
-# Runs of Han characters are not words. Each character is a token, in every language but
-# Japanese, whose own rules handle them; `Vectorizer` adds the pairs.
-_HAN_PARTS = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]|[^\u3400-\u9fff\uf900-\ufaff]+")
+class Tokenizer:
+    """Turn raw texts into tokens and token ids.
 
+    Gives the tokens of `TextCleaner` and the ids of `Vectorizer`. The class is part of
+    one file of the standard library's Python, which `export_pipeline` writes beside
+    the encoder as `tokenizer.py`.
 
-def _split_han(
-    piece: str, split: Callable[[str], list[tuple[str, str]]]
-) -> list[tuple[str, str]]:
-    if piece.isascii():
-        return split(piece)
-    parts = _HAN_PARTS.findall(piece)
-    return [pair for part in parts for pair in split(part)]
+    Parameters
+    ----------
+    rules : dict
+        Plain data, as in `tokenizer.json`: "options", "stop_words", "splitter" and,
+        for ids, "vocabulary".
 
+    split : callable, default=None
+        str → list of (token, norm), used instead of the rules of "splitter".
 
-def _make_reduction(rules: TokenRules) -> Callable[[str], str] | None:
-    steps: list[Callable[[str], str]] = []
-    if rules.lemmatize:
-        steps.append(_make_lemmatizer(rules.language))
-    if rules.stem:
-        steps.append(_make_stemmer(rules.language))
-    if not steps:
-        return None
-    if rules.lowercase:
-        steps.append(str.lower)
+    reduce : callable, default=None
+        str → str, applied to each token instead of lower-casing.
 
-    def reduce(token: str) -> str:
-        """Apply the steps until they change nothing; of a cycle, take the first."""
-        seen: list[str] = []
-        while token not in seen:
-            seen.append(token)
-            for step in steps:
-                token = step(token)
-        return min(seen[seen.index(token) :])
+    See Also
+    --------
+    deepclust.persistence.export_pipeline : Writes `tokenizer.json`.
 
-    return reduce
+    Notes
+    -----
+    Linear time and memory.
 
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from deepclust import TextCleaner, Vectorizer
+    >>> from deepclust.cleaning import Tokenizer
+    >>> from deepclust.persistence import export_tokenizer
+    >>> cleaner = TextCleaner()
+    >>> vectorizer = Vectorizer(word_vectors=None, max_len=8)
+    >>> texts = ["Cats purr", "Dogs bark!", "The cats don't bark"] * 2
+    >>> _ = vectorizer.fit(cleaner.transform(texts))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder) / "tokenizer.json"
+    ...     _ = export_tokenizer(cleaner, vectorizer, path)
+    ...     tokenizer = Tokenizer.from_json(path)
+    >>> tokenizer.tokens("<b>Dogs</b> don't purr, birds sing.")
+    ['dogs', 'purr', 'birds', 'sing']
+    >>> tokenizer(["<b>Dogs</b> don't purr, birds sing."])
+    [[4, 5, 1, 1]]
+    >>> tokenizer.padded(["Cats purr", ""])
+    [[3, 5], [0, 0]]
+    """
 
-def _make_lemmatizer(language: str) -> Callable[[str], str]:
-    from spacy.lookups import load_lookups
+    def __init__(
+        self,
+        rules: dict[str, Any],
+        *,
+        split: Callable[[str], Pairs] | None = None,
+        reduce: Callable[[str], str] | None = None,
+    ) -> None:
+        options = rules["options"]
+        self.strip_html: bool = options["strip_html"]
+        self.min_token_length: int = options["min_token_length"]
+        self.keep_numbers: bool = options["keep_numbers"]
+        self.max_len: int | None = options.get("max_len")
+        self.stop_words = frozenset(rules["stop_words"])
+        self.index = {token: i for i, token in enumerate(rules.get("vocabulary", ()))}
+        self.split = split or RuleSplitter(rules["splitter"])
+        self.reduce = reduce or (str.lower if options["lowercase"] else str)
+        self.known = _KnownPieces(self)
 
-    purpose = "TextCleaner(lemmatize=True)"
-    import_extra("spacy_lookups_data", extra="lemmas", purpose=purpose)
-    try:
-        table = load_lookups(language, ["lemma_lookup"]).get_table("lemma_lookup")
-    except ValueError as error:
-        raise ValueError(
-            f"{purpose}: spacy-lookups-data has no lemmas for language={language!r}. "
-            f"Use stem=True instead."
-        ) from error
+    @classmethod
+    def from_json(cls, path: Any) -> "Tokenizer":
+        """Read the rules from a file.
 
-    def lemma(token: str) -> str:  # tables list German nouns with a capital only
-        for form in (token, token.lower(), token.title()):
-            if form in table:
-                return table[form]
+        Parameters
+        ----------
+        path : path
+            A file written by `deepclust.persistence.export_pipeline` or
+            `export_tokenizer`.
+
+        Returns
+        -------
+        tokenizer : Tokenizer
+
+        Raises
+        ------
+        ValueError
+            If the file has another format number.
+        """
+        with open(path, encoding="utf-8") as file:
+            rules = json.load(file)
+        if rules.get("format") != FORMAT:
+            raise ValueError(
+                f"{path} must have format {FORMAT}. Received: format "
+                f"{rules.get('format')!r}. Export it again, or use the tokenizer.py "
+                "that was written with it."
+            )
+        return cls(rules)
+
+    def __call__(self, texts: Iterable[str]) -> list[list[int]]:
+        """Return the ids of each text, at most `max_len`; 1 is an unknown token."""
+        rows = (with_han_pairs(self.tokens(text))[: self.max_len] for text in texts)
+        return [[self.index.get(token, 1) for token in row] for row in rows]
+
+    def padded(self, texts: Iterable[str]) -> list[list[int]]:
+        """Return the ids of each text, right-padded with 0 to one length."""
+        rows = self(texts)
+        width = max(map(len, rows), default=0)
+        return [row + [0] * (width - len(row)) for row in rows]
+
+    def tokens(self, text: str) -> list[str]:
+        """Return the tokens of one text, known or not."""
+        text = strip_html(text) if self.strip_html else text
+        return self.clean(text).split()
+
+    def clean(self, text: str) -> str:
+        """Return the tokens of a text without markup, joined by single spaces."""
+        return " ".join(filter(None, map(self.known.__getitem__, text.split())))
+
+    def shorten(self, piece: str) -> list[str]:
+        """Normalize a piece and cut it into pieces of at most 256 characters."""
+        parts: list[str] = []
+        for part in self._normalize(piece).split():
+            parts += [part] if len(part) <= _MAX_PIECE else _LONG_WORD.findall(part)
+        return parts
+
+    def cut(self, piece: str) -> list[str]:
+        """Cut a piece without white space until every token is its own and only one."""
+        todo, done = [piece], []
+        n_left = 100 + 10 * len(piece)  # only a tokenizer of the user's can reach 0
+        while todo:
+            token = todo.pop()
+            tokens = self._cut_once(token)
+            n_left -= 1
+            if tokens == [token] or n_left < 0:
+                done.append(token)
+            else:
+                todo.extend(reversed(tokens))
+        return done
+
+    def _normalize(self, piece: str) -> str:
+        if self.strip_html:
+            piece = _ANGLE_BRACKETS.sub(" ", decode_entities(piece))
+        return unicodedata.normalize("NFKC", piece).translate(_VISIBLE)
+
+    def _cut_once(self, piece: str) -> list[str]:
+        if _UNUSUAL.search(piece):
+            normal = self._normalize(piece)
+            if normal != piece:  # it may now hold spaces, or be too long
+                return self.shorten(normal)
+        if piece.lower() in self.stop_words:
+            return []
+        kept: list[str] = []
+        for token, norm in self.split(piece):
+            if norm == "not" and token.lower() != "not" and self.stop_words:
+                kept = kept[:-1]  # the verb of a contraction: ai|n't
+            elif word := self._finish(token, norm):
+                kept.append(word)
+        return kept
+
+    def _finish(self, token: str, norm: str) -> str:
+        if token.lower() in self.stop_words or norm in self.stop_words:
+            return ""
+        if not token.isalnum() and not _NAME.fullmatch(token):
+            if not _HAS_CONTENT.search(token):
+                return ""
+            token = token.strip(_EDGES)
+        token = self.reduce(token)
+        if len(token) < self.min_token_length:
+            return ""
+        if not self.keep_numbers and _NUMBER.fullmatch(token):
+            return ""
         return token
 
-    return lemma
+
+class _KnownPieces(dict[str, str]):
+    """Cache from a piece without white space to its tokens, joined by spaces."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        super().__init__()
+        self.tokenizer = tokenizer
+
+    def __missing__(self, piece: str) -> str:
+        if len(piece) > _MAX_PIECE:
+            parts = self.tokenizer.shorten(piece)
+            return " ".join(filter(None, map(self.__getitem__, parts)))
+        if len(self) >= _CACHE_SIZE:
+            self.clear()
+        self[piece] = tokens = " ".join(self.tokenizer.cut(piece))
+        return tokens
 
 
-def _make_stemmer(language: str) -> Callable[[str], str]:
-    purpose = "TextCleaner(stem=True)"
-    snowball = import_extra("snowballstemmer", extra="stem", purpose=purpose)
-    name = _language_class(language).__name__.lower()
-    if name not in snowball.algorithms():
-        raise ValueError(
-            f"{purpose}: Snowball has no stemmer for language={language!r}. "
-            f"There are stemmers for {', '.join(snowball.algorithms())}."
-        )
-    return snowball.stemmer(name).stemWord
+def split_names(
+    piece: str, split: Callable[[str], Pairs], *, split_han: bool = True
+) -> Pairs:
+    """Keep names whole, let Han characters stand alone, and split the rest."""
+    pairs: Pairs = []
+    has_han = split_han and not piece.isascii()
+    for part in _HAN_PARTS.findall(piece) if has_han else [piece]:
+        end = 0
+        for name in _NAME.finditer(part):
+            pairs += split(part[end : name.start()])
+            pairs.append((name.group(), ""))
+            end = name.end()
+        pairs += split(part[end:])
+    return pairs
+
+
+class RuleSplitter:
+    """spaCy's tokenizer: https://spacy.io/usage/linguistic-features#how-tokenizer-works
+
+    Its last step, in which exceptions are looked for among the tokens found, is
+    included.
+
+    Parameters
+    ----------
+    rules : dict
+        "prefix", "suffix", "infix", "whole_token" and "url": None, a pattern, or a list
+        of its source and flags; "exceptions": text → list of (token, norm); "norms":
+        token → norm; "plain_words": whether only exceptions cut a run of ASCII letters.
+    """
+
+    def __init__(self, rules: dict[str, Any]) -> None:
+        def compiled(name: str) -> re.Pattern[str]:
+            pattern = rules[name] or "(?!)"
+            return re.compile(*pattern if isinstance(pattern, list) else (pattern,))
+
+        self.prefix, self.suffix = compiled("prefix"), compiled("suffix")
+        self.infix, self.url = compiled("infix"), compiled("url")
+        self.whole = compiled("whole_token")
+        self.norms, self.plain_words = rules["norms"], rules["plain_words"]
+        self.exceptions: dict[str, Pairs] = {}
+        affixes = (self.prefix, self.suffix, self.infix)
+        self.sequences = {  # exceptions as the other rules would cut them
+            tuple(token for token, _ in self._cut(text))
+            for text in rules["exceptions"]
+            if any(pattern.search(text) for pattern in affixes)
+        }
+        self.exceptions = {
+            text: [(token, norm) for token, norm in tokens]
+            for text, tokens in rules["exceptions"].items()
+        }
+        self.longest = max(map(len, self.sequences), default=0)
+        self.first_tokens = {sequence[0] for sequence in self.sequences}
+
+    def __call__(self, piece: str) -> Pairs:
+        """Return the tokens of a piece without white space, each with its norm."""
+        if (
+            self.plain_words
+            and piece.isalpha()
+            and piece.isascii()
+            and piece not in self.exceptions
+        ):
+            return [(piece, piece.lower())]
+        return split_names(piece, self.split)
+
+    def split(self, piece: str) -> Pairs:
+        """Return the tokens of a piece as spaCy cuts it, each with its norm."""
+        pairs = self._cut(piece)
+        if self.first_tokens.isdisjoint(token for token, _ in pairs):
+            return pairs
+        return self._join_exceptions(pairs)
+
+    def _cut(self, piece: str) -> Pairs:
+        """Take prefixes and suffixes off until an exception is left, or nothing fits.
+
+        What is left is that exception, or it is cut at infixes.
+        """
+        prefixes: list[str] = []
+        suffixes: list[str] = []
+        while piece and piece not in self.exceptions and not self.whole.match(piece):
+            before, after = self.prefix.search(piece), None
+            start, stop = before.end() if before else 0, len(piece)
+            if not (start and piece[start:] in self.exceptions):
+                after = self.suffix.search(piece[start:])
+                stop -= len(after.group()) if after else 0
+                if stop < len(piece) and piece[:stop] in self.exceptions:
+                    start = 0
+            if start == 0 and stop == len(piece):
+                break
+            if start:
+                prefixes.append(piece[:start])
+            if stop < len(piece):
+                suffixes.append(piece[stop:])
+            piece = piece[start:stop]
+        middle = self.exceptions.get(piece) or self._with_norms(self._infixes(piece))
+        return [
+            *self._with_norms(prefixes),
+            *middle,
+            *self._with_norms(suffixes[::-1]),
+        ]
+
+    def _with_norms(self, tokens: list[str]) -> Pairs:
+        return [(token, self.norms.get(token, token.lower())) for token in tokens]
+
+    def _infixes(self, piece: str) -> list[str]:
+        parts: list[str] = []
+        start = 0
+        if piece and not self.whole.match(piece) and not self.url.match(piece):
+            for found in self.infix.finditer(piece):
+                if found.start() > 0:
+                    parts += [piece[start : found.start()], found.group()]
+                    start = found.end()
+        return [part for part in [*parts, piece[start:]] if part]
+
+    def _join_exceptions(self, pairs: Pairs) -> Pairs:
+        """Replace runs of tokens that are exceptions: the longest first, no overlap."""
+        tokens = [token for token, _ in pairs]
+        stops: dict[int, int] = {}
+        seen: set[int] = set()
+        for length in range(min(self.longest, len(tokens)), 0, -1):
+            for start in range(len(tokens) - length + 1):
+                stop = start + length
+                if tuple(tokens[start:stop]) in self.sequences:
+                    if start not in seen and stop - 1 not in seen:
+                        stops[start] = stop
+                    seen.update(range(start, stop))
+        joined: Pairs = []
+        start = 0
+        while start < len(tokens):
+            stop = stops.get(start, start + 1)
+            is_exception = start in stops
+            text = "".join(tokens[start:stop])
+            joined += self.exceptions[text] if is_exception else [pairs[start]]
+            start = stop
+        return joined

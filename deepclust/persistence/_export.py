@@ -1,44 +1,28 @@
 """A fitted pipeline for other places: the encoder as ONNX, the tokenizer as JSON.
 
-Two files hold all that turns raw texts into embeddings. `encoder.onnx` runs wherever
-there is an ONNX runtime; `tokenizer.json` holds every option, pattern, exception, stop
-word and token, and `_exported_tokenizer.py` reads it with the standard library.
+Three files hold all that turns raw texts into embeddings. `encoder.onnx` runs wherever
+there is an ONNX runtime; `tokenizer.json` holds the options, the rules of the language,
+stop words and tokens; `tokenizer.py` runs it with Python's standard library alone.
 """
 
 import json
+import re
+import shutil
 from pathlib import Path
 from typing import Any
 
 from sklearn.utils.validation import check_is_fitted
 
-from deepclust.cleaning import _html as markup
-from deepclust.cleaning import _tokenizer as tokenizing
-from deepclust.cleaning._exported_tokenizer import FORMAT
+from deepclust.cleaning import _tokenizer
+from deepclust.cleaning._language_rules import rules_as_data
 
 __all__ = ["export_pipeline", "export_tokenizer"]
-
-_PATTERNS: dict[str, tuple[Any, str]] = {
-    "special": (tokenizing, "_SPECIAL"),
-    "separator": (tokenizing, "_SEPARATOR"),
-    "long_word": (tokenizing, "_LONG_WORD"),
-    "has_content": (tokenizing, "_HAS_CONTENT"),
-    "number": (tokenizing, "_NUMBER"),
-    "protected": (tokenizing, "_PROTECTED"),
-    "han_parts": (tokenizing, "_HAN_PARTS"),
-    "entity": (markup, "_ENTITY"),
-    "broken_entity": (markup, "_BROKEN_ENTITY"),
-    "lost_apostrophe": (markup, "_LOST_APOSTROPHE"),
-    "markup": (markup, "_MARKUP"),
-    "not_a_tag": (markup, "_NOT_A_TAG"),
-    "block": (markup, "_BLOCK"),
-}
-_ORTH, _NORM = 65, 67  # spaCy's numbers for a token's text and its norm
 
 
 def export_pipeline(
     pipeline: Any, folder: Any, *, weight_type: str = "float32"
 ) -> list[Path]:
-    """Write `encoder.onnx` and `tokenizer.json` into a folder.
+    """Write `encoder.onnx`, `tokenizer.json` and `tokenizer.py` into a folder.
 
     Parameters
     ----------
@@ -46,7 +30,7 @@ def export_pipeline(
         Fitted; with the steps `clean`, `vectorize` and `encode`.
 
     folder : path
-        Made if it is not there; files of the same names are replaced.
+        Created if it does not exist; files of the same names are replaced.
 
     weight_type : {"float32", "int8"}, default="float32"
         See `RNNLSTMEncoder.export_onnx`.
@@ -54,7 +38,7 @@ def export_pipeline(
     Returns
     -------
     paths : list of Path
-        The two files.
+        The three files, in this order.
 
     Raises
     ------
@@ -64,6 +48,10 @@ def export_pipeline(
     ValueError
         If the texts are cleaned in a way that a file cannot hold, see
         `export_tokenizer`.
+
+    See Also
+    --------
+    deepclust.cleaning.Tokenizer : The class of `tokenizer.py`.
 
     Examples
     --------
@@ -77,7 +65,7 @@ def export_pipeline(
     >>> _ = pipeline[:-1].fit(texts)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     [path.name for path in export_pipeline(pipeline, folder)]
-    ['encoder.onnx', 'tokenizer.json']
+    ['encoder.onnx', 'tokenizer.json', 'tokenizer.py']
     """
     steps = pipeline.named_steps
     folder = Path(folder)
@@ -88,7 +76,8 @@ def export_pipeline(
     encoder = steps["encode"].export_onnx(
         folder / "encoder.onnx", weight_type=weight_type
     )
-    return [encoder, tokenizer]
+    engine = shutil.copyfile(_tokenizer.__file__, folder / "tokenizer.py")
+    return [encoder, tokenizer, engine]
 
 
 def export_tokenizer(cleaner: Any, vectorizer: Any, path: Any) -> Path:
@@ -110,97 +99,41 @@ def export_tokenizer(cleaner: Any, vectorizer: Any, path: Any) -> Path:
 
     Raises
     ------
+    NotFittedError
+        Before the vectorizer is fitted.
+
     ValueError
-        If the cleaner lemmatizes, stems, redacts, has a tokenizer of its own or a
-        language whose rules are a program (such as Japanese). Such texts are to be
-        cleaned by `TextCleaner`.
+        If the cleaner lemmatizes, stems, redacts, has a custom tokenizer or a language
+        whose rules are a program (such as Japanese). Such texts are to be cleaned by
+        `TextCleaner`.
 
     See Also
     --------
-    deepclust.cleaning._exported_tokenizer.ExportedTokenizer : Reads the file.
+    deepclust.cleaning.Tokenizer : `Tokenizer.from_json` reads the file.
 
     Notes
     -----
-    The patterns are regular expressions as Python writes them, each with its flags;
-    none uses more than Perl's syntax knows. About 150 kB for English, and the tokens.
+    The patterns are regular expressions as Python writes them, each with its flags.
+    About 150 kB for English, and the tokens.
     """
     check_is_fitted(vectorizer)
-    rules = cleaner._check_parameters()
-    _refuse_programs(cleaner)
-    patterns = {n: getattr(module, name) for n, (module, name) in _PATTERNS.items()}
-    data = {
-        "format": FORMAT,
-        "options": {
-            "strip_html": rules.strip_html,
-            "lowercase": rules.lowercase,
-            "min_token_length": rules.min_token_length,
-            "keep_numbers": rules.keep_numbers,
-            "max_piece": tokenizing._MAX_PIECE,
-            "max_len": int(vectorizer.max_len_),
-        },
-        "language": rules.language,
-        "vocabulary": list(vectorizer.vocabulary_.tokens),
-        "stop_words": sorted(tokenizing.tokens_for(rules).stop_words),
-        "patterns": {name: _source(p) for name, p in patterns.items()},
-        "edges": tokenizing._EDGES,
-        "visible": {0x200B: " ", 0x2018: "'", 0x2019: "'", 0x2BC: "'"},
-        "ignorable": sorted(tokenizing._VISIBLE.ignorable),
-        "silent": list(markup._SILENT),
-        "swallowing": list(markup._SWALLOWING),
-        "splitter": _splitter(rules.language),
-    }
+    rules = rules_as_data(cleaner._check_parameters())
+    programs = ("lemmatize", "stem", "redact", "tokenizer")
+    used = [f"{name}=..." for name in programs if getattr(cleaner, name)]
+    if rules["splitter"] is None:
+        used.append(f"language={cleaner.language!r}")
+    if used:
+        raise ValueError(
+            f"TextCleaner({used[0]}) cannot be written to a file. Clean the texts with "
+            "TextCleaner where they are embedded."
+        )
+    rules["options"]["max_len"] = int(vectorizer.max_len_)
+    rules["vocabulary"] = vectorizer.vocabulary_.tokens
     path = Path(path)
-    path.write_text(json.dumps(data, ensure_ascii=False, indent=1), encoding="utf-8")
+    with path.open("w", encoding="utf-8") as file:
+        json.dump(rules, file, ensure_ascii=False, indent=1, default=_source_and_flags)
     return path
 
 
-def _refuse_programs(cleaner: Any) -> None:
-    names = ("lemmatize", "stem", "redact", "tokenizer")
-    if used := [name for name in names if getattr(cleaner, name)]:
-        raise ValueError(
-            f"TextCleaner({used[0]}=...) cannot be written to a file. Clean the texts "
-            "with TextCleaner where they are embedded."
-        )
-
-
-def _splitter(language: str) -> dict[str, Any]:
-    """Return spaCy's rules for a language as plain values."""
-    from spacy.attrs import NORM
-    from spacy.lang.norm_exceptions import BASE_NORMS
-    from spacy.tokenizer import Tokenizer
-
-    language = "xx" if language == "zh" else language
-    tokenizer = tokenizing._blank_tokenizer(language)
-    defaults = tokenizing._language_class(language).Defaults
-    if type(tokenizer) is not Tokenizer or NORM in defaults.lex_attr_getters:
-        raise ValueError(
-            f"spaCy's rules for language={language!r} are a program, which cannot be "
-            "written to a file. Clean the texts with TextCleaner where they are "
-            "embedded."
-        )
-    ambiguous = tokenizing._AMBIGUOUS if language == "en" else ()
-    exceptions = {
-        text: [_token(token, BASE_NORMS) for token in tokens]
-        for text, tokens in sorted(tokenizer.rules.items())
-        if text not in ambiguous
-    }
-    return {
-        "prefix": _source(tokenizer.prefix_search),
-        "suffix": _source(tokenizer.suffix_search),
-        "infix": _source(tokenizer.infix_finditer),
-        "whole_token": _source(tokenizer.token_match),
-        "url": _source(tokenizer.url_match),
-        "exceptions": exceptions,
-        "norms": dict(BASE_NORMS),
-    }
-
-
-def _token(token: dict[int, str], norms: dict[str, str]) -> tuple[str, str]:
-    text = token[_ORTH]
-    return text, token.get(_NORM, norms.get(text, text.lower()))
-
-
-def _source(search: Any) -> tuple[str, int] | None:
-    """Return source and flags of a pattern, or of one of its bound methods."""
-    pattern = getattr(search, "__self__", search)
-    return None if pattern is None else (pattern.pattern, int(pattern.flags))
+def _source_and_flags(pattern: re.Pattern[str]) -> list[Any]:
+    return [pattern.pattern, pattern.flags]

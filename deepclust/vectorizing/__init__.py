@@ -1,6 +1,6 @@
 """Clean texts → token sequences and word vectors: `Vectorizer`.
 
-Selects a vocabulary, and learns word vectors from the corpus or reads a file of them.
+Selects a vocabulary, and learns word vectors from the corpus or loads pretrained ones.
 Public: `Vectorizer`. Open `_vectorizer.py` first, then `_word_vectors.py`.
 """
 

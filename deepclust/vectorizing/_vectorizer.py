@@ -14,6 +14,7 @@ from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from deepclust._text_input import check_texts
+from deepclust.cleaning._tokenizer import with_han_pairs
 from deepclust.exceptions import EmptyVocabularyError, TextWarning
 from deepclust.sequences import UNKNOWN_ID, TokenSequences, Vocabulary
 from deepclust.vectorizing._word_vectors import (
@@ -24,12 +25,12 @@ from deepclust.vectorizing._word_vectors import (
 
 __all__ = ["TokenCounts", "Vectorizer"]
 
-_SPECIAL = ("", "[unk]")
-_AUTO_SHARE = 0.995
+_SPECIAL_TOKENS = ("", "[unk]")
+_AUTO_QUANTILE = 0.995  # of the lengths, for max_len="auto"
 _AUTO_MAX_LEN = 256
-_MANY_UNKNOWN = 0.5
+_HIGH_OOV_RATE = 0.5
 _LOW_COVERAGE = 0.5
-_ENOUGH_TOKENS = 100  # below, the share of unknown tokens says nothing
+_MIN_TOKENS = 100  # with fewer, the rate of unknown tokens is not checked
 
 
 class Vectorizer(  # type: ignore[call-arg]
@@ -40,21 +41,22 @@ class Vectorizer(  # type: ignore[call-arg]
     Parameters
     ----------
     min_df : int or float, default=2
-        Drop tokens that occur in fewer texts: a count, or a share in [0, 1]. If no
-        token reaches it, all are kept and a `TextWarning` says so.
+        Drop tokens that occur in fewer texts: a count, or a proportion in [0, 1]. If
+        no token reaches it, all are kept with a `TextWarning`.
 
     max_df : int or float, default=1.0
-        Drop tokens that occur in more texts: a count, or a share in [0, 1].
+        Drop tokens that occur in more texts: a count, or a proportion in [0, 1].
 
     max_features : int, default=50_000
-        Keep at most so many tokens, those in most texts; all when None.
+        Keep at most so many tokens, those with the highest document frequency; all
+        when None.
 
     max_len : int or "auto", default="auto"
-        Longer texts are cut after so many tokens. "auto" takes the length that 99.5 %
-        of the training texts keep to, at most 256.
+        Number of tokens after which a text is cut. "auto" takes the 99.5 % quantile
+        of the lengths of the training texts, at most 256.
 
     word_vectors : "corpus", path, object or None, default="corpus"
-        "corpus" learns vectors from the training texts; None brings none. A path or
+        "corpus" learns vectors from the training texts; None uses none. A path or
         object is looked up: GloVe text, word2vec text or binary, gensim `KeyedVectors`,
         spaCy `Language` or `Vocab`, or a mapping from token to vector.
 
@@ -62,8 +64,8 @@ class Vectorizer(  # type: ignore[call-arg]
         Length of the vectors learned from the corpus.
 
     random_state : int, RandomState or None, default=None
-        Seed of the decomposition behind the corpus vectors. None means 0: vectors that
-        differ between two runs serve nobody.
+        Seed of the singular value decomposition of the corpus vectors. None means 0,
+        so that two runs give the same vectors.
 
     Attributes
     ----------
@@ -72,36 +74,36 @@ class Vectorizer(  # type: ignore[call-arg]
         (id 0) and the unknown token (id 1).
 
     embedding_matrix_ : ndarray of shape (n_tokens, vector_dim), float32, or None
-        Word vectors of unit length; rows 0 and 1 are zero.
+        Word vectors of unit norm; rows 0 and 1 are zero.
 
     vector_coverage_ : float or None
-        Share of the vocabulary that has a word vector.
+        Proportion of the vocabulary that has a word vector.
 
     max_len_ : int
-        Texts are cut after so many tokens.
+        Number of tokens after which a text is cut.
 
     min_df_ : int
-        Number of texts in which a kept token occurs at least.
+        Least number of texts in which a kept token occurs.
 
-    oov_share_ : float
-        Share of the training tokens that are not in the vocabulary.
+    oov_rate_ : float
+        Proportion of the training tokens that are not in the vocabulary.
 
     n_truncated_ : int
         Number of training texts longer than `max_len_`.
 
     See Also
     --------
-    TextCleaner : The step before, which makes the clean texts.
-    RNNLSTMEncoder : The next step, which reads the sequences.
+    TextCleaner : The step before, which cleans the texts.
+    RNNLSTMEncoder : The next step, which embeds the sequences.
 
     Notes
     -----
-    Linear time in the tokens, plus the decomposition of the co-occurrence matrix, which
-    takes a second or two for 10,000 tokens. Tokens outside the vocabulary become the
+    Linear time in the tokens, plus the decomposition of the co-occurrence matrix, about
+    two seconds for 10,000 tokens. Tokens outside the vocabulary become the
     unknown id 1 and keep their position.
 
-    For texts in several parts, `merge` the results of `summarise` over the parts and
-    give them to `finalize`.
+    For texts in several parts, `merge` the results of `summarize` over the parts and
+    pass them to `finalize`.
 
     Examples
     --------
@@ -180,7 +182,7 @@ class Vectorizer(  # type: ignore[call-arg]
         return self
 
     def fit_transform(self, X: Iterable[str], y: Any = None) -> TokenSequences:
-        """Fit to the texts and return their sequences; also takes a generator."""
+        """Fit to the texts and return their sequences; X may be a generator."""
         texts = check_texts(X, estimator="Vectorizer")
         self._fit(texts)
         return self._sequences(texts)
@@ -215,10 +217,10 @@ class Vectorizer(  # type: ignore[call-arg]
         sequences = self._sequences(check_texts(X, estimator="Vectorizer"))
         n_unknown = np.count_nonzero(sequences.ids == UNKNOWN_ID)
         n_ids = len(sequences.ids)
-        if n_ids >= _ENOUGH_TOKENS and n_unknown > _MANY_UNKNOWN * n_ids:
+        if n_ids >= _MIN_TOKENS and n_unknown > _HIGH_OOV_RATE * n_ids:
             warn(
                 f"{n_unknown / n_ids:.0%} of {n_ids:,} tokens are not in the "
-                f"vocabulary; {self.oov_share_:.0%} were not at fit. Are these texts "
+                f"vocabulary; {self.oov_rate_:.0%} were not at fit. Are these texts "
                 "cleaned in the same way, and of the same language and subject?",
                 TextWarning,
                 stacklevel=2,
@@ -228,13 +230,13 @@ class Vectorizer(  # type: ignore[call-arg]
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Return the tokens of the vocabulary in the order of their ids, from id 2."""
         check_is_fitted(self)
-        return np.array(self.vocabulary_.tokens[len(_SPECIAL) :], dtype=object)
+        return np.array(self.vocabulary_.tokens[len(_SPECIAL_TOKENS) :], dtype=object)
 
     def set_output(self, *, transform: str | None = None) -> "Vectorizer":
         """Do nothing: sequences are ragged and fit into no data frame."""
         return self
 
-    def summarise(self, X: Iterable[str]) -> "TokenCounts":
+    def summarize(self, X: Iterable[str]) -> "TokenCounts":
         """Count one part of the training texts; see `finalize`."""
         return TokenCounts.of(check_texts(X, estimator="Vectorizer"))
 
@@ -251,37 +253,38 @@ class Vectorizer(  # type: ignore[call-arg]
         """Select the vocabulary from the counts of all parts.
 
         Vectors are looked up if `word_vectors` is a path or object. Those of the corpus
-        need a second pass: sum `wordvectors.count_cooccurrence` over the transformed
-        parts and give `wordvectors.factorise` of the sum to `set_word_vectors`.
+        need a second pass: sum `count_cooccurrence` over the transformed parts and pass
+        the result of `factorize` to `set_word_vectors`.
         """
         self._check_parameters()
         n_documents = counts.n_documents
         document_frequency = {
             token: n
             for token, n in counts.document_frequency.items()
-            if token not in _SPECIAL
+            if token not in _SPECIAL_TOKENS
         }
         if not document_frequency:
             raise EmptyVocabularyError(
                 f"none of the {n_documents:,} texts holds a token. Check that they are "
                 "not empty; TextCleaner drops stop words and punctuation."
             )
-        chosen, min_df = self._select(document_frequency, n_documents)
+        chosen, self.min_df_ = self._select(document_frequency, n_documents)
         known = sum(counts.term_frequency[token] for token in chosen)
-        self.min_df_ = min_df
-        self.oov_share_ = 1.0 - known / counts.term_frequency.total()
+        self.oov_rate_ = 1.0 - known / counts.term_frequency.total()
         self.max_len_ = self._choose_max_len(counts.lengths)
         self.n_truncated_ = sum(
             n for length, n in counts.lengths.items() if length > self.max_len_
         )
         frequencies = [0, 0, *(document_frequency[token] for token in chosen)]
         self.vocabulary_ = Vocabulary(
-            (*_SPECIAL, *chosen), np.array(frequencies, dtype=np.int64), n_documents
+            (*_SPECIAL_TOKENS, *chosen),
+            np.array(frequencies, dtype=np.int64),
+            n_documents,
         )
         self.embedding_matrix_: np.ndarray | None = None
         self.vector_coverage_: float | None = None
         if self.word_vectors is not None and not self._learns_vectors():
-            self._look_vectors_up()
+            self._look_up_vectors()
         return self
 
     def set_word_vectors(self, vectors: np.ndarray) -> "Vectorizer":
@@ -294,13 +297,15 @@ class Vectorizer(  # type: ignore[call-arg]
             )
         vectors = np.asarray(vectors, dtype=np.float32)
         self.embedding_matrix_ = vectors
-        self.vector_coverage_ = float(vectors[len(_SPECIAL) :].any(axis=1).mean())
+        self.vector_coverage_ = float(
+            vectors[len(_SPECIAL_TOKENS) :].any(axis=1).mean()
+        )
         self.vocabulary_ = Vocabulary(
             words.tokens, words.document_frequency, words.n_documents, vectors
         )
         return self
 
-    def _look_vectors_up(self) -> None:
+    def _look_up_vectors(self) -> None:
         tokens = self.vocabulary_.tokens
         vectors, coverage = load_vectors(self.word_vectors, tokens)
         self.set_word_vectors(vectors)
@@ -337,18 +342,18 @@ class Vectorizer(  # type: ignore[call-arg]
     def _select(
         self, document_frequency: dict[str, int], n_documents: int
     ) -> tuple[list[str], int]:
-        """Return the chosen tokens in the order of their ids, and the least count."""
-        least = _as_count(self.min_df, n_documents)
-        most = _as_count(self.max_df, n_documents)
-        if max(document_frequency.values()) < least:
+        """Return the chosen tokens in the order of their ids, and the minimum count."""
+        min_df = _as_count(self.min_df, n_documents)
+        max_df = _as_count(self.max_df, n_documents)
+        if max(document_frequency.values()) < min_df:
             warn(
                 f"no token occurs in min_df={self.min_df} texts or more; keeping all "
                 f"{len(document_frequency):,} tokens of {n_documents:,} texts.",
                 TextWarning,
                 stacklevel=5,
             )
-            least = 1
-        kept = [t for t, n in document_frequency.items() if least <= n <= most]
+            min_df = 1
+        kept = [t for t, n in document_frequency.items() if min_df <= n <= max_df]
         if not kept:
             raise EmptyVocabularyError(
                 f"no token is left of {len(document_frequency):,}: each occurs in "
@@ -356,14 +361,14 @@ class Vectorizer(  # type: ignore[call-arg]
                 f"of {n_documents:,} texts. Raise max_df or lower min_df."
             )
         kept.sort(key=lambda token: (-document_frequency[token], token))
-        return kept[: self.max_features], max(int(np.ceil(least)), 1)
+        return kept[: self.max_features], max(int(np.ceil(min_df)), 1)
 
     def _choose_max_len(self, lengths: Counter[int]) -> int:
         if self.max_len != "auto":
             return int(self.max_len)
         values = np.array(sorted(n for n in lengths if n > 0))
         reached = np.cumsum([lengths[n] for n in values])
-        position = np.searchsorted(reached, _AUTO_SHARE * reached[-1])
+        position = np.searchsorted(reached, _AUTO_QUANTILE * reached[-1])
         return int(min(values[position], _AUTO_MAX_LEN))
 
     def _sequences(self, texts: list[str]) -> TokenSequences:
@@ -385,18 +390,18 @@ class Vectorizer(  # type: ignore[call-arg]
 
 @dataclass(frozen=True)
 class TokenCounts:
-    """What `Vectorizer` needs to know about a part of the training texts.
+    """Counts over a part of the training texts.
 
     Parameters
     ----------
     document_frequency : Counter of str
-        Number of texts that hold the token.
+        Number of texts that contain the token.
 
     term_frequency : Counter of str
         Number of times the token occurs.
 
     lengths : Counter of int
-        Number of texts with so many tokens.
+        Number of tokens → number of texts of this length.
     """
 
     document_frequency: Counter[str]
@@ -420,31 +425,11 @@ class TokenCounts:
 
 
 def _tokens_of(text: str) -> list[str]:
-    """Return the tokens; two neighbouring Han characters also make a pair.
-
-    A Chinese word has two characters as a rule, and neither says much alone.
-
-    Examples
-    --------
-    >>> from deepclust.vectorizing import _tokens_of
-    >>> _tokens_of("学 习 python")
-    ['学', '学习', '习', 'python']
-    """
+    """Return the tokens of a clean text and the pairs of Han characters."""
     tokens = text.split()
-    if text.isascii():
-        return tokens
-    result = []
-    for token, following in zip(tokens, [*tokens[1:], ""], strict=True):
-        result.append(token)
-        if _is_han(token) and _is_han(following):
-            result.append(token + following)
-    return result
-
-
-def _is_han(token: str) -> bool:
-    return len(token) == 1 and "\u3400" <= token <= "\u9fff"
+    return tokens if text.isascii() else with_han_pairs(tokens)
 
 
 def _as_count(df: int | float, n_documents: int) -> float:
-    """Return a document frequency given as a count or a share as a count."""
+    """Return as a count a document frequency given as a count or a proportion."""
     return float(df) if isinstance(df, Integral) else df * n_documents

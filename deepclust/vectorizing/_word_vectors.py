@@ -1,11 +1,11 @@
 """Word vectors: learned from the corpus itself, or read from a file or an object.
 
-Corpus vectors factorise positive pointwise mutual information, in three steps:
+Corpus vectors factorize positive pointwise mutual information, in three steps:
 
 1. `count_cooccurrence` counts the pairs of tokens at most `window` positions apart. The
    counts of two parts of a corpus may be added, on one machine or on many.
 2. The counts become positive pointwise mutual information with smoothed contexts.
-3. `factorise` keeps the leading singular vectors, times the root of the singular value.
+3. `factorize` keeps the largest singular vectors, times the root of the singular value.
 """
 
 import gzip
@@ -19,13 +19,14 @@ from scipy import sparse
 from sklearn.utils.extmath import randomized_svd
 from threadpoolctl import threadpool_limits
 
+from deepclust.metrics._pairwise import unit_rows
 from deepclust.sequences import UNKNOWN_ID, TokenSequences
 
 __all__ = [
     "check_source",
     "corpus_vectors",
     "count_cooccurrence",
-    "factorise",
+    "factorize",
     "load_vectors",
 ]
 
@@ -55,20 +56,20 @@ def corpus_vectors(
         Length of a vector.
 
     window : int, default=10
-        Greatest distance, in tokens, of two tokens that count as neighbours. Short
+        Greatest distance, in tokens, of two tokens that count as neighbors. Short
         texts are thus one window.
 
     random_state : int, default=0
-        Seed of the factorisation.
+        Seed of the factorization.
 
     Returns
     -------
     vectors : ndarray of shape (n_tokens, dim), float32
-        Unit length; zero for the special tokens and for tokens without neighbours.
+        Unit length; zero for the special tokens and for tokens without neighbors.
 
     See Also
     --------
-    count_cooccurrence, factorise : The two halves, for a corpus that comes in parts.
+    count_cooccurrence, factorize : The two halves, for a corpus that comes in parts.
 
     Examples
     --------
@@ -79,7 +80,7 @@ def corpus_vectors(
     (6, 4)
     """
     counts = count_cooccurrence(sequences, n_tokens, window=window)
-    return factorise(counts, dim=dim, random_state=random_state)
+    return factorize(counts, dim=dim, random_state=random_state)
 
 
 def count_cooccurrence(
@@ -146,7 +147,7 @@ def _count_block(
     return counts
 
 
-def factorise(
+def factorize(
     counts: sparse.csr_array, *, dim: int = 100, random_state: int = 0
 ) -> np.ndarray:
     """Turn co-occurrence counts into word vectors.
@@ -166,7 +167,7 @@ def factorise(
     Returns
     -------
     vectors : ndarray of shape (n_tokens, dim), float32
-        Rows of unit length, or zero where a token has no neighbours.
+        Rows of unit length, or zero where a token has no neighbors.
 
     Notes
     -----
@@ -181,38 +182,32 @@ def factorise(
        lessons learned from word embeddings", TACL 3, 211-225.
        https://doi.org/10.1162/tacl_a_00134
     """
-    information = _positive_information(counts)
-    used = np.flatnonzero(np.diff(information.indptr))
+    pmi = _positive_pmi(counts)
+    used = np.flatnonzero(np.diff(pmi.indptr))
     vectors = np.zeros((counts.shape[0], dim), dtype=np.float32)
     rank = min(dim, len(used))
     if rank == 0:
         return vectors
-    information = information[used][:, used]
+    pmi = pmi[used][:, used]
     with threadpool_limits(1):
-        left, scale, _ = randomized_svd(
-            information, rank, n_iter=5, random_state=random_state
-        )
+        left, scale, _ = randomized_svd(pmi, rank, n_iter=5, random_state=random_state)
         vectors[used, :rank] = left * np.sqrt(scale)
-    return _unit_rows(vectors)
+    vectors[np.linalg.norm(vectors, axis=1) <= 1e-6] = 0.0  # noise of the decomposition
+    return unit_rows(vectors)
 
 
-def _positive_information(counts: sparse.csr_array) -> sparse.csr_array:
-    information = sparse.csr_array(counts, dtype=np.float64, copy=True)
-    if information.nnz == 0:
-        return information
-    row_sum = np.asarray(information.sum(axis=1)).ravel()
+def _positive_pmi(counts: sparse.csr_array) -> sparse.csr_array:
+    pmi = sparse.csr_array(counts, dtype=np.float64, copy=True)
+    if pmi.nnz == 0:
+        return pmi
+    row_sum = np.asarray(pmi.sum(axis=1)).ravel()
     context = row_sum**_SMOOTHING  # the counts are symmetric
     context /= context.sum()
-    rows = np.repeat(np.arange(len(row_sum)), np.diff(information.indptr))
-    expected = row_sum[rows] * context[information.indices]
-    information.data = np.maximum(np.log(information.data / expected), 0.0)
-    information.eliminate_zeros()
-    return information
-
-
-def _unit_rows(vectors: np.ndarray) -> np.ndarray:
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.divide(vectors, norms, out=np.zeros_like(vectors), where=norms > 1e-6)
+    rows = np.repeat(np.arange(len(row_sum)), np.diff(pmi.indptr))
+    expected = row_sum[rows] * context[pmi.indices]
+    pmi.data = np.maximum(np.log(pmi.data / expected), 0.0)
+    pmi.eliminate_zeros()
+    return pmi
 
 
 def load_vectors(
@@ -295,7 +290,7 @@ def load_vectors(
         raise ValueError(
             f"{_name(source)} holds vectors of length {vectors.shape[1]}, not {dim}."
         )
-    return _unit_rows(vectors), len(found) / max(len(row_of), 1)
+    return unit_rows(vectors), len(found) / max(len(row_of), 1)
 
 
 def check_source(source: Any) -> None:

@@ -5,7 +5,7 @@ Run: python examples/benchmarks/cleaning_speed.py [FILE.tsv[.gz] ...]
 Each FILE holds one text a line, the last column counts. Without files, the docstrings
 of the installed packages are used. Times are CPU seconds of one process, the best of
 three. "Cold" starts with an empty cache, as the first call in a process does, once
-spaCy is imported; "warm" is the second call. `nlp.pipe` only tokenises: it strips no
+spaCy is imported; "warm" is the second call. `nlp.pipe` only tokenizes: it strips no
 HTML and drops no stop word.
 """
 
@@ -19,7 +19,7 @@ from typing import Any
 import spacy
 
 from deepclust import TextCleaner, Vectorizer
-from deepclust.cleaning._tokenizer import tokens_for
+from deepclust.cleaning._language_rules import tokenizer_for
 
 
 def corpora(files: list[str]) -> Iterator[tuple[str, list[str]]]:
@@ -47,7 +47,7 @@ def seconds(work: Callable[[], Any], before: Callable[[], Any] = lambda: None) -
 
 
 def tokenize_with_spacy(texts: list[str]) -> list[list[str]]:
-    """Tokenise as spaCy's users do, with a new pipeline."""
+    """Tokenize as spaCy's users do, with a new pipeline."""
     return [[t.text for t in doc] for doc in spacy.blank("en").pipe(texts)]
 
 
@@ -62,7 +62,7 @@ def main(files: list[str]) -> None:
         work = (
             seconds(lambda texts=texts: tokenize_with_spacy(texts)),
             seconds(
-                lambda texts=texts: cleaner.transform(texts), tokens_for.cache_clear
+                lambda texts=texts: cleaner.transform(texts), tokenizer_for.cache_clear
             ),
             seconds(lambda texts=texts: cleaner.transform(texts)),
             seconds(lambda v=vectorizer, clean=clean: v.transform(clean)),

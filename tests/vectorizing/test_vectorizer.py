@@ -50,9 +50,9 @@ def test_ids_and_unknown_tokens():
     assert np.asarray(out).dtype == np.int32
 
 
-def test_the_share_of_unknown_tokens_is_reported():
-    assert Vectorizer(word_vectors=None).fit(TEXTS).oov_share_ == pytest.approx(1 / 10)
-    assert Vectorizer(min_df=1, word_vectors=None).fit(TEXTS).oov_share_ == 0
+def test_the_rate_of_unknown_tokens_is_reported():
+    assert Vectorizer(word_vectors=None).fit(TEXTS).oov_rate_ == pytest.approx(1 / 10)
+    assert Vectorizer(min_df=1, word_vectors=None).fit(TEXTS).oov_rate_ == 0
 
 
 def test_many_unknown_tokens_are_warned_of():
@@ -144,11 +144,11 @@ def test_corpus_vectors_know_the_topics(corpus):
     word = fitted.vocabulary_.index
     vectors = fitted.embedding_matrix_
 
-    def likeness(a, b):
+    def cosine(a, b):
         return vectors[word[a]] @ vectors[word[b]]
 
-    assert likeness("soup", "garlic") > likeness("soup", "galaxy") + 0.2
-    assert likeness("compiler", "pointer") > likeness("compiler", "striker") + 0.2
+    assert cosine("soup", "garlic") > cosine("soup", "galaxy") + 0.2
+    assert cosine("compiler", "pointer") > cosine("compiler", "striker") + 0.2
 
 
 @pytest.mark.parametrize("seed", [None, 0, 7, np.random.RandomState(3)])
@@ -190,7 +190,7 @@ def test_low_coverage_is_warned_of():
 
 
 def test_a_missing_file_is_an_error_at_fit_before_any_counting(monkeypatch):
-    monkeypatch.setattr(Vectorizer, "summarise", None)
+    monkeypatch.setattr(Vectorizer, "summarize", None)
     with pytest.raises(FileNotFoundError, match="no such file"):
         Vectorizer(word_vectors="no/such/file.txt").fit(TEXTS)
 
@@ -209,18 +209,18 @@ def test_parts_add_up_to_the_whole(texts, n_parts):
     parts = [texts[i::n_parts] for i in range(n_parts)]
 
     vectorizer = Vectorizer(min_df=1, vector_dim=3)
-    vectorizer.finalize(reduce(Vectorizer.merge, map(vectorizer.summarise, parts)))
+    vectorizer.finalize(reduce(Vectorizer.merge, map(vectorizer.summarize, parts)))
     counts = sum(
         wordvectors.count_cooccurrence(
             vectorizer.transform(part), len(whole.vocabulary_)
         )
         for part in parts
     )
-    vectorizer.set_word_vectors(wordvectors.factorise(counts, dim=3))
+    vectorizer.set_word_vectors(wordvectors.factorize(counts, dim=3))
 
     assert vectorizer.vocabulary_.tokens == whole.vocabulary_.tokens
     assert vectorizer.max_len_ == whole.max_len_
-    assert vectorizer.oov_share_ == whole.oov_share_
+    assert vectorizer.oov_rate_ == whole.oov_rate_
     assert vectorizer.n_truncated_ == whole.n_truncated_
     np.testing.assert_array_equal(
         vectorizer.vocabulary_.document_frequency, whole.vocabulary_.document_frequency
@@ -230,9 +230,9 @@ def test_parts_add_up_to_the_whole(texts, n_parts):
 
 def test_merging_is_commutative_and_has_a_neutral_element():
     v = Vectorizer()
-    a, b = v.summarise(TEXTS[:3]), v.summarise(TEXTS[3:])
-    assert v.merge(a, b) == v.merge(b, a) == v.summarise(TEXTS)
-    assert v.merge(a, v.summarise([])) == a
+    a, b = v.summarize(TEXTS[:3]), v.summarize(TEXTS[3:])
+    assert v.merge(a, b) == v.merge(b, a) == v.summarize(TEXTS)
+    assert v.merge(a, v.summarize([])) == a
 
 
 def test_vectors_of_another_vocabulary_are_refused():

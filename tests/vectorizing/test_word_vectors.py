@@ -57,10 +57,10 @@ def test_counts_do_not_depend_on_the_blocks(monkeypatch):
     assert (parts != whole).nnz == 0
 
 
-def test_positive_information_by_hand():
+def test_positive_pmi_by_hand():
     # pairs: 2-3 three times, 2-4 once
     seqs = TokenSequences.from_lists([[2, 3], [2, 3], [3, 2], [2, 4]])
-    information = wordvectors._positive_information(count_cooccurrence(seqs, 5))
+    information = wordvectors._positive_pmi(count_cooccurrence(seqs, 5))
     smoothed = np.array([4, 3, 1]) ** 0.75
     context = smoothed / smoothed.sum()
     assert information[2, 3] == pytest.approx(max(0, np.log(3 / (4 * context[1]))))
@@ -68,14 +68,14 @@ def test_positive_information_by_hand():
     assert information[3, 4] == 0
 
 
-def test_words_in_the_same_company_are_alike():
+def test_words_with_the_same_neighbors_are_similar():
     rng = np.random.default_rng(1)
     groups = [np.arange(2, 12), np.arange(12, 22)]
     rows = [rng.choice(groups[i % 2], 5, replace=False).tolist() for i in range(400)]
     vectors = corpus_vectors(TokenSequences.from_lists(rows), 22, dim=5)
-    likeness = cosine_similarity(vectors[2:])
+    cosine = cosine_similarity(vectors[2:])
     same = np.equal.outer(np.arange(20) < 10, np.arange(20) < 10)
-    assert likeness[same].min() > likeness[~same].max() + 0.3
+    assert cosine[same].min() > cosine[~same].max() + 0.3
 
 
 @pytest.mark.parametrize("dim", [1, 3, 50])
@@ -86,11 +86,11 @@ def test_shape_type_and_length(dim):
     assert vectors.dtype == np.float32
     assert np.isfinite(vectors).all()
     lengths = np.linalg.norm(vectors, axis=1)
-    alone = [0, 1, 6, 7]  # special, without neighbours, never seen
+    alone = [0, 1, 6, 7]  # special, without neighbors, never seen
     assert not lengths[alone].any()
     if dim > 1:
         np.testing.assert_allclose(lengths[2:6], 1, atol=1e-5)
-    assert not vectors[:, 6:].any()  # no more dimensions than tokens with neighbours
+    assert not vectors[:, 6:].any()  # no more dimensions than tokens with neighbors
 
 
 def test_a_corpus_without_pairs_has_zero_vectors():

@@ -1,0 +1,265 @@
+"""The tokenizer's engine: markup, spaCy's algorithm, token ids."""
+
+import ast
+import sys
+import time
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+import spacy
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deepclust.cleaning import Tokenizer, _tokenizer
+from deepclust.cleaning._language_rules import (
+    TokenRules,
+    rules_as_data,
+    tokenizer_for,
+)
+from deepclust.cleaning._tokenizer import (
+    RuleSplitter,
+    decode_entities,
+    strip_html,
+    with_han_pairs,
+)
+
+RULES = {
+    "strip_html": True,
+    "lowercase": True,
+    "remove_stop_words": True,
+    "lemmatize": False,
+    "stem": False,
+    "language": "en",
+    "tokenizer": None,
+    "min_token_length": 1,
+    "keep_numbers": True,
+}
+
+
+@pytest.fixture(scope="module")
+def english():
+    return tokenizer_for(TokenRules(**RULES))
+
+
+# --- markup ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a < b and c > d",
+        "vector<int> of Map<Key,List<Value>>",
+        "how to centre a <div> in css",
+        "Spring <prop> tag",
+        "http://<server>:8080",
+        "0.0<min<max<1.0",
+        "AT&T; R&D &unknown;",
+        "ends with <",
+    ],
+)
+def test_plain_text_is_not_taken_for_markup(text):
+    assert strip_html(text) == text
+
+
+def test_entities_without_a_meaning_stay():
+    assert decode_entities("&nosuchthing; &amp;lt;") == "&nosuchthing; &lt;"
+
+
+WORDS = st.sampled_from(
+    ["one", " two ", "3 > 2", "it's", "'so'", "\n", "<br/>", "<hr>"]
+)
+ELEMENTS = st.sampled_from(
+    [
+        "<b>{}</b>",
+        "<p>{}</p>",
+        "<a href='x>y'>{}</a>",
+        "<DIV ID=x>{}</DIV>",
+        "<ul><li>{}</ul>",
+        "<!-- {} -->",
+        "<script>{}</script>",
+        '{} <img src=">">',
+    ]
+)
+MARKUP = st.recursive(
+    WORDS,
+    lambda inner: st.builds(
+        str.format, ELEMENTS, st.lists(inner, max_size=3).map("".join)
+    ),
+    max_leaves=12,
+)
+
+
+class _Visible(HTMLParser):
+    """The standard library's parser, with a space before and after each block."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.parts, self.hidden = [], 0
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.hidden += tag == "script"
+        self.parts += [" "] * (tag in {"p", "div", "ul", "li", "br", "hr"})
+
+    def handle_endtag(self, tag):
+        self.hidden -= tag == "script" and self.hidden > 0
+        self.parts += [" "] * (tag in {"p", "div", "ul", "li"})
+
+    def handle_data(self, data):
+        self.parts += [data] * (not self.hidden)
+
+
+@given(MARKUP)
+def test_the_visible_words_are_those_of_an_html_parser(text):
+    text = f"<p>{text}</p>"
+    assert strip_html(text).split() == "".join(_Visible(text).parts).split()
+
+
+HOSTILE = [
+    "<ul><li>",
+    "<a ",
+    "<a href='",
+    "<a b=\"'",
+    "<!--",
+    "<!-->",
+    "<script>",
+    "</",
+    "<script></script",
+    "<p =",
+    "<b>&",
+    "<p><template>",
+    "<![CDATA[",
+    "<!doctype ",
+    "&amp;lt;p&amp;gt;",
+    "<script <p>",
+    "<style></script>",
+    "<div a='",
+    "<p>< ",
+    "<table><tr><td>x",
+    "<!-- -- ",
+    "<img/",
+    "<svg><style>",
+    "<p a=b c=",
+]
+
+
+@pytest.mark.parametrize("unit", HOSTILE)
+def test_hostile_markup_takes_linear_time(unit):
+    start = time.process_time()
+    strip_html(unit * 40_000)
+    assert time.process_time() - start < 1  # about five times what it takes
+
+
+# --- the same tokens as spaCy ---------------------------------------------------------
+
+
+def test_pieces_give_the_tokens_of_the_whole_text(corpus, english):
+    """Cutting at white space first and skipping plain words changes no token."""
+    nlp = spacy.blank("en")
+    split = english.split
+    extra = [
+        'He said: "I can\'t, e.g. at 5pm (U.S.) ..." and left; $5.50/kg, 10km!',
+        "See https://example.org/a?b=c or mail a.b@example.org, e.g. v1.2.3-rc1.",
+        "Mr. O'Brien's co-operation -- well-known, isn't it? Dont gimme gonna cannot",
+    ]
+    for text in [*corpus.texts, *extra]:
+        text = text.replace("e-", "co-")  # one-letter prefixes are kept whole by us
+        whole = [t.text for t in nlp.tokenizer(text) if not t.is_space]
+        pieces = [token for piece in text.split() for token, _ in split(piece)]
+        assert pieces == whole
+
+
+def test_plain_words_skip_spacy_only_where_it_would_not_cut_them(corpus, english):
+    nlp = spacy.blank("en")
+    split = english.split
+    words = {w for text in corpus.texts for w in text.split() if w.isalpha()}
+    words |= {key for key in nlp.tokenizer.rules if key.isalpha()}
+    words |= {"camelCase", "McDonald", "iPhone", "USA", "UsD", "kg", "AM", "pm"}
+    for word in words - {"id", "Id", "wed", "Wed"}:
+        assert [t for t, _ in split(word)] == [t.text for t in nlp.tokenizer(word)]
+
+
+# Italian, Russian and others differ from English in their affixes and exceptions.
+LANGUAGES = ("en", "de", "fr", "es", "it", "ru", "sv", "hu", "tr", "el", "fa", "xx")
+PIECES = (
+    "can't won't isn't I'm it's o'clock e.g. U.S. a.m. 10am c++ c# .net node.js - -- "
+    "' \" ( ) [ ] , . ... : ; ! ? / & # $5 5% a b I the not cannot gonna :) <b> </b> "
+    "&amp; 学习 学 東京 naïve x-ray www.a.org a@b.org 3.5 1/2 °C. ’s n’t « » слово l'"
+)
+SPLITTERS: dict = {}
+
+
+def splitters(language):
+    """Return the engine's splitter, spaCy's tokenizer and its exceptions."""
+    if language not in SPLITTERS:
+        rules = rules_as_data(TokenRules(**RULES | {"language": language}))["splitter"]
+        exceptions = [
+            text for text in rules["exceptions"] if not any(map(str.isspace, text))
+        ]
+        spacy_tokenizer = spacy.blank(language).tokenizer
+        spacy_tokenizer.rules = {
+            text: tokens
+            for text, tokens in spacy_tokenizer.rules.items()
+            if text in rules["exceptions"]  # without the ambiguous ones
+        }
+        SPLITTERS[language] = RuleSplitter(rules), spacy_tokenizer, exceptions
+    return SPLITTERS[language]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@given(data=st.data())
+def test_pieces_put_together_at_random_are_split_as_by_spacy(language, data):
+    ours, spacys, exceptions = splitters(language)
+    parts = st.one_of(st.sampled_from(PIECES.split()), st.sampled_from(exceptions))
+    piece = "".join(data.draw(st.lists(parts, max_size=5)))
+
+    expected = [(token.text, token.norm_) for token in spacys(piece)]
+
+    assert ours.split(piece) == expected
+
+
+@pytest.mark.parametrize("language", ["en", "de", "xx"])
+@given(text=st.text(max_size=20))
+def test_any_characters_are_split_as_by_spacy(language, text):
+    ours, spacys, _ = splitters(language)
+    for piece in text.split():
+        expected = [(token.text, token.norm_) for token in spacys(piece)]
+        assert ours.split(piece) == expected
+
+
+@pytest.mark.parametrize("language", ["hi", "ne"])
+def test_rules_that_are_programs_are_run_by_spacy(language):
+    rules = TokenRules(**RULES | {"language": language})
+    tokens = tokenizer_for(rules).tokens("यह (अच्छा) c++ किताब,है।")
+
+    assert rules_as_data(rules)["splitter"] is None
+    assert "c++" in tokens
+    assert {"(", ")", ","}.isdisjoint("".join(tokens))
+
+
+# --- the file, ids --------------------------------------------------------------------
+
+
+def test_the_engine_needs_the_standard_library_only():
+    tree = ast.parse(Path(_tokenizer.__file__).read_text(encoding="utf-8"))
+    imported = {
+        (node.module if isinstance(node, ast.ImportFrom) else node.names[0].name)
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.Import, ast.ImportFrom))
+    }
+
+    assert {name.partition(".")[0] for name in imported} <= sys.stdlib_module_names
+
+
+def test_another_format_is_refused(tmp_path):
+    path = tmp_path / "tokenizer.json"
+    path.write_text('{"format": 99}', encoding="utf-8")
+
+    with pytest.raises(ValueError, match=r"must have format 2\. Received: format 99"):
+        Tokenizer.from_json(path)
+
+
+def test_han_pairs():
+    assert with_han_pairs(list("学习a学")) == ["学", "学习", "习", "a", "学"]
