@@ -72,7 +72,7 @@ def rules_as_data(rules: TokenRules) -> dict[str, Any]:
     "splitter" is None if the rules are a program. "options" and "stop_words" hold for
     every tokenizer.
     """
-    is_builtin = rules.tokenizer is None
+    has_rules = rules.tokenizer is None
     stop_words = _language_class(rules.language).Defaults.stop_words
     return {
         "format": FORMAT,
@@ -84,7 +84,7 @@ def rules_as_data(rules: TokenRules) -> dict[str, Any]:
             "keep_numbers": bool(rules.keep_numbers),
         },
         "stop_words": sorted(stop_words) if rules.remove_stop_words else [],
-        "splitter": _splitting_rules(rules.language) if is_builtin else None,
+        "splitter": _splitting_rules(rules.language) if has_rules else None,
     }
 
 
@@ -127,34 +127,30 @@ def _splitting_rules(language: str) -> dict[str, Any] | None:
 
 
 def _make_splitter(rules: TokenRules) -> Callable[[str], Pairs] | None:
-    """Return a function piece → (token, norm) pairs where plain data is no answer."""
+    """Return a function piece → (token, norm) pairs if there are no rules as data."""
+    if rules.tokenizer is None and _splitting_rules(rules.language):
+        return None
+    lock = Lock()  # spaCy's tokenizers have caches of their own
     if rules.tokenizer is not None:
         custom = getattr(rules.tokenizer, "tokenizer", rules.tokenizer)
 
         def split(piece: str) -> Pairs:
-            tokens = " ".join(map(str, custom(piece))).split()
+            with lock:
+                tokens = " ".join(map(str, custom(piece))).split()
             return [(token, token.lower()) for token in tokens]
 
-    elif _splitting_rules(rules.language) is None:
+    else:
         nlp = _blank_pipeline(rules.language)
 
         def split_part(part: str) -> Pairs:
-            with nlp.memory_zone():  # spaCy keeps every string it has seen outside
+            with lock, nlp.memory_zone():  # outside, spaCy keeps every string
                 return [(token.text, token.norm_) for token in nlp.tokenizer(part)]
 
         def split(piece: str) -> Pairs:
             # Japanese rules cut runs of Han characters into words
             return split_names(piece, split_part, split_han=rules.language != "ja")
 
-    else:
-        return None
-    lock = Lock()  # spaCy's tokenizers have caches of their own
-
-    def split_alone(piece: str) -> Pairs:
-        with lock:
-            return split(piece)
-
-    return split_alone
+    return split
 
 
 def _language_class(language: str) -> Any:

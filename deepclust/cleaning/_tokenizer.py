@@ -77,16 +77,11 @@ _INVISIBLE = re.compile(
     rf"|{_DECLARATION}[^>]*+>?",
     re.IGNORECASE | re.DOTALL,
 )
-_SWALLOWING = [  # openings that would hide the rest of the text if they are not closed
-    (re.compile(start, re.IGNORECASE), re.compile(end, re.IGNORECASE))
-    for start, end in [
-        ("<!--", "-->"),
-        *(
-            (rf"<{name}(?=[\s/>])[^<>]*>?", rf"</{name}(?=[\s/>])")
-            for name in ("script", "style", "template")
-        ),
-    ]
-]
+# Openings that would hide the rest of the text if nothing closes them.
+_HIDING = {"<!--": "-->"} | {
+    rf"<{name}(?=[\s/>])[^<>]*>?": rf"</{name}(?=[\s/>])"
+    for name in ("script", "style", "template")
+}
 
 
 def strip_html(text: str) -> str:
@@ -125,9 +120,11 @@ def strip_html(text: str) -> str:
         if ";" in text:
             text = decode_entities(text)
         if "<" in text and _MARKUP.search(text):
-            for start, end in _SWALLOWING:
-                closed = max((match.end() for match in end.finditer(text)), default=0)
-                text = text[:closed] + start.sub(" ", text[closed:])
+            for start, end in _HIDING.items():
+                ends = [match.end() for match in re.finditer(end, text, re.IGNORECASE)]
+                closed = max(ends, default=0)
+                rest = re.sub(start, " ", text[closed:], flags=re.IGNORECASE)
+                text = text[:closed] + rest
             text = _INVISIBLE.sub(lambda tag: " " if tag["block"] else "", text)
         if text == before:
             break
@@ -464,12 +461,8 @@ class RuleSplitter:
 
     def __call__(self, piece: str) -> Pairs:
         """Return the tokens of a piece without white space, each with its norm."""
-        if (
-            self.plain_words
-            and piece.isalpha()
-            and piece.isascii()
-            and piece not in self.exceptions
-        ):
+        is_plain = self.plain_words and piece.isalpha() and piece.isascii()
+        if is_plain and piece not in self.exceptions:
             return [(piece, piece.lower())]
         return split_names(piece, self.split)
 
@@ -503,11 +496,7 @@ class RuleSplitter:
                 suffixes.append(piece[stop:])
             piece = piece[start:stop]
         middle = self.exceptions.get(piece) or self._with_norms(self._infixes(piece))
-        return [
-            *self._with_norms(prefixes),
-            *middle,
-            *self._with_norms(suffixes[::-1]),
-        ]
+        return self._with_norms(prefixes) + middle + self._with_norms(suffixes[::-1])
 
     def _with_norms(self, tokens: list[str]) -> Pairs:
         return [(token, self.norms.get(token, token.lower())) for token in tokens]
@@ -525,21 +514,15 @@ class RuleSplitter:
     def _join_exceptions(self, pairs: Pairs) -> Pairs:
         """Replace runs of tokens that are exceptions: the longest first, no overlap."""
         tokens = [token for token, _ in pairs]
-        stops: dict[int, int] = {}
+        spans: list[tuple[int, int]] = []
         seen: set[int] = set()
         for length in range(min(self.longest, len(tokens)), 0, -1):
             for start in range(len(tokens) - length + 1):
                 stop = start + length
                 if tuple(tokens[start:stop]) in self.sequences:
-                    if start not in seen and stop - 1 not in seen:
-                        stops[start] = stop
+                    if seen.isdisjoint((start, stop - 1)):
+                        spans.append((start, stop))
                     seen.update(range(start, stop))
-        joined: Pairs = []
-        start = 0
-        while start < len(tokens):
-            stop = stops.get(start, start + 1)
-            is_exception = start in stops
-            text = "".join(tokens[start:stop])
-            joined += self.exceptions[text] if is_exception else [pairs[start]]
-            start = stop
-        return joined
+        for start, stop in sorted(spans, reverse=True):
+            pairs[start:stop] = self.exceptions["".join(tokens[start:stop])]
+        return pairs

@@ -127,13 +127,13 @@ def export_tokenizer(cleaner: Any, vectorizer: Any, path: Any) -> Path:
             f"TextCleaner({used[0]}) cannot be written to a file. Clean the texts with "
             "TextCleaner where they are embedded."
         )
+
+    def source_and_flags(pattern: re.Pattern[str]) -> tuple[str, int]:
+        return pattern.pattern, pattern.flags
+
     rules["options"]["max_len"] = int(vectorizer.max_len_)
     rules["vocabulary"] = vectorizer.vocabulary_.tokens
     path = Path(path)
     with path.open("w", encoding="utf-8") as file:
-        json.dump(rules, file, ensure_ascii=False, indent=1, default=_source_and_flags)
+        json.dump(rules, file, ensure_ascii=False, indent=1, default=source_and_flags)
     return path
-
-
-def _source_and_flags(pattern: re.Pattern[str]) -> list[Any]:
-    return [pattern.pattern, pattern.flags]

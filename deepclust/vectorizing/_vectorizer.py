@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import Any
 from warnings import warn
@@ -26,6 +26,10 @@ from deepclust.vectorizing._word_vectors import (
 __all__ = ["TokenCounts", "Vectorizer"]
 
 _SPECIAL_TOKENS = ("", "[unk]")
+_COUNT_OR_PROPORTION = [
+    Interval(Integral, 1, None, closed="left"),
+    Interval(RealNotInt, 0, 1, closed="both"),
+]
 _AUTO_QUANTILE = 0.995  # of the lengths, for max_len="auto"
 _AUTO_MAX_LEN = 256
 _HIGH_OOV_RATE = 0.5
@@ -118,14 +122,8 @@ class Vectorizer(  # type: ignore[call-arg]
     """
 
     _parameter_constraints: dict = {
-        "min_df": [
-            Interval(Integral, 1, None, closed="left"),
-            Interval(RealNotInt, 0, 1, closed="both"),
-        ],
-        "max_df": [
-            Interval(Integral, 1, None, closed="left"),
-            Interval(RealNotInt, 0, 1, closed="both"),
-        ],
+        "min_df": _COUNT_OR_PROPORTION,
+        "max_df": _COUNT_OR_PROPORTION,
         "max_features": [Interval(Integral, 1, None, closed="left"), None],
         "max_len": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "word_vectors": "no_validation",  # by check_source, which knows the kinds
@@ -178,14 +176,24 @@ class Vectorizer(  # type: ignore[call-arg]
         FileNotFoundError, ValueError
             If `word_vectors` cannot be read, see `load_vectors`.
         """
-        self._fit(check_texts(X, estimator="Vectorizer"))
+        self._check_parameters()
+        texts = check_texts(X, estimator="Vectorizer")
+        self.finalize(TokenCounts.of(texts))
+        if self._learns_vectors():
+            seed = self.random_state if self.random_state is not None else 0
+            vectors = corpus_vectors(
+                self._sequences(texts),
+                len(self.vocabulary_),
+                dim=self.vector_dim,
+                random_state=check_random_state(seed).randint(2**31 - 1),
+            )
+            self.set_word_vectors(vectors)
         return self
 
     def fit_transform(self, X: Iterable[str], y: Any = None) -> TokenSequences:
         """Fit to the texts and return their sequences; X may be a generator."""
         texts = check_texts(X, estimator="Vectorizer")
-        self._fit(texts)
-        return self._sequences(texts)
+        return self.fit(texts)._sequences(texts)
 
     def transform(self, X: Iterable[str]) -> TokenSequences:
         """Return the token ids of each text.
@@ -258,11 +266,8 @@ class Vectorizer(  # type: ignore[call-arg]
         """
         self._check_parameters()
         n_documents = counts.n_documents
-        document_frequency = {
-            token: n
-            for token, n in counts.document_frequency.items()
-            if token not in _SPECIAL_TOKENS
-        }
+        document_frequency = counts.document_frequency.copy()
+        del document_frequency[_SPECIAL_TOKENS[UNKNOWN_ID]]  # as a word, it is unknown
         if not document_frequency:
             raise EmptyVocabularyError(
                 f"none of the {n_documents:,} texts holds a token. Check that they are "
@@ -272,15 +277,11 @@ class Vectorizer(  # type: ignore[call-arg]
         known = sum(counts.term_frequency[token] for token in chosen)
         self.oov_rate_ = 1.0 - known / counts.term_frequency.total()
         self.max_len_ = self._choose_max_len(counts.lengths)
-        self.n_truncated_ = sum(
-            n for length, n in counts.lengths.items() if length > self.max_len_
-        )
-        frequencies = [0, 0, *(document_frequency[token] for token in chosen)]
-        self.vocabulary_ = Vocabulary(
-            (*_SPECIAL_TOKENS, *chosen),
-            np.array(frequencies, dtype=np.int64),
-            n_documents,
-        )
+        too_long = [length for length in counts.lengths if length > self.max_len_]
+        self.n_truncated_ = sum(counts.lengths[length] for length in too_long)
+        tokens = (*_SPECIAL_TOKENS, *chosen)
+        frequencies = np.array([document_frequency[t] for t in tokens], dtype=np.int64)
+        self.vocabulary_ = Vocabulary(tokens, frequencies, n_documents)
         self.embedding_matrix_: np.ndarray | None = None
         self.vector_coverage_: float | None = None
         if self.word_vectors is not None and not self._learns_vectors():
@@ -297,12 +298,9 @@ class Vectorizer(  # type: ignore[call-arg]
             )
         vectors = np.asarray(vectors, dtype=np.float32)
         self.embedding_matrix_ = vectors
-        self.vector_coverage_ = float(
-            vectors[len(_SPECIAL_TOKENS) :].any(axis=1).mean()
-        )
-        self.vocabulary_ = Vocabulary(
-            words.tokens, words.document_frequency, words.n_documents, vectors
-        )
+        known = vectors[len(_SPECIAL_TOKENS) :].any(axis=1)
+        self.vector_coverage_ = float(known.mean())
+        self.vocabulary_ = replace(words, vectors=vectors)
         return self
 
     def _look_up_vectors(self) -> None:
@@ -315,7 +313,7 @@ class Vectorizer(  # type: ignore[call-arg]
                 "tokens; the others get the zero vector. Do its words match the "
                 "cleaning, such as lower case or stems?",
                 TextWarning,
-                stacklevel=5,
+                stacklevel=4,
             )
 
     def _check_parameters(self) -> None:
@@ -326,21 +324,8 @@ class Vectorizer(  # type: ignore[call-arg]
     def _learns_vectors(self) -> bool:
         return isinstance(self.word_vectors, str) and self.word_vectors == "corpus"
 
-    def _fit(self, texts: list[str]) -> None:
-        self._check_parameters()
-        self.finalize(TokenCounts.of(texts))
-        if self._learns_vectors():
-            seed = self.random_state if self.random_state is not None else 0
-            vectors = corpus_vectors(
-                self._sequences(texts),
-                len(self.vocabulary_),
-                dim=self.vector_dim,
-                random_state=check_random_state(seed).randint(2**31 - 1),
-            )
-            self.set_word_vectors(vectors)
-
     def _select(
-        self, document_frequency: dict[str, int], n_documents: int
+        self, document_frequency: Counter[str], n_documents: int
     ) -> tuple[list[str], int]:
         """Return the chosen tokens in the order of their ids, and the minimum count."""
         min_df = _as_count(self.min_df, n_documents)
@@ -350,7 +335,7 @@ class Vectorizer(  # type: ignore[call-arg]
                 f"no token occurs in min_df={self.min_df} texts or more; keeping all "
                 f"{len(document_frequency):,} tokens of {n_documents:,} texts.",
                 TextWarning,
-                stacklevel=5,
+                stacklevel=4,
             )
             min_df = 1
         kept = [t for t, n in document_frequency.items() if min_df <= n <= max_df]

@@ -9,8 +9,10 @@ Corpus vectors factorize positive pointwise mutual information, in three steps:
 """
 
 import gzip
+import itertools
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -32,6 +34,7 @@ __all__ = [
 
 _IDS_PER_BLOCK = 500_000
 _SMOOTHING = 0.75
+_NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?", re.IGNORECASE)
 
 
 def corpus_vectors(
@@ -112,38 +115,24 @@ def count_cooccurrence(
     """
     offsets = sequences.offsets
     total = sparse.csr_array((n_tokens, n_tokens), dtype=np.float64)
-    first = 0
-    while first < len(sequences):
-        last = int(
-            np.searchsorted(offsets, offsets[first] + _IDS_PER_BLOCK, side="right") - 1
-        )
-        last = max(last, first + 1)
-        total = total + _count_block(
-            sequences.ids[offsets[first] : offsets[last]],
-            offsets[first : last + 1] - offsets[first],
-            n_tokens,
-            window,
-        )
-        first = last
+    cuts = np.searchsorted(offsets, np.arange(0, offsets[-1], _IDS_PER_BLOCK))
+    for first, last in itertools.pairwise(np.unique([*cuts, len(sequences)])):
+        total = total + _count_block(sequences[first:last], n_tokens, window)
     return total + total.T
 
 
 def _count_block(
-    ids: np.ndarray, offsets: np.ndarray, n_tokens: int, window: int
+    sequences: TokenSequences, n_tokens: int, window: int
 ) -> sparse.csr_array:
-    document = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
-    longest = int(np.diff(offsets).max(initial=0))
+    ids, lengths = sequences.ids, sequences.lengths
+    document = np.repeat(np.arange(len(lengths)), lengths)
     counts = sparse.csr_array((n_tokens, n_tokens), dtype=np.float64)
-    for distance in range(1, min(window, longest - 1) + 1):
+    for distance in range(1, min(window, lengths.max(initial=1) - 1) + 1):
         left, right = ids[:-distance], ids[distance:]
         kept = document[:-distance] == document[distance:]
         kept &= (left > UNKNOWN_ID) & (right > UNKNOWN_ID) & (left != right)
-        pairs = left[kept].astype(np.int64) * n_tokens + right[kept]
-        pairs, times = np.unique(pairs, return_counts=True)
-        shape = (n_tokens, n_tokens)
-        counts = counts + sparse.csr_array(
-            (times.astype(np.float64), np.divmod(pairs, n_tokens)), shape=shape
-        )
+        pairs = left[kept], right[kept]  # equal pairs are summed
+        counts += sparse.csr_array((np.ones(len(pairs[0])), pairs), counts.shape)
     return counts
 
 
@@ -310,7 +299,7 @@ def check_source(source: Any) -> None:
                 f"word_vectors={str(source)!r}: there is no such file. Give the path "
                 'of a GloVe or word2vec file, a vectors object, "corpus" or None.'
             )
-    elif not (isinstance(source, Mapping) or _is_gensim(source) or _is_spacy(source)):
+    elif _lookup(source) is None:
         raise ValueError(
             "The 'word_vectors' parameter must be \"corpus\", a path, a mapping from "
             "token to vector, gensim KeyedVectors, a spaCy vocabulary or None. "
@@ -318,13 +307,18 @@ def check_source(source: Any) -> None:
         )
 
 
-def _is_gensim(source: Any) -> bool:
-    source = getattr(source, "wv", source)
-    return hasattr(source, "key_to_index") and hasattr(source, "vectors")
-
-
-def _is_spacy(source: Any) -> bool:
-    return hasattr(getattr(source, "vocab", source), "has_vector")
+def _lookup(source: Any) -> tuple[Callable, Callable] | None:
+    """Return has(token) and get(token) of an object with word vectors, or None."""
+    keyed = getattr(source, "wv", source)
+    vocab = getattr(source, "vocab", source)
+    if isinstance(source, Mapping):
+        return source.__contains__, source.__getitem__
+    if hasattr(keyed, "key_to_index") and hasattr(keyed, "vectors"):
+        index, matrix = keyed.key_to_index, keyed.vectors
+        return index.__contains__, lambda token: matrix[index[token]]
+    if hasattr(vocab, "has_vector"):
+        return vocab.has_vector, vocab.get_vector
+    return None
 
 
 def _name(source: Any) -> str:
@@ -337,25 +331,12 @@ def _rows_of(
 ) -> Iterator[tuple[str, np.ndarray]]:
     """Yield (token, vector) of the wanted tokens."""
     check_source(source)
-    if isinstance(source, str | os.PathLike):
-        yield from _read_file(Path(source), wanted)
-    elif isinstance(source, Mapping):
-        yield from _lookup(wanted, source.__contains__, source.__getitem__)
-    elif _is_gensim(source):
-        keyed = getattr(source, "wv", source)
-        index, matrix = keyed.key_to_index, keyed.vectors
-        yield from _lookup(wanted, index.__contains__, lambda t: matrix[index[t]])
-    else:
-        vocab = getattr(source, "vocab", source)
-        yield from _lookup(wanted, vocab.has_vector, vocab.get_vector)
-
-
-def _lookup(
-    tokens: Iterable[str], has: Any, get: Any
-) -> Iterator[tuple[str, np.ndarray]]:
-    for token in tokens:
-        if has(token):
+    if lookup := _lookup(source):
+        has, get = lookup
+        for token in filter(has, wanted):
             yield token, np.asarray(get(token), dtype=np.float32).ravel()
+    else:
+        yield from _read_file(Path(source), wanted)
 
 
 def _read_file(
@@ -382,7 +363,7 @@ def _read_text(
         dim = dim or len(fields) - 1
         extra = fields[1:-dim] if dim else []
         # GloVe has a few tokens with spaces inside, but not with numbers after those.
-        if not 0 < dim < len(fields) or (extra and all(map(_is_number, extra))):
+        if not 0 < dim < len(fields) or (extra and all(map(_NUMBER.fullmatch, extra))):
             raise ValueError(
                 f"{path}, line {number}: expected a token and {dim} numbers, found "
                 f"{len(fields)} fields. (Binary files must end in .bin or .bin.gz.)"
@@ -393,14 +374,6 @@ def _read_text(
                 yield token, np.array(fields[-dim:], dtype=np.float32)
             except ValueError as error:
                 raise ValueError(f"{path}, line {number}: {error}.") from error
-
-
-def _is_number(field: str) -> bool:
-    try:
-        float(field)
-    except ValueError:
-        return False
-    return True
 
 
 def _count_of(field: str, path: Path) -> int:
