@@ -194,7 +194,7 @@ def test_batches_give_the_rows_of_the_whole(name, texts, cut):
 
 
 @given(texts=CORPORA.filter(lambda texts: any(map(str.split, texts))))
-def test_a_permuted_training_set_teaches_the_same(texts):
+def test_a_permuted_training_set_gives_the_same_vocabulary(texts):
     texts = [*texts, *texts]
     first = Vectorizer(word_vectors=None).fit(texts)
     second = Vectorizer(word_vectors=None).fit(texts[::-1])

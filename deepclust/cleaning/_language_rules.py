@@ -5,6 +5,7 @@ the rules of a language are a program, as in Japanese, spaCy itself splits the p
 """
 
 import functools
+import itertools
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from deepclust.exceptions import MissingExtraError
 
 __all__ = ["TokenRules", "rules_as_data", "tokenizer_for"]
 
+_CALLS_A_PIPELINE = 200_000  # spaCy keeps every string that a pipeline has seen
 _AMBIGUOUS = ("id", "Id", "wed", "Wed")  # spaCy takes them for I'd and we'd
 
 
@@ -130,6 +132,7 @@ def _make_splitter(rules: TokenRules) -> Callable[[str], Pairs] | None:
     """Return a function piece → (token, norm) pairs if there are no rules as data."""
     if rules.tokenizer is None and _splitting_rules(rules.language):
         return None
+    nlp: Any = None
     lock = Lock()  # spaCy's tokenizers have caches of their own
     if rules.tokenizer is not None:
         custom = getattr(rules.tokenizer, "tokenizer", rules.tokenizer)
@@ -140,10 +143,13 @@ def _make_splitter(rules: TokenRules) -> Callable[[str], Pairs] | None:
             return [(token, token.lower()) for token in tokens]
 
     else:
-        nlp = _blank_pipeline(rules.language)
+        calls = itertools.count()
 
         def split_part(part: str) -> Pairs:
-            with lock, nlp.memory_zone():  # outside, spaCy keeps every string
+            nonlocal nlp
+            with lock:
+                if next(calls) % _CALLS_A_PIPELINE == 0:
+                    nlp = _blank_pipeline(rules.language)
                 return [(token.text, token.norm_) for token in nlp.tokenizer(part)]
 
         def split(piece: str) -> Pairs:

@@ -220,15 +220,15 @@ def _is_han(token: str) -> bool:
 class Tokenizer:
     """Turn raw texts into tokens and token ids.
 
-    Gives the tokens of `TextCleaner` and the ids of `Vectorizer`. The class is part of
-    one file of the standard library's Python, which `export_pipeline` writes beside
-    the encoder as `tokenizer.py`.
+    The tokens are those of `TextCleaner`, the ids those of `Vectorizer`. The class needs
+    Python's standard library alone: `export_pipeline` writes its file as
+    `tokenizer.py`.
 
     Parameters
     ----------
     rules : dict
-        Plain data, as in `tokenizer.json`: "options", "stop_words", "splitter" and,
-        for ids, "vocabulary".
+        As in `tokenizer.json`: "options", "stop_words", "splitter" (see
+        `RuleSplitter`) and, for ids, "vocabulary".
 
     split : callable, default=None
         str → list of (token, norm), used instead of the rules of "splitter".

@@ -11,7 +11,7 @@ import spacy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepclust.cleaning import Tokenizer, _tokenizer
+from deepclust.cleaning import Tokenizer, _language_rules, _tokenizer
 from deepclust.cleaning._language_rules import (
     TokenRules,
     rules_as_data,
@@ -237,6 +237,24 @@ def test_rules_that_are_programs_are_run_by_spacy(language):
     assert rules_as_data(rules)["splitter"] is None
     assert "c++" in tokens
     assert {"(", ")", ","}.isdisjoint("".join(tokens))
+
+
+def test_pipelines_that_keep_every_string_are_replaced(monkeypatch):
+    made = []
+    build = _language_rules._blank_pipeline
+    monkeypatch.setattr(_language_rules, "_CALLS_A_PIPELINE", 20)
+    monkeypatch.setattr(
+        _language_rules,
+        "_blank_pipeline",
+        lambda code: made.append(code) or build(code),
+    )
+    tokenizer_for.cache_clear()
+
+    tokenizer = tokenizer_for(TokenRules(**RULES | {"language": "hi"}))
+
+    words = [f"word{i}" for i in range(100)]
+    assert tokenizer.tokens(" ".join(words)) == words
+    assert 5 <= len(made) <= 20
 
 
 # --- the file, ids --------------------------------------------------------------------
