@@ -74,11 +74,12 @@ class HeadsLoss(keras.losses.Loss):
         self.head_weights /= self.head_weights.sum()
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Return the loss of a batch, a scalar."""
+        """Return the loss of a batch, float (1,); Keras takes the mean."""
         target, known = _known_targets(y_true)
         losses = self.loss(target, y_pred) * known
         n_known = ops.maximum(ops.sum(known, axis=0), 1.0)
-        return ops.sum(ops.sum(losses, axis=0) / n_known * self.head_weights)
+        total = ops.sum(ops.sum(losses, axis=0) / n_known * self.head_weights)
+        return ops.reshape(total, (1,))
 
 
 def heads_accuracy(y_true: Any, y_pred: Any) -> Any:

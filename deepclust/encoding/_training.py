@@ -100,9 +100,10 @@ def train_heads(
     model.compile(
         optimizer=_optimizer(optimizer, rate, momentum),
         loss=HeadsLoss(loss, head_weights),
-        metrics=[heads_accuracy],
+        metrics=[keras.metrics.MeanMetricWrapper(heads_accuracy, "accuracy")],
         jit_compile=_compiles(),
     )
+    model.optimizer.build(model.trainable_variables)  # so that the step is traced once
     curve = TrainingCurve(epochs, verbose)
     callbacks: list[Any] = [curve]
     if early_stopping:
@@ -198,19 +199,19 @@ class LengthBatches:
         On TensorFlow this is a `tf.data.Dataset`: it says that rows and length vary,
         so that the step is compiled once, and the next batches are made ahead.
         """
-        endless = itertools.chain.from_iterable(map(self.epoch, itertools.count(1)))
         if keras.config.backend() != "tensorflow":
-            return endless
+            return self._endless()
         import tensorflow as tf
 
         signature = (
             tf.TensorSpec((None, None), tf.int32),
             tf.TensorSpec((None, self.targets.shape[1]), tf.int32),
         )
-        data = tf.data.Dataset.from_generator(
-            lambda: endless, output_signature=signature
-        )
+        data = tf.data.Dataset.from_generator(self._endless, output_signature=signature)
         return data.prefetch(tf.data.AUTOTUNE)
+
+    def _endless(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        return itertools.chain.from_iterable(map(self.epoch, itertools.count(1)))
 
 
 class TrainingCurve(keras.callbacks.Callback):
@@ -234,7 +235,7 @@ class TrainingCurve(keras.callbacks.Callback):
             "epoch": epoch + 1,
             "loss": float(logs["loss"]),
             "val_loss": float(logs.get("val_loss", np.nan)),
-            "accuracy": float(logs["heads_accuracy"]),
+            "accuracy": float(logs["accuracy"]),
             "learning_rate": float(self.model.optimizer.learning_rate),
             "seconds": time.perf_counter() - self.start,
         }

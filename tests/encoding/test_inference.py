@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from deepclust import TokenSequences
 from deepclust.encoding._inference import ACTIVATIONS, ForwardPass, rows_per_product
-from deepclust.encoding._network import build_network, read_weights
+from deepclust.encoding._network import read_weights
 from deepclust.encoding._training import embed_with_keras
 
 N_TOKENS = 300
@@ -75,9 +75,8 @@ def test_branches_left_out(off):
 
 @pytest.fixture(scope="module")
 def full_size():
-    rng = np.random.default_rng(0)
-    vectors = rng.normal(size=(N_TOKENS, 100)).astype(np.float32)
-    weights = read_weights(build_network(vectors))
+    sizes = {"rnn_units": 64, "lstm_units": 96, "embedding_dim": 64}
+    weights = read_weights(small_network(N_TOKENS, 100, **sizes))
     embed = ForwardPass(
         weights, fusion="concat", pooling="attention", activation="tanh"
     )

@@ -132,19 +132,19 @@ def test_it_learns():
     assert loss_of(network, prototypes, texts, [topics]) < 0.5 * history[0]["loss"]
 
 
-def test_the_step_is_compiled_once_for_all_lengths(monkeypatch):
+def test_the_step_is_traced_once_for_all_lengths(monkeypatch):
     if keras.config.backend() != "tensorflow":
-        pytest.skip("TensorFlow's functions are counted")
-    models = []
-    fit = PrototypeClassifier.fit
+        pytest.skip("TensorFlow traces one function")
+    traces = []
+    step = PrototypeClassifier.train_step
     monkeypatch.setattr(
         PrototypeClassifier,
-        "fit",
-        lambda self, *a, **k: (models.append(self), fit(self, *a, **k)),
+        "train_step",
+        lambda model, data: traces.append(data) or step(model, data),
     )
     texts, topics = make_problem()
     train(small_network(), texts, [topics], epochs=3, batch_size=16)
-    assert models[0].train_function.experimental_get_tracing_count() == 1
+    assert len(traces) == 1
 
 
 def test_unlabeled_rows_do_not_count():
@@ -189,7 +189,9 @@ def test_gradients_are_clipped_weight_by_weight():
         network, texts, [topics], epochs=1, learning_rate=1.0, momentum=0.0,
         learning_rate_schedule="constant", batch_size=96, word_dropout=0.0,
     )  # fmt: skip
-    moves = [np.linalg.norm(w - before[n]) for n, w in read_weights(network).items()]
+    after = read_weights(network)
+    del after["words"]  # Keras clips its rows before those of one word are added up
+    moves = [np.linalg.norm(after[name] - before[name]) for name in after]
     assert max(moves) == pytest.approx(1.0, abs=1e-4)
 
 
