@@ -220,8 +220,8 @@ def _is_han(token: str) -> bool:
 class Tokenizer:
     """Turn raw texts into tokens and token ids.
 
-    The tokens are those of `TextCleaner`, the ids those of `Vectorizer`. The class needs
-    Python's standard library alone: `export_pipeline` writes its file as
+    The tokens are those of `TextCleaner`, the ids those of `Vectorizer`. The class
+    needs Python's standard library alone: `export_pipeline` writes its file as
     `tokenizer.py`.
 
     Parameters
