@@ -40,9 +40,11 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/mypy deepclust
 
-# ROOM=clustering runs the tests and doctests of one room
+# two processes, which share a file's fixtures; ROOM=clustering runs the tests and
+# doctests of one room
 unit: $(VENV)/.dev
-	$(BIN)/python -m pytest $(if $(ROOM),tests/$(ROOM) deepclust/$(ROOM))
+	$(BIN)/python -m pytest \
+	  $(if $(ROOM),tests/$(ROOM) deepclust/$(ROOM),-n 2 --dist loadfile)
 
 # The encoder on Keras' other backends: first $(BIN)/python -m pip install torch jax.
 # JAX compiles for seconds at a time; what it compiled is kept under build.

@@ -10,7 +10,6 @@ __all__ = [
     "InvalidTextError",
     "MissingExtraError",
     "TextWarning",
-    "TrainingWarning",
 ]
 
 
@@ -28,10 +27,6 @@ class MissingExtraError(ImportError):
 
 class TextWarning(UserWarning):
     """Something about the texts deserves a look, such as many unknown tokens."""
-
-
-class TrainingWarning(UserWarning):
-    """The encoder trained, but the result deserves a look."""
 
 
 class ClusteringWarning(UserWarning):

@@ -8,9 +8,9 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pytest
-from conftest import TINY
 from nbclient import NotebookClient
 from sklearn.utils import Bunch
+from tiny import TINY
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples"

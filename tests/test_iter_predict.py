@@ -5,7 +5,6 @@ import itertools
 import numpy as np
 import pytest
 
-from deepclust import TokenSequences
 from deepclust.exceptions import InvalidTextError
 from deepclust.pipeline import iter_predict
 
@@ -60,26 +59,3 @@ def test_a_wrong_row_is_named(fitted_clusterer, corpus):
 def test_a_bare_string_is_refused(fitted_clusterer):
     with pytest.raises(InvalidTextError, match="single str"):
         next(iter_predict(fitted_clusterer, "a text"))
-
-
-def test_the_encoder_reads_a_generator_of_rows(fitted_clusterer, corpus, monkeypatch):
-    monkeypatch.setattr("deepclust.encoding._validation.ROWS_PER_PART", 7)
-    sequences = fitted_clusterer[:2].transform([*corpus.texts[:20], ""])
-    encoder = fitted_clusterer["encode"]
-
-    streamed = encoder.transform(row.tolist() for row in sequences)
-
-    np.testing.assert_array_equal(streamed, encoder.transform(sequences))
-    empty = encoder.transform(iter(()))
-    np.testing.assert_array_equal(empty, encoder.transform(sequences[:0]))
-
-
-def test_the_encoder_names_the_row_of_a_generator(fitted_clusterer):
-    encoder = fitted_clusterer["encode"]
-    n_tokens = len(encoder.weights_["words"])
-
-    with pytest.raises(ValueError, match=f"Row 1 holds token id {n_tokens}"):
-        encoder.transform(iter([[2, 3], [2, n_tokens]]))
-    with pytest.raises(ValueError, match="row 2 holds"):
-        encoder.transform(iter([[2], [3], [-4]]))
-    assert TokenSequences.from_lists([[2]]).shape == (1, 1)

@@ -8,11 +8,11 @@ from pathlib import Path
 import joblib
 import numpy as np
 import pytest
-from conftest import TINY, tiny_clusterer
 from sklearn.base import clone
 from sklearn.metrics import adjusted_rand_score
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
+from tiny import TINY, tiny_clusterer
 
 from deepclust import make_text_clusterer
 from deepclust.exceptions import InvalidTextError
@@ -32,7 +32,8 @@ def test_it_is_a_plain_pipeline_of_four_steps():
     parameters = pipeline.get_params(deep=True)
     assert parameters["clean__language"] == "de"
     assert parameters["cluster__noise"] == "nearest"
-    assert parameters["cluster__n_clusters"] == parameters["encode__n_pseudo_classes"] == 7
+    assert parameters["cluster__n_clusters"] == 7
+    assert parameters["encode__n_pseudo_classes"] == 7
     assert parameters["clean__n_jobs"] is None  # one process, and all threads
     assert parameters["cluster__n_jobs"] == -1
     assert make_text_clusterer(n_jobs=3)["cluster"].n_jobs == 3
@@ -73,9 +74,9 @@ def test_order_does_not_matter_to_predict(fitted_clusterer, corpus):
 def test_a_second_process_finds_the_same_labels(fitted_clusterer, n_threads):
     """On one thread or two."""
     code = (
-        "import conftest\n"
-        "corpus = conftest.make_corpus()\n"
-        "labels = conftest.tiny_clusterer().fit_predict(corpus.texts)\n"
+        "import tiny\n"
+        "corpus = tiny.make_corpus()\n"
+        "labels = tiny.tiny_clusterer().fit_predict(corpus.texts)\n"
         "print(','.join(map(str, labels)))\n"
     )
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")

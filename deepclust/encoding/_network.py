@@ -162,29 +162,6 @@ class Network(keras.Model):
         self.pooling = layers["pooling"]
         self.dense = layers["dense"]
 
-    def build(self, shape: tuple[int | None, ...]) -> None:
-        """Create all weights, for texts of any number and length."""
-        steps = (None, None)
-        words = rnn = (*steps, self.words.output_dim)
-        self.words.build(steps)
-        widths = []
-        if self.rnn is not None:
-            self.rnn.build(words)
-            rnn = (*steps, self.rnn.units)
-            widths.append(self.rnn.units)
-        if self.lstm is not None:
-            self.lstm.build(rnn if self.fusion == "stack" else words)
-            widths.append(self.lstm.compute_output_shape(words)[-1])
-        if self.align is not None:
-            self.align.build((*steps, widths[0]))
-        if self.gate is not None:
-            self.gate.build((*steps, sum(widths)))
-        mixed = sum(widths) if self.fusion == "concat" else sum(widths[-1:])
-        features = (*steps, mixed + words[-1])
-        self.pooling.build(features)
-        self.dense.build((None, features[-1]))
-        self.built = True
-
     def call(self, ids: Any) -> Any:
         real = ops.not_equal(ids, 0)
         words = self.words(ids)
@@ -343,7 +320,7 @@ def build_network(
     layers["pooling"] = MaskedPooling(pooling, kernel_initializer=fresh(), dtype=dtype)
     layers["dense"] = layer(keras.layers.Dense, embedding_dim, "dense")
     network = Network(layers, fusion, dtype=dtype)
-    network.build((None, None))
+    network(np.ones((1, 1), dtype=np.int32))  # creates the weights
     network.words.embeddings.assign(word_vectors)
     return network
 

@@ -9,7 +9,7 @@
 """
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,6 @@ from deepclust.encoding._validation import (
     check_ids,
     encode_labels,
     known_tokens,
-    parts_of_rows,
     sequences_of_matrix,
     start_vectors,
 )
@@ -424,8 +423,7 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         Parameters
         ----------
         X : TokenSequences or array-like of int, shape (n_docs, max_len)
-            May have no rows. Or an iterator, such as a generator, over rows of ids of
-            any length, which is read part by part.
+            May have no rows.
 
         Returns
         -------
@@ -438,10 +436,6 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             If a token id is negative, a fraction, or unknown to the fitted encoder.
         """
         check_is_fitted(self, "weights_")
-        if isinstance(X, Iterator):
-            parts = parts_of_rows(X, len(self.weights_["words"]))
-            empty = np.zeros((0, self.embedding_dim_), dtype=np.float32)
-            return np.concatenate([empty, *map(self.transform, parts)])
         sequences = known_tokens(self._check_sequences(X, fitting=False))
         if self.device == "gpu":
             return self._transform_keras(sequences, device="gpu")

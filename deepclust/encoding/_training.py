@@ -98,12 +98,11 @@ def train_heads(
     rate = _learning_rate(learning_rate_schedule, learning_rate, n_steps)
     model = PrototypeClassifier(network, classes.max(axis=0) + 1, seed=seed)
     model.compile(
-        optimizer=_optimizer(optimizer, rate, momentum),
+        optimizer=_optimizer(optimizer, rate, momentum, model.trainable_variables),
         loss=HeadsLoss(loss, head_weights),
         metrics=[keras.metrics.MeanMetricWrapper(heads_accuracy, "accuracy")],
         jit_compile=_compiles(),
     )
-    model.optimizer.build(model.trainable_variables)  # so that the step is traced once
     curve = TrainingCurve(epochs, verbose)
     callbacks: list[Any] = [curve]
     if early_stopping:
@@ -355,8 +354,12 @@ def _learning_rate(schedule: str, peak: float, n_updates: int) -> Any:
     )
 
 
-def _optimizer(name: str, learning_rate: Any, momentum: float) -> Any:
+def _optimizer(
+    name: str, learning_rate: Any, momentum: float, variables: list[Any]
+) -> keras.optimizers.Optimizer:
     config: dict[str, Any] = {"learning_rate": learning_rate, "clipnorm": 1.0}
     if name == "sgd":
         config |= {"momentum": momentum, "nesterov": momentum > 0}
-    return keras.optimizers.get({"class_name": name, "config": config})
+    optimizer = keras.optimizers.get({"class_name": name, "config": config})
+    optimizer.build(variables)  # before the step is traced, which is then done once
+    return optimizer

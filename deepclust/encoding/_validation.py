@@ -1,7 +1,5 @@
 """What `RNNLSTMEncoder` takes: token ids, and labels for some of the texts."""
 
-from collections.abc import Iterator, Sequence
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -14,13 +12,9 @@ __all__ = [
     "check_ids",
     "encode_labels",
     "known_tokens",
-    "parts_of_rows",
     "sequences_of_matrix",
     "start_vectors",
 ]
-
-
-ROWS_PER_PART = 16_384  # of an iterator
 
 
 def sequences_of_matrix(matrix: np.ndarray) -> TokenSequences:
@@ -54,46 +48,11 @@ def sequences_of_matrix(matrix: np.ndarray) -> TokenSequences:
     return TokenSequences.from_matrix(matrix.astype(np.int32))
 
 
-def parts_of_rows(
-    rows: Iterator[Sequence[int]], n_tokens: int
-) -> Iterator[TokenSequences]:
-    """Yield the rows of an iterator, `ROWS_PER_PART` at a time.
-
-    Raises
-    ------
-    ValueError
-        If an id is negative or not below `n_tokens`; the message names the row.
-
-    Examples
-    --------
-    >>> from deepclust.encoding._validation import parts_of_rows
-    >>> [part.lengths.tolist() for part in parts_of_rows(iter([[2, 3], [], [4]]), 5)]
-    [[2, 0, 1]]
-    """
-    first = 0
-    while part := list(islice(rows, ROWS_PER_PART)):
-        sequences = TokenSequences.from_lists(part)
-        if sequences.ids.min(initial=0) < 0:
-            row = first + _row_of(sequences, sequences.ids < 0)
-            raise ValueError(
-                f"Negative values in data passed to RNNLSTMEncoder: row {row} holds "
-                "one. Token ids are 0 (padding), 1 (unknown), 2, 3, ..."
-            )
-        check_ids(sequences, n_tokens, first_row=first)
-        yield sequences
-        first += len(part)
-
-
-def _row_of(sequences: TokenSequences, wrong: np.ndarray) -> int:
-    place = int(np.argmax(wrong))
-    return int(np.searchsorted(sequences.offsets, place, side="right")) - 1
-
-
-def check_ids(sequences: TokenSequences, n_tokens: int, *, first_row: int = 0) -> None:
+def check_ids(sequences: TokenSequences, n_tokens: int) -> None:
     """Raise ValueError, naming the row, if an id is not below `n_tokens`."""
     if sequences.ids.max(initial=0) >= n_tokens:
         place = int(np.argmax(sequences.ids >= n_tokens))
-        row = first_row + _row_of(sequences, sequences.ids >= n_tokens)
+        row = int(np.searchsorted(sequences.offsets, place, side="right")) - 1
         raise ValueError(
             f"Row {row} holds token id {sequences.ids[place]}, but the encoder was "
             f"fitted with ids below {n_tokens}. Use the Vectorizer it was fitted with."

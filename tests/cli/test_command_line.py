@@ -11,9 +11,9 @@ import unicodedata
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import TINY
 from rich.console import Console
 from sklearn.utils import Bunch
+from tiny import TINY
 
 import deepclust
 from deepclust.cli import _run, main

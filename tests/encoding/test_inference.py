@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from small import small_network
+from small_networks import small_network
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from deepclust import TokenSequences

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from small import small_network
+from small_networks import small_network
 
 from deepclust.encoding._network import (
     MaskedPooling,

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from keras import ops
-from small import TRAINING, small_network
+from small_networks import TRAINING, small_network
 
 from deepclust import TokenSequences
 from deepclust.encoding import _training

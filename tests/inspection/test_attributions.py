@@ -4,10 +4,10 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import tiny_clusterer
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
+from tiny import tiny_clusterer
 
 from deepclust import DBSCAN
 from deepclust.exceptions import InvalidTextError

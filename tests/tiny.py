@@ -1,0 +1,74 @@
+"""A small corpus, and a pipeline whose network trains in seconds."""
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+
+# Of every topic: openings, middles and endings that combine to sentences.
+TOPICS = {
+    "cooking": (
+        ("Simmer the soup", "Bake the bread", "Chop the onions", "Whisk the eggs"),
+        ("with garlic and butter", "in a hot oven", "with salt and pepper"),
+        ("until the sauce is thick.", "before serving dinner.", "for the recipe."),
+        ("Use fresh basil.", "Add flour and sugar.", "Stir the pan."),
+    ),
+    "football": (
+        ("The striker scored", "The goalkeeper saved", "Our team won", "They lost"),
+        ("a late penalty", "the league match", "the away game", "the cup final"),
+        ("after extra time.", "in the second half.", "against the champions."),
+        ("The referee whistled.", "The coach praised the defence.", "Fans cheered."),
+    ),
+    "astronomy": (
+        ("The telescope observed", "Astronomers found", "The probe photographed"),
+        ("a distant galaxy", "a red dwarf star", "the moons of Jupiter", "a comet"),
+        ("near the orbit of Mars.", "in infrared light.", "beyond the Milky Way."),
+        ("Its spectrum shows hydrogen.", "The planet has rings.", "Gravity bends it."),
+    ),
+    "programming": (
+        ("The compiler rejects", "A unit test covers", "The debugger stops at"),
+        ("the recursive function", "a null pointer", "the Python class", "the loop"),
+        ("when the type is wrong.", "before the commit.", "after the refactoring."),
+        ("Check the stack trace.", "Read the error message.", "Import the module."),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Texts and the topic of each."""
+
+    texts: list[str]
+    target: np.ndarray
+    target_names: list[str]
+
+
+def make_corpus(n_per_topic: int = 75) -> Corpus:
+    """Return `n_per_topic` distinct sentences of each topic, in a fixed mixed order."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for topic, parts in enumerate(TOPICS.values()):
+        sentences = [" ".join(choice) for choice in itertools.product(*parts)]
+        chosen = rng.permutation(len(sentences))[:n_per_topic]
+        rows += [(sentences[i], topic) for i in chosen]
+    order = rng.permutation(len(rows))
+    texts = [rows[i][0] for i in order]
+    target = np.array([rows[i][1] for i in order], dtype=np.intp)
+    return Corpus(texts, target, list(TOPICS))
+
+
+# Parameters of a pipeline whose network trains in a second.
+TINY = {
+    "encode__rnn_units": 8,
+    "encode__lstm_units": 8,
+    "encode__embedding_dim": 16,
+    "encode__epochs": 2,
+    "vectorize__vector_dim": 32,
+}
+
+
+def tiny_clusterer(**parameters):
+    """Return an unfitted pipeline with the parameters `TINY`, and others."""
+    from deepclust import make_text_clusterer
+
+    return make_text_clusterer(random_state=0).set_params(**(TINY | parameters))
