@@ -11,7 +11,7 @@ stand here as what one might use instead.
 
 The rows are float32 unit vectors in 64 dimensions: groups of different size and spread
 and, between them, 20 % of rows that belong to none. `--embeddings FILE.npz` takes the
-array `emb` of a file instead, and interpolates between neighbours where it has too few
+array `emb` of a file instead, and interpolates between neighbors where it has too few
 rows.
 """
 
@@ -50,7 +50,7 @@ def simulated(n_rows, overlap, seed=0):
 
 
 def interpolated(path, n_rows, seed=0):
-    """Return `n_rows` rows of a file, or points between its near neighbours."""
+    """Return `n_rows` rows of a file, or points between its near neighbors."""
     from sklearn.neighbors import NearestNeighbors
 
     rng = np.random.default_rng(seed)

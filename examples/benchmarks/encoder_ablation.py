@@ -1,4 +1,4 @@
-"""What each part of the encoder is worth, on labelled corpora of your own.
+"""What each part of the encoder is worth, on labeled corpora of your own.
 
     python examples/benchmarks/encoder_ablation.py DIR NAME [NAME ...] [--seeds 0,1,2]
 
@@ -9,8 +9,8 @@ for scoring alone, but for the rows on labels and keywords. Rows:
   mixture           the teacher's grouping itself, chosen and mended, no network
   default           the encoder as it comes
   ...               one parameter changed
-  5 % labelled      the encoder told the classes of a twentieth of the texts
-  guide             the encoder told three words of each class, those of the highest
+  5 % labeled      the encoder told the classes of a twentieth of the texts
+  seed words        the encoder told three words of each class, those of the highest
                     chi-squared statistic in that twentieth
   unseen: ...       fitted on half of the texts, scored on the other half; k-means is
                     on the lexical features
@@ -132,17 +132,20 @@ def rows_of_seed(sequences, truth, seed, variants):
     some = np.random.default_rng(seed).permutation(len(truth))[: len(truth) // 20]
     told[some] = truth[some]
     chi = [chi2(counts[some], truth[some] == c)[0] for c in range(truth.max() + 1)]
-    # a word of several classes guides to the one it speaks for most
+    # a word of several classes names the one it speaks for most
     strength = np.nan_to_num(np.array(chi))
     strength[strength.argmax(axis=0), np.arange(strength.shape[1])] += 1e6
-    guide = {
+    seed_words = {
         f"class {c}": [sequences.vocabulary.tokens[t] for t in best if row[t] > 1e6]
         for c, row in enumerate(strength)
         for best in [np.argsort(-row)[:3]]
     }
-    guide = {name: words for name, words in guide.items() if words}
+    seed_words = {name: words for name, words in seed_words.items() if words}
     runs = [(name, {**change}, None) for name, change in variants.items()]
-    runs += [("5 % labelled", {}, told), ("guide", {"guide": guide}, None)]
+    runs += [
+        ("5 % labeled", {}, told),
+        ("seed words", {"seed_words": seed_words}, None),
+    ]
     for name, change, y in runs:
         options = {"granularity": n_groups, "random_state": seed} | change
         encoder = RNNLSTMEncoder(**options).fit(sequences, y)

