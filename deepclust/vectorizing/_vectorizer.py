@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from numbers import Integral
 from typing import Any
 from warnings import warn
@@ -23,7 +23,7 @@ from deepclust.vectorizing._word_vectors import (
     load_vectors,
 )
 
-__all__ = ["TokenCounts", "Vectorizer"]
+__all__ = ["Vectorizer"]
 
 _SPECIAL_TOKENS = ("", "[unk]")
 _COUNT_OR_PROPORTION = [
@@ -106,9 +106,6 @@ class Vectorizer(  # type: ignore[call-arg]
     two seconds for 10,000 tokens. Tokens outside the vocabulary become the
     unknown id 1 and keep their position.
 
-    For texts in several parts, `merge` the results of `summarize` over the parts and
-    pass them to `finalize`.
-
     Examples
     --------
     >>> from deepclust import Vectorizer
@@ -176,10 +173,15 @@ class Vectorizer(  # type: ignore[call-arg]
         FileNotFoundError, ValueError
             If `word_vectors` cannot be read, see `load_vectors`.
         """
-        self._check_parameters()
+        self._validate_params()
+        learns = isinstance(self.word_vectors, str) and self.word_vectors == "corpus"
+        looks_up = self.word_vectors is not None and not learns
+        if looks_up:
+            check_source(self.word_vectors)
         texts = check_texts(X, estimator="Vectorizer")
-        self.finalize(TokenCounts.of(texts))
-        if self._learns_vectors():
+        self.vocabulary_ = self._select_vocabulary(*_count_tokens(texts))
+        vectors: np.ndarray | None = None
+        if learns:
             seed = self.random_state if self.random_state is not None else 0
             vectors = corpus_vectors(
                 self._sequences(texts),
@@ -187,7 +189,14 @@ class Vectorizer(  # type: ignore[call-arg]
                 dim=self.vector_dim,
                 random_state=check_random_state(seed).randint(2**31 - 1),
             )
-            self.set_word_vectors(vectors)
+        elif looks_up:
+            vectors = self._look_up_vectors()
+        self.embedding_matrix_ = vectors
+        self.vector_coverage_: float | None = None
+        if vectors is not None:
+            known = vectors[len(_SPECIAL_TOKENS) :].any(axis=1)
+            self.vector_coverage_ = float(known.mean())
+            self.vocabulary_ = replace(self.vocabulary_, vectors=vectors)
         return self
 
     def fit_transform(self, X: Iterable[str], y: Any = None) -> TokenSequences:
@@ -244,29 +253,14 @@ class Vectorizer(  # type: ignore[call-arg]
         """Do nothing: sequences are ragged and fit into no data frame."""
         return self
 
-    def summarize(self, X: Iterable[str]) -> "TokenCounts":
-        """Count one part of the training texts; see `finalize`."""
-        return TokenCounts.of(check_texts(X, estimator="Vectorizer"))
-
-    @staticmethod
-    def merge(a: "TokenCounts", b: "TokenCounts") -> "TokenCounts":
-        """Return the counts of two parts together."""
-        return TokenCounts(
-            a.document_frequency + b.document_frequency,
-            a.term_frequency + b.term_frequency,
-            a.lengths + b.lengths,
-        )
-
-    def finalize(self, counts: "TokenCounts") -> "Vectorizer":
-        """Select the vocabulary from the counts of all parts.
-
-        Vectors are looked up if `word_vectors` is a path or object. Those of the corpus
-        need a second pass: sum `count_cooccurrence` over the transformed parts and pass
-        the result of `factorize` to `set_word_vectors`.
-        """
-        self._check_parameters()
-        n_documents = counts.n_documents
-        document_frequency = counts.document_frequency.copy()
+    def _select_vocabulary(
+        self,
+        document_frequency: Counter[str],
+        term_frequency: Counter[str],
+        lengths: Counter[int],
+    ) -> Vocabulary:
+        """Return the vocabulary; set the attributes that follow from the counts."""
+        n_documents = lengths.total()
         del document_frequency[_SPECIAL_TOKENS[UNKNOWN_ID]]  # as a word, it is unknown
         if not document_frequency:
             raise EmptyVocabularyError(
@@ -274,55 +268,26 @@ class Vectorizer(  # type: ignore[call-arg]
                 "not empty; TextCleaner drops stop words and punctuation."
             )
         chosen, self.min_df_ = self._select(document_frequency, n_documents)
-        known = sum(counts.term_frequency[token] for token in chosen)
-        self.oov_rate_ = 1.0 - known / counts.term_frequency.total()
-        self.max_len_ = self._choose_max_len(counts.lengths)
-        too_long = [length for length in counts.lengths if length > self.max_len_]
-        self.n_truncated_ = sum(counts.lengths[length] for length in too_long)
+        known = sum(term_frequency[token] for token in chosen)
+        self.oov_rate_ = 1.0 - known / term_frequency.total()
+        self.max_len_ = self._choose_max_len(lengths)
+        self.n_truncated_ = sum(n > self.max_len_ for n in lengths.elements())
         tokens = (*_SPECIAL_TOKENS, *chosen)
         frequencies = np.array([document_frequency[t] for t in tokens], dtype=np.int64)
-        self.vocabulary_ = Vocabulary(tokens, frequencies, n_documents)
-        self.embedding_matrix_: np.ndarray | None = None
-        self.vector_coverage_: float | None = None
-        if self.word_vectors is not None and not self._learns_vectors():
-            self._look_up_vectors()
-        return self
+        return Vocabulary(tokens, frequencies, n_documents)
 
-    def set_word_vectors(self, vectors: np.ndarray) -> "Vectorizer":
-        """Attach word vectors of shape (n_tokens, dim) to the vocabulary."""
-        words = self.vocabulary_
-        if vectors.shape[0] != len(words):
-            raise ValueError(
-                f"expected one vector for each of the {len(words):,} tokens. "
-                f"Received: shape {vectors.shape}."
-            )
-        vectors = np.asarray(vectors, dtype=np.float32)
-        self.embedding_matrix_ = vectors
-        known = vectors[len(_SPECIAL_TOKENS) :].any(axis=1)
-        self.vector_coverage_ = float(known.mean())
-        self.vocabulary_ = replace(words, vectors=vectors)
-        return self
-
-    def _look_up_vectors(self) -> None:
+    def _look_up_vectors(self) -> np.ndarray:
         tokens = self.vocabulary_.tokens
         vectors, coverage = load_vectors(self.word_vectors, tokens)
-        self.set_word_vectors(vectors)
         if coverage < _LOW_COVERAGE:
             warn(
                 f"word_vectors knows only {coverage:.0%} of {len(tokens) - 2:,} "
                 "tokens; the others get the zero vector. Do its words match the "
                 "cleaning, such as lower case or stems?",
                 TextWarning,
-                stacklevel=4,
+                stacklevel=3,
             )
-
-    def _check_parameters(self) -> None:
-        self._validate_params()
-        if self.word_vectors is not None and not self._learns_vectors():
-            check_source(self.word_vectors)
-
-    def _learns_vectors(self) -> bool:
-        return isinstance(self.word_vectors, str) and self.word_vectors == "corpus"
+        return vectors
 
     def _select(
         self, document_frequency: Counter[str], n_documents: int
@@ -351,10 +316,9 @@ class Vectorizer(  # type: ignore[call-arg]
     def _choose_max_len(self, lengths: Counter[int]) -> int:
         if self.max_len != "auto":
             return int(self.max_len)
-        values = np.array(sorted(n for n in lengths if n > 0))
-        reached = np.cumsum([lengths[n] for n in values])
-        position = np.searchsorted(reached, _AUTO_QUANTILE * reached[-1])
-        return int(min(values[position], _AUTO_MAX_LEN))
+        filled = [n for n in lengths.elements() if n > 0]
+        quantile = np.quantile(filled, _AUTO_QUANTILE, method="inverted_cdf")
+        return int(min(quantile, _AUTO_MAX_LEN))
 
     def _sequences(self, texts: list[str]) -> TokenSequences:
         """Pure per-chunk transform."""
@@ -373,12 +337,13 @@ class Vectorizer(  # type: ignore[call-arg]
         return tags
 
 
-@dataclass(frozen=True)
-class TokenCounts:
-    """Counts over a part of the training texts.
+def _count_tokens(
+    texts: Iterable[str],
+) -> tuple[Counter[str], Counter[str], Counter[int]]:
+    """Count the tokens of clean texts; the counts of parts of a corpus add up.
 
-    Parameters
-    ----------
+    Returns
+    -------
     document_frequency : Counter of str
         Number of texts that contain the token.
 
@@ -388,25 +353,15 @@ class TokenCounts:
     lengths : Counter of int
         Number of tokens → number of texts of this length.
     """
-
-    document_frequency: Counter[str]
-    term_frequency: Counter[str]
-    lengths: Counter[int]
-
-    @property
-    def n_documents(self) -> int:
-        return self.lengths.total()
-
-    @classmethod
-    def of(cls, texts: Iterable[str]) -> "TokenCounts":
-        """Count the tokens of clean texts."""
-        counts = cls(Counter(), Counter(), Counter())
-        for text in texts:
-            tokens = _tokens_of(text)
-            counts.document_frequency.update(set(tokens))
-            counts.term_frequency.update(tokens)
-            counts.lengths[len(tokens)] += 1
-        return counts
+    document_frequency: Counter[str] = Counter()
+    term_frequency: Counter[str] = Counter()
+    lengths: Counter[int] = Counter()
+    for text in texts:
+        tokens = _tokens_of(text)
+        document_frequency.update(set(tokens))
+        term_frequency.update(tokens)
+        lengths[len(tokens)] += 1
+    return document_frequency, term_frequency, lengths
 
 
 def _tokens_of(text: str) -> list[str]:

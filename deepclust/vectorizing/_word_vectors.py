@@ -42,10 +42,9 @@ def corpus_vectors(
     n_tokens: int,
     *,
     dim: int = 100,
-    window: int = 10,
     random_state: int = 0,
 ) -> np.ndarray:
-    """Learn one vector a token from the tokens around it.
+    """Learn one vector a token from the tokens around it, at most ten positions away.
 
     Parameters
     ----------
@@ -57,10 +56,6 @@ def corpus_vectors(
 
     dim : int, default=100
         Length of a vector.
-
-    window : int, default=10
-        Greatest distance, in tokens, of two tokens that count as neighbors. Short
-        texts are thus one window.
 
     random_state : int, default=0
         Seed of the factorization.
@@ -82,7 +77,7 @@ def corpus_vectors(
     >>> corpus_vectors(seqs, 6, dim=4).shape
     (6, 4)
     """
-    counts = count_cooccurrence(sequences, n_tokens, window=window)
+    counts = count_cooccurrence(sequences, n_tokens)
     return factorize(counts, dim=dim, random_state=random_state)
 
 
@@ -100,7 +95,8 @@ def count_cooccurrence(
         Size of the vocabulary, the two special tokens included.
 
     window : int, default=10
-        Greatest distance in tokens.
+        Greatest distance, in tokens, of two tokens that count as neighbors. Short
+        texts are thus one window.
 
     Returns
     -------
@@ -199,9 +195,7 @@ def _positive_pmi(counts: sparse.csr_array) -> sparse.csr_array:
     return pmi
 
 
-def load_vectors(
-    source: Any, tokens: Sequence[str], *, dim: int | None = None
-) -> tuple[np.ndarray, float]:
+def load_vectors(source: Any, tokens: Sequence[str]) -> tuple[np.ndarray, float]:
     """Look the tokens up in pretrained word vectors.
 
     Parameters
@@ -220,9 +214,6 @@ def load_vectors(
 
     tokens : sequence of str, length n_tokens
         The vocabulary; the first two are the padding and the unknown token.
-
-    dim : int, default=None
-        Expected length of a vector; any when None.
 
     Returns
     -------
@@ -274,10 +265,6 @@ def load_vectors(
         raise ValueError(
             f"{_name(source)} knows none of the {len(row_of):,} tokens of the "
             "vocabulary. Check its language and whether its words are lower-cased."
-        )
-    if dim is not None and vectors.shape[1] != dim:
-        raise ValueError(
-            f"{_name(source)} holds vectors of length {vectors.shape[1]}, not {dim}."
         )
     return unit_rows(vectors), len(found) / max(len(row_of), 1)
 
@@ -335,15 +322,10 @@ def _rows_of(
         has, get = lookup
         for token in filter(has, wanted):
             yield token, np.asarray(get(token), dtype=np.float32).ravel()
-    else:
-        yield from _read_file(Path(source), wanted)
-
-
-def _read_file(
-    path: Path, wanted: Mapping[str, int]
-) -> Iterator[tuple[str, np.ndarray]]:
+        return
+    path = Path(source)
     packed = path.suffix == ".gz"
-    is_binary = Path(path.stem if packed else path.name).suffix == ".bin"
+    is_binary = path.name.removesuffix(".gz").endswith(".bin")
     with gzip.open(path) if packed else path.open("rb") as stream:
         read = _read_binary if is_binary else _read_text
         yield from read(cast(BinaryIO, stream), path, wanted)

@@ -1,7 +1,7 @@
 """Vocabulary, lengths, unknown tokens and vectors of Vectorizer."""
 
 import warnings
-from functools import reduce
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from deepclust import TextCleaner, Vectorizer
 from deepclust.exceptions import EmptyVocabularyError, TextWarning
-from deepclust.vectorizing import _word_vectors as wordvectors
+from deepclust.vectorizing import _vectorizer
 
 TEXTS = ["b a", "a b c", "c a a", "d", "", "a"]
 
@@ -190,7 +190,7 @@ def test_low_coverage_is_warned_of():
 
 
 def test_a_missing_file_is_an_error_at_fit_before_any_counting(monkeypatch):
-    monkeypatch.setattr(Vectorizer, "summarize", None)
+    monkeypatch.setattr(_vectorizer, "_count_tokens", None)
     with pytest.raises(FileNotFoundError, match="no such file"):
         Vectorizer(word_vectors="no/such/file.txt").fit(TEXTS)
 
@@ -204,41 +204,11 @@ def test_a_missing_file_is_an_error_at_fit_before_any_counting(monkeypatch):
     ).filter(any),
     n_parts=st.integers(1, 5),
 )
-def test_parts_add_up_to_the_whole(texts, n_parts):
-    whole = Vectorizer(min_df=1, vector_dim=3).fit(texts)
-    parts = [texts[i::n_parts] for i in range(n_parts)]
+def test_counts_of_parts_add_up_to_those_of_the_whole(texts, n_parts):
+    parts = [_vectorizer._count_tokens(texts[i::n_parts]) for i in range(n_parts)]
 
-    vectorizer = Vectorizer(min_df=1, vector_dim=3)
-    vectorizer.finalize(reduce(Vectorizer.merge, map(vectorizer.summarize, parts)))
-    counts = sum(
-        wordvectors.count_cooccurrence(
-            vectorizer.transform(part), len(whole.vocabulary_)
-        )
-        for part in parts
-    )
-    vectorizer.set_word_vectors(wordvectors.factorize(counts, dim=3))
-
-    assert vectorizer.vocabulary_.tokens == whole.vocabulary_.tokens
-    assert vectorizer.max_len_ == whole.max_len_
-    assert vectorizer.oov_rate_ == whole.oov_rate_
-    assert vectorizer.n_truncated_ == whole.n_truncated_
-    np.testing.assert_array_equal(
-        vectorizer.vocabulary_.document_frequency, whole.vocabulary_.document_frequency
-    )
-    assert vectorizer.embedding_matrix_.shape == whole.embedding_matrix_.shape
-
-
-def test_merging_is_commutative_and_has_a_neutral_element():
-    v = Vectorizer()
-    a, b = v.summarize(TEXTS[:3]), v.summarize(TEXTS[3:])
-    assert v.merge(a, b) == v.merge(b, a) == v.summarize(TEXTS)
-    assert v.merge(a, v.summarize([])) == a
-
-
-def test_vectors_of_another_vocabulary_are_refused():
-    fitted = Vectorizer(word_vectors=None).fit(TEXTS)
-    with pytest.raises(ValueError, match="one vector for each of the 5 tokens"):
-        fitted.set_word_vectors(np.ones((3, 2), dtype=np.float32))
+    whole = _vectorizer._count_tokens(texts)
+    assert tuple(sum(counts, Counter()) for counts in zip(*parts, strict=True)) == whole
 
 
 def test_grid_search_varies_the_vocabulary():
