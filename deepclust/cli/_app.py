@@ -187,7 +187,9 @@ def predict(
         corpus = _run.read_corpus(
             file, progress, column=column, header=not no_header, encoding=encoding
         )
-        _run.run_predict(pipeline, corpus.data, progress, out, form, noise)
+        if noise is not None:
+            pipeline[-1].set_params(noise=noise)
+        _run.run_predict(pipeline, corpus.data, progress, out, form)
 
 
 @app.command()
@@ -222,7 +224,7 @@ def report(
             file, progress, None, header=not no_header, encoding=encoding, **columns
         )
         out = out or Path(f"report.{form}")
-        _run.run_report(pipeline, corpus, progress, out, form, title)
+        _run.run_report(pipeline, corpus, progress, out, format=form, title=title)
 
 
 @app.command()
@@ -272,7 +274,6 @@ def _describe(version: Version = False) -> None:
     """
 
 
-_COMMANDS = ("cluster", "predict", "report", "demo")
 _COMPLETION = ("--install-completion", "--show-completion")
 _OF_NO_COMMAND = ("-h", "--help", "--version", *_COMPLETION)
 
@@ -298,25 +299,18 @@ def main(argv: list[str] | None = None) -> int:
     2
     """
     argv = list(sys.argv[1:] if argv is None else argv) or ["--help"]
-    first, program = argv[0], "python -m deepclust"
-    if Path(sys.argv[0]).name == "deepclust" or first in _COMPLETION:
+    program = "python -m deepclust"
+    if Path(sys.argv[0]).name == "deepclust" or argv[0] in _COMPLETION:
         program = "deepclust"  # the only name that a shell can complete
-    if first.startswith("-") and first not in _OF_NO_COMMAND:
+    if argv[0].startswith("-") and argv[0] not in _OF_NO_COMMAND:
         argv = ["demo", *argv]
-    elif not first.startswith("-") and first not in _COMMANDS:
-        hint = f"to cluster a file: {program} cluster {first}"
-        usage = f"Usage: {program} COMMAND [ARGS]..."
-        return _bad_usage(usage, f"there is no command {first!r}; {hint}")
     try:
         return app(argv, prog_name=program, standalone_mode=False) or 0
     except typer.TyperException as error:  # bad usage
-        context = getattr(error, "ctx", None)
-        usage = context.get_usage() if context else ""
-        return _bad_usage(usage, error.format_message())
-
-
-def _bad_usage(usage: str, message: str) -> int:
-    progress = Progress()
-    progress.say(usage)
-    progress.say(f"deepclust: error: {message}", "red")
-    return 2
+        message = error.format_message()
+        if message.startswith("No such command"):
+            message += f" To cluster a file: {program} cluster {argv[0]}"
+        context, progress = getattr(error, "ctx", None), Progress()
+        progress.say(context.get_usage() if context else "")
+        progress.say(f"deepclust: error: {message}", "red")
+        return 2

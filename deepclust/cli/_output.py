@@ -9,7 +9,6 @@ import csv
 import json
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -18,7 +17,6 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from rich.console import Console, Group
 from rich.progress import track
-from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
@@ -92,7 +90,7 @@ class Progress:
         self.quiet = quiet
         self.bars = self.console.is_terminal and not quiet
         self.start = time.perf_counter()
-        self._status: Status | None = None
+        self._spinner = self.console.status("")
 
     def __call__(self, step: str, *, spinner: bool = True) -> None:
         """Begin a step; no spinner where the step shows a bar of its own."""
@@ -101,8 +99,7 @@ class Progress:
             seconds = f"{time.perf_counter() - self.start:6.1f} s  "
             self.console.print(Text.assemble((seconds, "dim"), step), soft_wrap=True)
         if self.bars and spinner:
-            self._status = self.console.status("")
-            self._status.start()
+            self._spinner.start()
 
     def say(self, message: str, style: str = "") -> None:
         """Write one line, above the spinner."""
@@ -110,9 +107,7 @@ class Progress:
 
     def stop(self) -> None:
         """Remove the spinner."""
-        if self._status is not None:
-            self._status.stop()
-            self._status = None
+        self._spinner.stop()
 
     def track(self, parts: Iterable[Any], total: int) -> Iterable[Any]:
         """Yield the parts, of which there are `total`, under a bar."""
@@ -249,14 +244,9 @@ def format_of(out: Path | None, form: Format | None) -> Format:
 
 def _replace(path: Path, write: Callable[[Path], Any]) -> None:
     """Write beside the path and move the result there: no file is left half written."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
-    part = Path(name)
+    part = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         write(part)
-        mask = os.umask(0)
-        os.umask(mask)
-        part.chmod(0o666 & ~mask)  # mkstemp gives access to the owner only
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)

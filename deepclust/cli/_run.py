@@ -194,18 +194,11 @@ def _fit(
 
 
 def run_predict(
-    pipeline: Any,
-    texts: list[str],
-    progress: Progress,
-    out: Path | None,
-    form: Format,
-    noise: str | None,
+    pipeline: Any, texts: list[str], progress: Progress, out: Path | None, form: Format
 ) -> None:
     """Predict the clusters of texts; write a table to `out` or to standard output."""
     from deepclust.pipeline import iter_predict
 
-    if noise is not None:
-        pipeline[-1].set_params(noise=noise)
     progress("predicting", spinner=len(texts) <= BATCH_SIZE)
     batches = iter_predict(pipeline, texts, batch_size=BATCH_SIZE)
     n_batches = -(-len(texts) // BATCH_SIZE)
@@ -222,21 +215,15 @@ def run_predict(
 
 
 def run_report(
-    pipeline: Any,
-    corpus: Any,
-    progress: Progress,
-    out: Path,
-    form: str,
-    title: str | None,
+    pipeline: Any, corpus: Any, progress: Progress, out: Path, **options: Any
 ) -> None:
     """Write a report of the clusters that a fitted model finds in a corpus."""
     progress("predicting, and drawing the map")
     from deepclust.reporting import write_report
 
-    classes, dates = _class_names(corpus), corpus.dates
+    options |= {"y": _class_names(corpus), "dates": corpus.dates}
     with _bad_input(OSError, what=f"cannot write to {str(out)!r}: "):
-        how = {"format": form, "y": classes, "dates": dates, "title": title}
-        write_report(pipeline, corpus.data, out, **how)
+        write_report(pipeline, corpus.data, out, **options)
     progress("done", spinner=False)
     size = f"{out.stat().st_size / 1e6:.1f} MB"
     terminal().print(f"{one_line(out)} ({size})", soft_wrap=True)
