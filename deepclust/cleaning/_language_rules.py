@@ -130,9 +130,6 @@ def _splitting_rules(language: str) -> dict[str, Any] | None:
 
 def _make_splitter(rules: TokenRules) -> Callable[[str], Pairs] | None:
     """Return a function piece → (token, norm) pairs if there are no rules as data."""
-    if rules.tokenizer is None and _splitting_rules(rules.language):
-        return None
-    nlp: Any = None
     lock = Lock()  # spaCy's tokenizers have caches of their own
     if rules.tokenizer is not None:
         custom = getattr(rules.tokenizer, "tokenizer", rules.tokenizer)
@@ -142,21 +139,23 @@ def _make_splitter(rules: TokenRules) -> Callable[[str], Pairs] | None:
                 tokens = " ".join(map(str, custom(piece))).split()
             return [(token, token.lower()) for token in tokens]
 
-    else:
-        calls = itertools.count()
+        return split
+    if _splitting_rules(rules.language):
+        return None
+    nlp: Any = None
+    calls = itertools.count()
 
-        def split_part(part: str) -> Pairs:
-            nonlocal nlp
-            with lock:
-                if next(calls) % _CALLS_A_PIPELINE == 0:
-                    nlp = _blank_pipeline(rules.language)
-                return [(token.text, token.norm_) for token in nlp.tokenizer(part)]
+    def split_part(part: str) -> Pairs:
+        nonlocal nlp
+        with lock:
+            if next(calls) % _CALLS_A_PIPELINE == 0:
+                nlp = _blank_pipeline(rules.language)
+            return [(token.text, token.norm_) for token in nlp.tokenizer(part)]
 
-        def split(piece: str) -> Pairs:
-            # Japanese rules cut runs of Han characters into words
-            return split_names(piece, split_part, split_han=rules.language != "ja")
-
-    return split
+    # Japanese rules cut runs of Han characters into words
+    return functools.partial(
+        split_names, split=split_part, split_han=rules.language != "ja"
+    )
 
 
 def _language_class(language: str) -> Any:
@@ -221,10 +220,8 @@ def _make_lemmatizer(language: str) -> Callable[[str], str]:
         ) from error
 
     def lemma(token: str) -> str:  # tables list German nouns with a capital only
-        for form in (token, token.lower(), token.title()):
-            if form in table:
-                return table[form]
-        return token
+        forms = (token, token.lower(), token.title())
+        return next((table[form] for form in forms if form in table), token)
 
     return lemma
 

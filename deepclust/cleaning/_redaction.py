@@ -82,10 +82,6 @@ def redact(text: str, kinds: Iterable[str]) -> str:
     return text
 
 
-def _drop(match: re.Match[str]) -> str:
-    return " "
-
-
 def _keep_unless_iban(match: re.Match[str]) -> str:
     """Drop the account number that `found` starts with; the pattern takes too much."""
     found = match.group()
@@ -117,16 +113,14 @@ def _keep_unless_ip(match: re.Match[str]) -> str:
 
 def _keep_unless_phone(match: re.Match[str]) -> str:
     found = match.group()
-    n_digits = sum(map(str.isdigit, found))
-    return (
-        found if not 7 <= n_digits <= 15 or _DATE_OR_DECIMAL.fullmatch(found) else " "
-    )
+    has_length = 7 <= sum(map(str.isdigit, found)) <= 15
+    return " " if has_length and not _DATE_OR_DECIMAL.fullmatch(found) else found
 
 
 # In this order: what a later pattern could take for its own is gone by then.
-_RULES: dict[str, tuple[re.Pattern[str], Callable[[re.Match[str]], str]]] = {
-    "url": (_URL, _drop),
-    "email": (_EMAIL, _drop),
+_RULES: dict[str, tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] = {
+    "url": (_URL, " "),
+    "email": (_EMAIL, " "),
     "iban": (_IBAN, _keep_unless_iban),
     "credit_card": (_CARD, _keep_unless_card),
     "ip": (_IP, _keep_unless_ip),

@@ -229,9 +229,6 @@ class TextCleaner(  # type: ignore[call-arg]
         tokenizer_for(rules)  # a missing package shows here, not in a worker
         return rules
 
-    def __sklearn_is_fitted__(self) -> bool:
-        return True
-
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.requires_fit = False
@@ -246,12 +243,8 @@ def _clean(rules: TokenRules, kinds: tuple[str, ...], texts: list[str]) -> list[
     clean = tokenizer_for(rules).clean
     if rules.strip_html:
         texts = [strip_html(text) for text in texts]
-    cleaned = texts
-    while True:
-        if kinds:
-            cleaned = [redact(text, kinds) for text in cleaned]
-        before = cleaned
-        cleaned = list(map(clean, cleaned))
+    cleaned = [clean(redact(text, kinds)) for text in texts]
+    while kinds and cleaned != texts:
         # Words dropped between digits can leave what looks like a phone number.
-        if not kinds or cleaned == before:
-            return cleaned
+        texts, cleaned = cleaned, [clean(redact(text, kinds)) for text in cleaned]
+    return cleaned

@@ -398,8 +398,7 @@ class _KnownPieces(dict[str, str]):
 
     def __missing__(self, piece: str) -> str:
         if len(piece) > _MAX_PIECE:
-            parts = self.tokenizer.shorten(piece)
-            return " ".join(filter(None, map(self.__getitem__, parts)))
+            return self.tokenizer.clean(" ".join(self.tokenizer.shorten(piece)))
         if len(self) >= _CACHE_SIZE:
             self.clear()
         self[piece] = tokens = " ".join(self.tokenizer.cut(piece))

@@ -203,10 +203,9 @@ def load_texts(
 
 def _encode(labels: list[Any]) -> tuple[np.ndarray, list[str]]:
     """Return codes (−1 for None and "") and the sorted names they index."""
-    named = ["" if label is None else str(label) for label in labels]
-    names = sorted({name for name in named if name})
-    code = {name: i for i, name in enumerate(names)}
-    return np.array([code.get(name, -1) for name in named], dtype=np.intp), names
+    named = [None if label in (None, "") else str(label) for label in labels]
+    codes, names = pd.factorize(np.array(named, dtype=object), sort=True)
+    return codes, list(names)
 
 
 def _parse_dates(values: list[Any], what: str) -> np.ndarray:
