@@ -223,9 +223,8 @@ class TextCleaner(  # type: ignore[call-arg]
                 f"The 'redact' parameter of TextCleaner must hold names out of {KINDS}."
                 f" Received: {unknown[0]!r}."
             )
-        rules = TokenRules(
-            **{f.name: getattr(self, f.name) for f in fields(TokenRules)}
-        )
+        parameters = {f.name: getattr(self, f.name) for f in fields(TokenRules)}
+        rules = TokenRules(**parameters)
         tokenizer_for(rules)  # a missing package shows here, not in a worker
         return rules
 

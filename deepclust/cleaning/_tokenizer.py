@@ -456,7 +456,6 @@ class RuleSplitter:
             for text, tokens in rules["exceptions"].items()
         }
         self.longest = max(map(len, self.sequences), default=0)
-        self.first_tokens = {sequence[0] for sequence in self.sequences}
 
     def __call__(self, piece: str) -> Pairs:
         """Return the tokens of a piece without white space, each with its norm."""
@@ -466,11 +465,24 @@ class RuleSplitter:
         return split_names(piece, self.split)
 
     def split(self, piece: str) -> Pairs:
-        """Return the tokens of a piece as spaCy cuts it, each with its norm."""
+        """Return the tokens of a piece as spaCy cuts it, each with its norm.
+
+        Runs of tokens that are exceptions are replaced: the longest first, no overlap.
+        """
         pairs = self._cut(piece)
-        if self.first_tokens.isdisjoint(token for token, _ in pairs):
-            return pairs
-        return self._join_exceptions(pairs)
+        tokens = [token for token, _ in pairs]
+        spans: list[tuple[int, int]] = []
+        seen: set[int] = set()
+        for length in range(min(self.longest, len(tokens)), 0, -1):
+            for start in range(len(tokens) - length + 1):
+                stop = start + length
+                if tuple(tokens[start:stop]) in self.sequences:
+                    if seen.isdisjoint((start, stop - 1)):
+                        spans.append((start, stop))
+                    seen.update(range(start, stop))
+        for start, stop in sorted(spans, reverse=True):
+            pairs[start:stop] = self.exceptions["".join(tokens[start:stop])]
+        return pairs
 
     def _cut(self, piece: str) -> Pairs:
         """Take prefixes and suffixes off until an exception is left, or nothing fits.
@@ -509,19 +521,3 @@ class RuleSplitter:
                     parts += [piece[start : found.start()], found.group()]
                     start = found.end()
         return [part for part in [*parts, piece[start:]] if part]
-
-    def _join_exceptions(self, pairs: Pairs) -> Pairs:
-        """Replace runs of tokens that are exceptions: the longest first, no overlap."""
-        tokens = [token for token, _ in pairs]
-        spans: list[tuple[int, int]] = []
-        seen: set[int] = set()
-        for length in range(min(self.longest, len(tokens)), 0, -1):
-            for start in range(len(tokens) - length + 1):
-                stop = start + length
-                if tuple(tokens[start:stop]) in self.sequences:
-                    if seen.isdisjoint((start, stop - 1)):
-                        spans.append((start, stop))
-                    seen.update(range(start, stop))
-        for start, stop in sorted(spans, reverse=True):
-            pairs[start:stop] = self.exceptions["".join(tokens[start:stop])]
-        return pairs

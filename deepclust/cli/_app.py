@@ -17,13 +17,7 @@ import typer
 
 from deepclust import __version__
 from deepclust.cli import _run
-from deepclust.cli._output import (
-    Format,
-    InputError,
-    Progress,
-    format_of,
-    load_model,
-)
+from deepclust.cli._output import Format, InputError, Progress, format_of, load_model
 from deepclust.exceptions import EmptyVocabularyError, InvalidTextError
 
 EXAMPLES = """\

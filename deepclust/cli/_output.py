@@ -211,13 +211,13 @@ def _as_text(table: "pd.DataFrame", form: Format) -> str:
     if form == "jsonl":
         rows = table.to_dict("records")
         return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    if form == "csv":
-        return table.map(_guarded).to_csv(index=False, lineterminator="\n")
-    # as `load_texts` reads tsv: no quotes, so no tab or line break in a cell
-    cells = table.map(lambda x: " ".join(x.split()) if isinstance(x, str) else x)
-    return cells.map(_guarded).to_csv(
-        index=False, sep="\t", quoting=csv.QUOTE_NONE, lineterminator="\n"
-    )
+    dialect: dict[str, Any] = {}
+    if (
+        form == "tsv"
+    ):  # as `load_texts` reads it: no quotes, tabs or line breaks in cells
+        table = table.map(lambda x: " ".join(x.split()) if isinstance(x, str) else x)
+        dialect = {"sep": "\t", "quoting": csv.QUOTE_NONE}
+    return table.map(_guarded).to_csv(index=False, lineterminator="\n", **dialect)
 
 
 def _guarded(value: Any) -> Any:

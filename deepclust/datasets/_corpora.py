@@ -290,11 +290,10 @@ def _source_files(package: str, root: Path) -> Iterator[tuple[Path, str]]:
 
 def _docstrings(node: ast.AST) -> Iterator[str]:
     """Yield the docstrings of the public definitions in a module, top to bottom."""
+    is_public = not getattr(node, "name", "").startswith("_")
     if isinstance(node, ast.Expr):
         yield from _added_docstrings(node.value)
-    elif isinstance(node, _DOCUMENTED) and not getattr(node, "name", "").startswith(
-        "_"
-    ):
+    elif isinstance(node, _DOCUMENTED) and is_public:
         yield ast.get_docstring(node) or ""
         if isinstance(node, ast.Module | ast.ClassDef):
             for child in node.body:

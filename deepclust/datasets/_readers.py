@@ -27,8 +27,7 @@ def read_columns(
 
     The format is that of the file's name.
     """
-    suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() != ".gz"]
-    suffix = suffixes[-1] if suffixes else ""
+    suffix = Path(path.name.lower().removesuffix(".gz")).suffix
     if path.is_dir() or suffix == ".txt":
         named = [name for name in (column, *others) if name is not None]
         if named:
@@ -46,7 +45,8 @@ def read_columns(
     names, values = _FORMATS[suffix](path, header, encoding)
     if not names:
         return [[], *[None] * len(others)]
-    column = _text_column(names, column, others, path)
+    if column is None:
+        column = _text_column(names, others, path)
     for name in (column, *others):
         if name is not None and name not in names:
             there = ", ".join(map(repr, names))
@@ -55,12 +55,8 @@ def read_columns(
     return [None if name is None else values(names.index(name)) for name in wanted]
 
 
-def _text_column(
-    names: list[str], column: str | None, others: tuple[str | None, ...], path: Path
-) -> str:
-    """Return the name given, that of the only column left, or "text" in any case."""
-    if column is not None:
-        return column
+def _text_column(names: list[str], others: tuple[str | None, ...], path: Path) -> str:
+    """Return the name of the only column left, or "text" in any case."""
     left = [name for name in names if name not in others]
     texts = [name for name in left if name.strip().lower() == "text"]
     choice = left if len(left) == 1 else texts

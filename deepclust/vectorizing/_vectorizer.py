@@ -190,7 +190,16 @@ class Vectorizer(  # type: ignore[call-arg]
                 random_state=check_random_state(seed).randint(2**31 - 1),
             )
         elif looks_up:
-            vectors = self._look_up_vectors()
+            tokens = self.vocabulary_.tokens
+            vectors, coverage = load_vectors(self.word_vectors, tokens)
+            if coverage < _LOW_COVERAGE:
+                warn(
+                    f"word_vectors knows only {coverage:.0%} of {len(tokens) - 2:,} "
+                    "tokens; the others get the zero vector. Do its words match the "
+                    "cleaning, such as lower case or stems?",
+                    TextWarning,
+                    stacklevel=2,
+                )
         self.embedding_matrix_ = vectors
         self.vector_coverage_: float | None = None
         if vectors is not None:
@@ -276,19 +285,6 @@ class Vectorizer(  # type: ignore[call-arg]
         frequencies = np.array([document_frequency[t] for t in tokens], dtype=np.int64)
         return Vocabulary(tokens, frequencies, n_documents)
 
-    def _look_up_vectors(self) -> np.ndarray:
-        tokens = self.vocabulary_.tokens
-        vectors, coverage = load_vectors(self.word_vectors, tokens)
-        if coverage < _LOW_COVERAGE:
-            warn(
-                f"word_vectors knows only {coverage:.0%} of {len(tokens) - 2:,} "
-                "tokens; the others get the zero vector. Do its words match the "
-                "cleaning, such as lower case or stems?",
-                TextWarning,
-                stacklevel=3,
-            )
-        return vectors
-
     def _select(
         self, document_frequency: Counter[str], n_documents: int
     ) -> tuple[list[str], int]:
@@ -337,9 +333,7 @@ class Vectorizer(  # type: ignore[call-arg]
         return tags
 
 
-def _count_tokens(
-    texts: Iterable[str],
-) -> tuple[Counter[str], Counter[str], Counter[int]]:
+def _count_tokens(texts: list[str]) -> tuple[Counter[str], Counter[str], Counter[int]]:
     """Count the tokens of clean texts; the counts of parts of a corpus add up.
 
     Returns

@@ -38,11 +38,7 @@ _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?", re.IGNORECASE)
 
 
 def corpus_vectors(
-    sequences: TokenSequences,
-    n_tokens: int,
-    *,
-    dim: int = 100,
-    random_state: int = 0,
+    sequences: TokenSequences, n_tokens: int, *, dim: int = 100, random_state: int = 0
 ) -> np.ndarray:
     """Learn one vector a token from the tokens around it, at most ten positions away.
 
