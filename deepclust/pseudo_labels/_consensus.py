@@ -1,17 +1,14 @@
-"""Consensus of partitions: nearest partitions, their majority vote, agreed targets."""
+"""Consensus of partitions: the nearest to a reference, and the labels they share."""
 
 import numpy as np
-from scipy.sparse import csr_matrix
 from sklearn.metrics import adjusted_mutual_info_score
 
 from deepclust.metrics._matching import relabel
-from deepclust.pseudo_labels._document_completion import document_completion_scores
 from deepclust.pseudo_labels._mixture import is_confident
 
-__all__ = ["agreed_targets", "majority_vote", "nearest_partitions"]
+__all__ = ["agreed_targets", "nearest_partitions"]
 
 MAX_DOCS = 4_000  # random documents that partitions are compared on
-N_VOTERS = 4  # partitions in a majority vote
 
 
 def nearest_partitions(
@@ -47,49 +44,6 @@ def nearest_partitions(
         for labels in partitions
     ]
     return sorted(range(len(partitions)), key=lambda i: -information[i])
-
-
-def majority_vote(
-    counts: csr_matrix, partitions: list[np.ndarray], *, seed: int = 0
-) -> np.ndarray:
-    """Return the majority vote of the best partition and the nearest to it.
-
-    Parameters
-    ----------
-    counts : sparse matrix of shape (n_docs, n_tokens), float32
-        Document-term matrix.
-
-    partitions : list of ndarray of shape (n_docs,), int
-        Component of each document, from 0.
-
-    seed : int, default=0
-
-    Returns
-    -------
-    labels : ndarray of shape (n_docs,), int
-        Most frequent label among `N_VOTERS` partitions: the best by
-        `document_completion_scores` and the nearest to it. They are matched one-to-one
-        with the best one, whose numbers the labels have; ties go to the lowest number.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from scipy.sparse import csr_matrix
-    >>> from deepclust.pseudo_labels._consensus import majority_vote
-    >>> topics = np.repeat([0, 1, 2], 40)
-    >>> rates = np.kron(np.eye(3), np.ones(8))[topics]
-    >>> counts = csr_matrix(np.random.default_rng(0).poisson(rates), dtype="f")
-    >>> shuffled = np.random.default_rng(1).permutation(topics)
-    >>> majority_vote(counts, [shuffled, topics, (topics + 1) % 3, topics])[::40]
-    array([0, 1, 2])
-    """
-    scores = document_completion_scores(counts, partitions, seed=seed)
-    best = partitions[int(np.argmax(scores))]
-    nearest = nearest_partitions(best, partitions, seed=seed)[:N_VOTERS]
-    table = np.stack([relabel(partitions[i], like=best) for i in nearest])
-    votes = np.stack([np.sum(table == k, axis=0) for k in range(table.max() + 1)])
-    labels: np.ndarray = votes.argmax(axis=0)
-    return labels
 
 
 def agreed_targets(

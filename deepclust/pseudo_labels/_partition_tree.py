@@ -149,28 +149,6 @@ class PartitionTree:
         labels = component[_nearest(self._features, unit_rows(self._means))]
         return Mixture.fit(self._features, self._counts, labels, n_components)
 
-    def refit(self, labels: np.ndarray) -> Mixture:
-        """Fit a mixture, starting from a partition of all documents.
-
-        Parameters
-        ----------
-        labels : ndarray of shape (n_docs,), int
-            Component of each document, from 0. Where classes are known, labeled
-            documents have the number of their class; otherwise components are
-            renumbered without the empty ones.
-
-        Returns
-        -------
-        mixture : Mixture
-        """
-        if self._known is None:
-            labels = np.unique(labels, return_inverse=True)[1]
-        n_components = int(labels.max()) + 1
-        labels = labels[self._rows]
-        return Mixture.fit(
-            self._features, self._counts, labels, n_components, known=self._known
-        )
-
     def _fit_cut(self, linkage: str, n_components: int, n_steps: int) -> Mixture:
         component = np.arange(self.n_micro_clusters)
         for kept, merged in self._merges[linkage][: len(component) - n_components]:

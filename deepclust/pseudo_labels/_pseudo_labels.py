@@ -4,11 +4,10 @@
 2. Select the number of pseudo-classes by stability (`_model_selection.py`).
 3. Fit several mixtures by annealed EM (`_mixture.py`), one half from cuts of partition
    trees (`_partition_tree.py`), one half from random partitions of micro-clusters.
-4. Take the partition that best predicts held-out words (`_document_completion.py`), and
-   refit a mixture from the majority vote of it and the nearest ones (`_consensus.py`).
+4. Take the partition that best predicts held-out words (`_document_completion.py`).
 5. Return that partition, the nearest to it with as many components, and one with fewer
-   and one with more. Documents without a confident label, or on which most of the
-   partitions disagree, have no pseudo-label.
+   and one with more (`_consensus.py`). Documents without a confident label, or on
+   which most of the partitions disagree, have no pseudo-label.
 
 No label and no pretrained model takes part. The constants of these files serve all
 corpora; docs/method.md says on which they were chosen and on which they were tested.
@@ -22,11 +21,8 @@ from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits
 
 from deepclust._parallel import in_threads
-from deepclust.pseudo_labels._consensus import (
-    agreed_targets,
-    majority_vote,
-    nearest_partitions,
-)
+from deepclust.pseudo_labels._consensus import agreed_targets, nearest_partitions
+from deepclust.pseudo_labels._document_completion import document_completion_scores
 from deepclust.pseudo_labels._features import document_term_matrix, lsa_features
 from deepclust.pseudo_labels._mixture import Mixture
 from deepclust.pseudo_labels._model_selection import select_n_components
@@ -140,18 +136,14 @@ def make_pseudo_labels(
             n_jobs=-1,
         )
         partitions = _fit_partitions(trees, features, counts, n_components, known)
-        vote = majority_vote(counts, [p.labels for p in partitions[1.0]], seed=seed)
-        if known is not None:
-            vote = np.where(known >= 0, known, vote)
-        refit = _predict(trees[0].refit(vote), features, counts, known)
+        labels = [partition.labels for partition in partitions[1.0]]
+        scores = document_completion_scores(counts, labels, seed=seed)
+        best = labels[int(np.argmax(scores))]
     targets = {}
     for ratio, n_targets in N_TARGETS.items():
         labels = [partition.labels for partition in partitions[ratio]]
-        order = nearest_partitions(refit.labels, labels, seed=seed)
-        chosen = [partitions[ratio][i] for i in order]
-        if ratio == 1.0:
-            chosen.insert(0, refit)
-        chosen = chosen[:n_targets]
+        nearest = nearest_partitions(best, labels, seed=seed)[:n_targets]
+        chosen = [partitions[ratio][i] for i in nearest]
         targets[ratio] = agreed_targets(
             [partition.labels for partition in chosen],
             [partition.log_odds_margin for partition in chosen],

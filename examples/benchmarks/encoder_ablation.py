@@ -33,7 +33,7 @@ from sklearn.metrics import adjusted_mutual_info_score
 
 from deepclust import DBSCAN, RNNLSTMEncoder, TextCleaner, Vectorizer
 from deepclust.metrics import clustering_accuracy_score
-from deepclust.pseudo_labels._consensus import majority_vote
+from deepclust.pseudo_labels._document_completion import document_completion_scores
 from deepclust.pseudo_labels._features import document_term_matrix, lsa_features
 from deepclust.pseudo_labels._model_selection import select_n_components
 from deepclust.pseudo_labels._partition_tree import PartitionTree
@@ -80,7 +80,7 @@ def judged(truth, embeddings, seed):
     return (*scores(truth, known), *found, clusterer.n_clusters_)
 
 
-def refit(features, counts, n_components, seed):
+def first_mixture(features, counts, n_components, seed):
     """Return the mixture whose partition is the first target."""
     trees = [
         PartitionTree(features, counts, seed=seed + i) for i in range(N_TREES[1.0])
@@ -89,7 +89,8 @@ def refit(features, counts, n_components, seed):
         fit(n_components) for tree in trees for fit in (tree.fit_cut, tree.fit_random)
     ]
     labels = [mixture.predict(features, counts) for mixture in mixtures]
-    return trees[0].refit(majority_vote(counts, labels, seed=seed))
+    scores = document_completion_scores(counts, labels, seed=seed)
+    return mixtures[int(np.argmax(scores))]
 
 
 def unseen(sequences, truth, seed):
@@ -101,7 +102,7 @@ def unseen(sequences, truth, seed):
     n_groups, _ = select_n_components(counts[seen], vectors, seed=seed)
     # Features of both halves together: the teacher is even shown the unseen.
     features = lsa_features(counts, vectors, seed=seed)
-    mixture = refit(features[seen], counts[seen], n_groups, seed)
+    mixture = first_mixture(features[seen], counts[seen], n_groups, seed)
     taught = mixture.predict(features[new], counts[new])
     means = KMeans(n_groups, n_init=3, random_state=seed).fit(features[seen])
     by_means = means.predict(features[new])
@@ -124,7 +125,7 @@ def rows_of_seed(sequences, truth, seed, variants):
     yield "lexical features", judged(truth, features, seed)
     n_groups, _ = select_n_components(counts, vectors, seed=seed)
     by_k = [
-        refit(features, counts, k, seed).predict(features, counts)
+        first_mixture(features, counts, k, seed).predict(features, counts)
         for k in (truth.max() + 1, n_groups)
     ]
     yield "mixture", (*scores(truth, by_k[0]), *scores(truth, by_k[1]), n_groups)

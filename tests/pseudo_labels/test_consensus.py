@@ -1,9 +1,8 @@
-"""Majority vote of the nearest partitions, and the targets they agree on."""
+"""The nearest partitions, and the targets that most of them agree on."""
 
 import numpy as np
-from scipy.sparse import csr_matrix
 
-from deepclust.pseudo_labels._consensus import agreed_targets, majority_vote
+from deepclust.pseudo_labels._consensus import agreed_targets
 
 
 def agreed(*partitions):
@@ -39,20 +38,3 @@ def test_known_documents_are_targets_even_if_the_others_disagree():
 
 def test_a_single_partition_agrees_with_itself():
     assert agreed([1, 0, 1, 0])[0].tolist() == [1, 0, 1, 0]
-
-
-def test_a_vote_has_the_numbers_of_the_best_partition(monkeypatch):
-    """The first is the best; ties go to the lowest number."""
-    partitions = [
-        np.array([0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2]),
-        np.array([2, 2, 2, 2, 0, 0, 0, 0, 1, 1, 1, 1]),
-        np.array([0, 0, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2]),
-        np.array([0, 0, 1, 1, 1, 1, 1, 1, 2, 2, 0, 3]),
-        np.array([3, 1, 2, 3, 1, 2, 3, 1, 2, 3, 1, 2]),  # the farthest has no vote
-    ]
-    monkeypatch.setattr(
-        "deepclust.pseudo_labels._consensus.document_completion_scores",
-        lambda *_, seed: [2, 1, 1, 1, 1],
-    )
-    labels = majority_vote(csr_matrix(np.ones((12, 2))), partitions)
-    assert labels.tolist() == [0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2]

@@ -42,22 +42,6 @@ def test_a_random_start_finds_the_topics(four_topics):
     assert tree.fit_random(4).log_likelihood == mixture.log_likelihood
 
 
-def test_refit_starts_from_a_partition_of_all_documents(
-    four_topics, four_topics_mixed_up
-):
-    features, counts, truth = four_topics
-    start = four_topics_mixed_up
-    tree = PartitionTree(features, counts, seed=0)
-    found = tree.refit(start).predict(features, counts)
-    assert adjusted_rand_score(truth, found) > 0.95
-    with_gaps = tree.refit(3 * start)
-    assert with_gaps.mean_directions.shape[0] == 4
-    known = np.where(np.arange(400) % 10 == 0, truth, -1)
-    tree = PartitionTree(features, counts, seed=0, known=known)
-    found = tree.refit(np.where(known >= 0, known, start)).predict(features, counts)
-    assert np.mean(found == truth) > 0.95
-
-
 def test_identical_documents_have_identical_labels():
     sequences = TokenSequences.from_lists([[2, 3, 4]] * 30 + [[5, 6]] * 30)
     counts = document_term_matrix(sequences)

@@ -130,7 +130,7 @@ def test_partitions_are_compared_on_random_documents(monkeypatch, topics):
     )
     order = np.argsort(truth, kind="stable")
     make_pseudo_labels(sequences[order], n_pseudo_classes=4)
-    assert len(seen) == 12 + 4 + 12 + 4
+    assert len(seen) == 4 + 12 + 4
     assert set(seen) == {(100, 4)}
 
 
@@ -152,3 +152,25 @@ def test_documents_without_a_topic_are_rarely_targets(topics):
     kept = np.mean([target >= 0 for target in pseudo_labels.targets], axis=0)
     assert kept[:300].mean() > 0.9
     assert kept[300:].mean() < 0.7
+
+
+def test_the_partition_that_predicts_words_best_is_the_first_target(
+    topics, monkeypatch
+):
+    sequences, _ = topics(3, 120)
+    found = []
+
+    def second_is_best(counts, partitions, *, seed):
+        found.extend(partitions)
+        return np.arange(len(partitions)) == 1
+
+    monkeypatch.setattr(
+        "deepclust.pseudo_labels._pseudo_labels.document_completion_scores",
+        second_is_best,
+    )
+    # more components than topics, so that the partitions differ
+    target = make_pseudo_labels(sequences, n_pseudo_classes=7).targets[1]
+    assert len(found) == 12
+    kept = target >= 0
+    scores = [adjusted_rand_score(labels[kept], target[kept]) for labels in found]
+    assert scores[1] == 1.0 > np.median(scores)
