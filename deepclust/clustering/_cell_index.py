@@ -335,13 +335,8 @@ class CellIndex:
         """Return consecutive cells in groups whose blocks stay bounded."""
         most = self.block_entries // self.n_cells
         most = min(most, len(self.order) // least_parts(self.n_jobs))
-        groups, first = [], 0
-        for cell in range(1, self.n_cells + 1):
-            full = self.starts[min(cell + 1, self.n_cells)] - self.starts[first] > most
-            if full or cell == self.n_cells:
-                groups.append(range(first, cell))
-                first = cell
-        return groups
+        groups = self.runs(self.starts[:-1] // max(most, 1))
+        return [range(part.start, part.stop) for _, part in groups]
 
     @staticmethod
     def runs(cells: np.ndarray) -> Iterator[tuple[int, slice]]:
@@ -414,50 +409,19 @@ class CellIndex:
         -------
         within : ndarray of shape (n_queries, size of the cell), bool
         """
+        limit = -((radius / self.scale) ** 2) / 2
+        low = self.dtype.type(limit - self.tolerance)
+        high = self.dtype.type(limit + self.tolerance)
         members = self.members(cell)
         within = np.empty((len(left), members.stop - members.start), dtype=bool)
         for part in self.slices(*within.shape):
             product = self.products(left[part], cell)
-            low, high = self._limits(radius)
             np.greater_equal(product, high, out=within[part])
-            possible = product >= low
-            if np.count_nonzero(possible) != np.count_nonzero(within[part]):
-                row, column = true_entries(possible ^ within[part])
-                points = self.order[members][column]
-                squared = self.exact(self.X, rows[part][row], points)
-                within[part][row, column] = squared <= radius * radius
+            row, column = true_entries((product >= low) ^ within[part])
+            points = self.order[members][column]
+            squared = self.exact(self.X, rows[part][row], points)
+            within[part][row, column] = squared <= radius * radius
         return within
-
-    def pairs_within(
-        self, left: np.ndarray, rows: np.ndarray, cell: int, radius: float
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the true entries of `within`, faster where they are few.
-
-        Parameters
-        ----------
-        left, rows, cell, radius : see `within`
-
-        Returns
-        -------
-        row, column : ndarray of shape (n_pairs,), intp
-        """
-        product = self.products(left, cell)
-        low, high = self._limits(radius)
-        row, column = true_entries(product >= low)
-        certain = product[row, column] >= high
-        if not certain.all():
-            open_pairs = np.flatnonzero(~certain)
-            points = self.order[self.members(cell)][column[open_pairs]]
-            squared = self.exact(self.X, rows[row[open_pairs]], points)
-            certain[open_pairs] = squared <= radius * radius
-            row, column = row[certain], column[certain]
-        return row, column
-
-    def _limits(self, radius: float) -> tuple[np.floating, np.floating]:
-        """Return the products from which pairs may be, and surely are, within."""
-        limit = -((radius / self.scale) ** 2) / 2
-        low, high = limit - self.tolerance, limit + self.tolerance
-        return self.dtype.type(low), self.dtype.type(high)
 
     def exact(
         self, source: np.ndarray, rows: np.ndarray, points: np.ndarray

@@ -44,9 +44,7 @@ def renumbered(labels: np.ndarray, weights: np.ndarray) -> np.ndarray:
     numbers = np.full(len(labels), -1, dtype=np.intp)
     _, first, inverse = np.unique(labels[kept], return_index=True, return_inverse=True)
     sizes = np.bincount(inverse, weights[kept])
-    rank = np.empty(len(sizes), dtype=np.intp)
-    rank[np.lexsort((first, -sizes))] = np.arange(len(sizes))
-    numbers[kept] = rank[inverse]
+    numbers[kept] = np.argsort(np.lexsort((first, -sizes)))[inverse]
     return numbers
 
 
@@ -116,7 +114,7 @@ def _label_borders(
 def connect(
     index: CellIndex,
     radius: float,
-    links: tuple[np.ndarray, np.ndarray] | None = None,
+    links: tuple[np.ndarray, np.ndarray],
 ) -> np.ndarray:
     """Label the connected components of the points within `radius` of one another.
 
@@ -126,7 +124,7 @@ def connect(
 
     radius : float
 
-    links : tuple of two ndarrays of shape (n_links,), intp, default=None
+    links : tuple of two ndarrays of shape (n_links,), intp
         Rows of `index.X` that are known to be neighbors; those of which one is not in
         the index do not count.
 
@@ -157,9 +155,13 @@ def connect(
     starts = np.concatenate(([0], np.cumsum(own_counts)))
     component += starts[index.cell]
     forest = Forest(starts[-1])
-    if links is not None:
-        _unite_linked(index, links, component, forest)
-    rank = _ranks(forest.roots(component))
+    component_of = np.full(len(index.X), -1, dtype=np.intp)
+    component_of[index.order] = component
+    linked = component_of[np.array(links)]
+    forest.unite(*linked[:, (linked >= 0).all(axis=0)])
+    roots = forest.roots(component)
+    # The rank of each point's component by size; the largest comes last.
+    rank = np.argsort(np.argsort(np.bincount(roots), kind="stable"))[roots]
     highest = np.maximum.reduceat(rank, index.starts[:-1])
     queries = np.flatnonzero(rank < highest.max())
 
@@ -176,28 +178,6 @@ def connect(
 
     index.run(between, index.shares(len(queries), index.n_cells))
     return forest.roots(component)
-
-
-def _unite_linked(
-    index: CellIndex,
-    links: tuple[np.ndarray, np.ndarray],
-    component: np.ndarray,
-    forest: "Forest",
-) -> None:
-    component_of = np.full(len(index.X), -1, dtype=np.intp)
-    component_of[index.order] = component
-    left, right = component_of[links[0]], component_of[links[1]]
-    known = (left >= 0) & (right >= 0)
-    forest.unite(left[known], right[known])
-
-
-def _ranks(components: np.ndarray) -> np.ndarray:
-    """Return the rank of each point's component, by size; the largest comes last."""
-    sizes = np.bincount(components)
-    order = np.argsort(sizes, kind="stable")
-    ranks = np.empty(len(sizes), dtype=np.intp)
-    ranks[order] = np.arange(len(sizes))
-    return ranks[components]
 
 
 def _join(

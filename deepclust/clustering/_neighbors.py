@@ -77,7 +77,7 @@ def count_within(
     """
     counting = _Counting(index, radius, weights, enough)
     index.run(counting.count_own_cells, index.chunks())
-    open_points = counting.open_points()
+    open_points = np.flatnonzero(counting.counts[index.order] < counting.enough)
     bound = PCALowerBound.if_worth_it(index, open_points, radius)
 
     def count(part: slice) -> None:
@@ -88,39 +88,32 @@ def count_within(
 
 
 class _Counting:
-    """Weights of the neighborhoods so far, by sorted position."""
+    """Weights of the neighborhoods so far."""
 
     def __init__(
         self, index: CellIndex, radius: float, weights: np.ndarray, enough: float
     ) -> None:
-        self.index, self.radius, self.enough = index, radius, enough
-        self.weights = weights[index.order]
+        self.index, self.radius, self.weights = index, radius, weights
+        # Where a further neighbor may lower a count, none is enough.
+        self.enough = enough if weights.min() >= 0 else np.inf
         self.all_one = bool((weights == 1).all())
-        self.may_stop = bool(weights.min() >= 0)
         self.keep_hits = bool(weights.min() >= 1) and enough <= _MAX_ENOUGH_FOR_HITS
         self.counts = np.zeros(len(index.order))
         nothing = np.empty(0, dtype=np.intp)
         self.hits, self.links = [(nothing, nothing)], [(nothing, nothing)]
-
-    def open_points(self) -> np.ndarray:
-        """Return the positions that may need neighbors from other cells."""
-        if self.may_stop:
-            return np.flatnonzero(self.counts < self.enough)
-        return np.arange(len(self.counts))
 
     def count_own_cells(self, cells: range) -> None:
         """Count, for all points of these cells, the neighbors in their own cell."""
         index, counts = self.index, self.counts
         for cell in cells:
             members = index.members(cell)
-            own = np.arange(members.start, members.stop)
-            within = index.within(
-                index.left_of(own), index.order[own], cell, self.radius
-            )
+            own = index.order[members]
+            left = index.left_of(np.arange(members.start, members.stop))
+            within = index.within(left, own, cell, self.radius)
             if self.all_one:
                 counts[own] = within.view(np.uint8).sum(axis=1, dtype=np.int32)
             else:
-                counts[own] = within @ self.weights[members]
+                counts[own] = within @ self.weights[own]
             if self.keep_hits:
                 few = np.flatnonzero(counts[own] < self.enough)
                 row, column = true_entries(within[few])
@@ -137,20 +130,17 @@ class _Counting:
         left = index.left_of(positions)
         projected = None if bound is None else bound.left_of(positions)
         right, cells = index.right[positions], index.cell[positions]
+        queries = index.order[positions]
         for cell, places in candidate_cells(index, right, cells, lambda: radius):
-            members = index.members(cell)
-            for part in index.slices(len(places), members.stop - members.start):
+            points = index.order[index.members(cell)]
+            for part in index.slices(len(places), len(points)):
                 some = places[part]
-                if self.may_stop:
-                    some = some[self.counts[positions[some]] < self.enough]
+                some = some[self.counts[queries[some]] < self.enough]
                 if bound is not None and projected is not None:
                     some = some[bound.may_reach(projected[some], cell, radius)]
-                if len(some):
-                    rows = positions[some]
-                    row, column = index.pairs_within(
-                        left[some], index.order[rows], cell, radius
-                    )
-                    self._add(rows, row, column + members.start)
+                within = index.within(left[some], queries[some], cell, radius)
+                row, column = true_entries(within)
+                self._add(queries[some], row, points[column])
 
     def _add(self, rows: np.ndarray, row: np.ndarray, points: np.ndarray) -> None:
         """Count the pairs of rows[row] and points; `row` ascends."""
@@ -165,17 +155,14 @@ class _Counting:
             self.hits.append((rows[row[~full]], points[~full]))
 
     def found(self) -> Neighborhoods:
-        """Return all that was counted, by row instead of sorted position."""
-        order = self.index.order
-        counts = np.empty_like(self.counts)
-        counts[order] = self.counts
+        """Return all that was counted."""
         hits = None
         if self.keep_hits:
             rows, points = (np.concatenate(p) for p in zip(*self.hits, strict=True))
             below = self.counts[rows] < self.enough
-            hits = order[rows[below]], order[points[below]]
+            hits = rows[below], points[below]
         rows, points = (np.concatenate(p) for p in zip(*self.links, strict=True))
-        return Neighborhoods(counts, hits, (order[rows], order[points]))
+        return Neighborhoods(self.counts, hits, (rows, points))
 
 
 def candidate_cells(
@@ -317,7 +304,7 @@ def nearest(
     squared = np.full(len(Q), float(radius) ** 2)
 
     def work(part: slice) -> None:
-        _NearestSearch(index, Q[part], points[part], squared[part]).run()
+        _search(index, Q[part], points[part], squared[part])
 
     index.run(work, index.shares(len(Q), max(index.n_cells, Q.shape[1])))
     missing = points == len(index.X)
@@ -325,61 +312,42 @@ def nearest(
     return points, squared
 
 
-class _NearestSearch:
-    """Nearest points of one block of queries; updates `points`, `squared` in place."""
+def _search(
+    index: CellIndex, Q: np.ndarray, points: np.ndarray, squared: np.ndarray
+) -> None:
+    """Find the nearest point of every query; updates `points`, `squared` in place."""
 
-    def __init__(
-        self, index: CellIndex, Q: np.ndarray, points: np.ndarray, squared: np.ndarray
-    ) -> None:
-        self.index, self.Q = index, Q
-        self.points, self.squared = points, squared
+    def compare(rows: np.ndarray, candidates: np.ndarray) -> None:
+        exact = index.exact(Q, rows, candidates)
+        keep_nearest((points, squared), rows, candidates, exact)
 
-    def run(self) -> None:
-        """Find the nearest point of every query."""
-        index, squared = self.index, self.squared
-        with np.errstate(over="ignore"):
-            norm = np.sqrt(np.square((self.Q - index.shift) / index.scale).sum(axis=1))
-        reachable = norm * (1 - 1e-6) <= 1 + 1e-6 + np.sqrt(squared) / index.scale
-        for query in np.flatnonzero(reachable & (norm > _FAR)).tolist():
-            self._compare_with_all(query)
-        rows = np.flatnonzero(reachable & (norm <= _FAR))
-        left = index.left_form(self.Q[rows])
-        cells = index.nearest_center(left, index.centers)
-        order = np.argsort(cells, kind="stable")
-        rows, left, cells = rows[order], left[order], cells[order]
-        slack = index.tolerance * np.maximum(1, norm[rows] ** 2)
-        for cell, some in candidate_cells(
-            index,
-            index.swap(left.copy()),
-            cells,
-            lambda: np.sqrt(squared[rows]),
-            slack=slack,
-            own=True,
-        ):
-            self._compare(rows[some], left[some], slack[some], cell)
-
-    def _compare(
-        self, rows: np.ndarray, left: np.ndarray, slack: np.ndarray, cell: int
-    ) -> None:
-        """Compare queries with the points of a cell."""
-        index = self.index
-        product = index.products(left, cell)
+    with np.errstate(over="ignore"):
+        norm = np.sqrt(np.square((Q - index.shift) / index.scale).sum(axis=1))
+    reachable = norm * (1 - 1e-6) <= 1 + 1e-6 + np.sqrt(squared) / index.scale
+    # Far outside the points, products are too coarse: compare with all of them.
+    for query in np.flatnonzero(reachable & (norm > _FAR)).tolist():
+        compare(np.full(len(index.order), query), index.order)
+    rows = np.flatnonzero(reachable & (norm <= _FAR))
+    left = index.left_form(Q[rows])
+    cells = index.nearest_center(left, index.centers)
+    order = np.argsort(cells, kind="stable")
+    rows, left, cells = rows[order], left[order], cells[order]
+    slack = index.tolerance * np.maximum(1, norm[rows] ** 2)
+    for cell, some in candidate_cells(
+        index,
+        index.swap(left.copy()),
+        cells,
+        lambda: np.sqrt(squared[rows]),
+        slack=slack,
+        own=True,
+    ):
+        product = index.products(left[some], cell)
         highest = product.max(axis=1)
-        floor = self.squared[rows] / (-2 * index.scale**2) - slack
-        floor = np.maximum(floor, highest - 2 * slack)
+        floor = squared[rows[some]] / (-2 * index.scale**2) - slack[some]
+        floor = np.maximum(floor, highest - 2 * slack[some])
         nearer = np.flatnonzero(highest >= floor)
         row, column = true_entries(product[nearer] >= floor[nearer, None])
-        self._keep(rows[nearer[row]], index.order[index.members(cell)][column])
-
-    def _compare_with_all(self, query: int) -> None:
-        """Compare a query far outside the points, where products are too coarse."""
-        for part in self.index.slices(len(self.index.order), 4 * self.Q.shape[1]):
-            points = self.index.order[part]
-            self._keep(np.full(len(points), query), points)
-
-    def _keep(self, rows: np.ndarray, points: np.ndarray) -> None:
-        squared = self.index.exact(self.Q, rows, points)
-        keep_nearest((self.points, self.squared), rows, points, squared)
+        compare(rows[some[nearer[row]]], index.order[index.members(cell)][column])
 
 
 def k_nearest(index: CellIndex, k: int) -> tuple[np.ndarray, np.ndarray]:
