@@ -315,17 +315,16 @@ def _joined(index: CellIndex, forest: _Edges, core: np.ndarray) -> _Edges:
     starts = np.searchsorted(part[order], np.arange(n_parts))
     place = np.arange(n_points) - starts[part[order]]
     chosen = order[place < max(1, _JOINING_POINTS // n_parts)]
-    sizes = np.bincount(part[chosen])
-    bounds = np.concatenate(([0], np.cumsum(sizes)))[:-1]
+    bounds = np.searchsorted(part[chosen], np.arange(n_parts + 1))
     reach = _reach(index, chosen, core)
-    between = np.minimum.reduceat(reach, bounds, axis=0)
-    between = np.minimum.reduceat(between, bounds, axis=1)
+    between = np.minimum.reduceat(reach, bounds[:-1], axis=0)
+    between = np.minimum.reduceat(between, bounds[:-1], axis=1)
     np.fill_diagonal(between, 0)
     pairs = minimum_spanning_tree(between).tocoo()
     rows, cols = [], []
     for a, b in zip(pairs.row, pairs.col, strict=True):
-        block = reach[bounds[a] :, bounds[b] :][: sizes[a], : sizes[b]]
-        row, col = divmod(int(block.argmin()), sizes[b])
+        block = reach[bounds[a] : bounds[a + 1], bounds[b] : bounds[b + 1]]
+        row, col = np.unravel_index(block.argmin(), block.shape)
         rows.append(chosen[bounds[a] + row])
         cols.append(chosen[bounds[b] + col])
     links = _weighed(index, np.array(rows), np.array(cols), core)
@@ -334,11 +333,8 @@ def _joined(index: CellIndex, forest: _Edges, core: np.ndarray) -> _Edges:
 
 def _reach(index: CellIndex, points: np.ndarray, core: np.ndarray) -> np.ndarray:
     """Return rounded squared reachabilities of a few points, in working units."""
-    positions = np.empty(len(core), dtype=np.intp)
-    positions[index.order] = np.arange(len(core))
-    places = positions[points]
-    product = index.left_of(places) @ index.right[places].T
-    reach = np.maximum(-2 * product, 1e-12)
+    left = index.left_form(index.X[points])
+    reach = np.maximum(-2 * (left @ index.swap(left.copy()).T), 1e-12)
     own = np.minimum(core[points] / index.scale**2, 16).astype(index.dtype)
     return np.maximum(np.maximum(reach, own[:, None]), own)
 
@@ -362,9 +358,15 @@ def _improved(index: CellIndex, tree: _Edges, core: np.ndarray) -> _Edges:
     step = min(_MAX_ROWS_AT_A_TIME, isqrt(index.block_entries))
     for start in range(0, n_points, step):
         stop = min(start + step, n_points)
-        for candidates in _nearer_pairs(index, left, right, gaps, start, stop):
-            rows, cols, height = candidates
-            rows, cols = order[rows], order[cols]
+        for column, heights in _heights(gaps, start, stop, index.block_entries):
+            product = left[start:stop] @ right[column : column + heights.shape[1]].T
+            floor = heights / (-2 * index.scale**2) - index.tolerance
+            row, col = true_entries(product >= floor)
+            rows, cols, height = (
+                order[start + row],
+                order[column + col],
+                heights[row, col],
+            )
             possible = np.maximum(core[rows], core[cols]) < height
             edges = _weighed(index, rows[possible], cols[possible], core)
             less = edges[2] < height[possible]
@@ -411,36 +413,15 @@ def _path_order(tree: _Edges, n_points: int) -> tuple[np.ndarray, np.ndarray]:
     return line, np.array(gap_after)[line[:-1]]
 
 
-def _nearer_pairs(
-    index: CellIndex,
-    left: np.ndarray,
-    right: np.ndarray,
-    gaps: np.ndarray,
-    start: int,
-    stop: int,
-) -> Iterator[_Edges]:
-    """Yield the pairs of rows start:stop and later columns nearer than their height."""
+def _heights(
+    gaps: np.ndarray, start: int, stop: int, block_entries: int
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield the largest gaps from rows start:stop to later columns, by first column."""
     stretch = np.concatenate(([0.0], gaps[start : stop - 1]))
     square = (len(stretch), len(stretch))
     inner = np.maximum.accumulate(np.triu(np.broadcast_to(stretch, square), 1), axis=1)
-    yield from _nearer(index, left[start:stop], right, inner, start, start)
-    u = inner[:, -1:]
-    v = np.maximum.accumulate(gaps[stop - 1 :])
-    width = max(1, index.block_entries // len(stretch))
-    for column in range(stop, len(left), width):
-        height = np.maximum(u, v[column - stop : column - stop + width])
-        yield from _nearer(index, left[start:stop], right, height, start, column)
-
-
-def _nearer(
-    index: CellIndex,
-    left: np.ndarray,
-    right: np.ndarray,
-    height: np.ndarray,
-    row_start: int,
-    col_start: int,
-) -> Iterator[_Edges]:
-    product = left @ right[col_start : col_start + height.shape[1]].T
-    floor = height / (-2 * index.scale**2) - index.tolerance
-    row, col = true_entries(product >= floor)
-    yield row + row_start, col + col_start, height[row, col]
+    yield start, inner
+    later = np.maximum.accumulate(gaps[stop - 1 :])
+    width = max(1, block_entries // len(stretch))
+    for first in range(0, len(later), width):
+        yield stop + first, np.maximum(inner[:, -1:], later[first : first + width])
