@@ -189,7 +189,7 @@ class DBSCAN(ClusterMixin, BaseEstimator):
             Interval(Integral, 1, None, closed="left"),
             StrOptions({"auto"}),
         ],
-        "metric": [StrOptions(set(METRICS)), callable],
+        "metric": [StrOptions(METRICS), callable],
         "metric_params": [dict, None],
         "n_clusters": [Interval(Integral, 1, None, closed="left"), None],
         "noise": [StrOptions({"keep", "nearest"})],
@@ -310,11 +310,15 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         if not hasattr(self, "labels_"):
             return self.fit(X, sample_weight=sample_weight)
         self._validate_params()
-        self._refuse_if_edited()
+        if hasattr(self, "edits_"):
+            raise ValueError(
+                "The clusters were edited, and partial_fit would undo that: fit on all "
+                "rows, then edit again."
+            )
         before = self._fitted_rows()
         X = validate_data(self, X, dtype=before.dtype, order="C", reset=False)
         weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
-        self._delete_attributes(*_TREE_ATTRIBUTES, *_EDIT_ATTRIBUTES)
+        self._delete_attributes(*_TREE_ATTRIBUTES)
         with threadpool_limits(limits=1, user_api="blas"):
             self._fit_incrementally(
                 np.concatenate((before, X)), np.concatenate((self._weights, weights))
@@ -545,13 +549,6 @@ class DBSCAN(ClusterMixin, BaseEstimator):
             stacklevel=3,
         )
 
-    def _refuse_if_edited(self) -> None:
-        if getattr(self, "edits_", []):
-            raise ValueError(
-                "The clusters were edited, and partial_fit would undo that: fit on all "
-                "rows, then edit again."
-            )
-
     def _fitted_rows(self) -> np.ndarray:
         """Return the rows of `fit`, unless they are no longer the same."""
         if _checksum(self._X) != self._checksum:
@@ -568,7 +565,8 @@ class DBSCAN(ClusterMixin, BaseEstimator):
             self._set_given_eps(weights)
         radius, more = self._space.radius(self.eps_), weights[old:]
         clusters = self._cache.pop("clusters", None)
-        known = clusters and clusters.is_for(radius, self.min_samples_)
+        wanted = radius, self.min_samples_
+        known = clusters and (clusters.radius, clusters.min_samples) == wanted
         if known and (more >= 0).all():
             self._block_entries(X)
             clusters.add(*self._space.rows(X[old:]), more)
@@ -578,7 +576,7 @@ class DBSCAN(ClusterMixin, BaseEstimator):
             if self._space.name is None or not positive:
                 self._set_result(X, weights, rows, *self._clusters(rows.points))
                 return
-            clusters = IncrementalClusters(rows, radius, self.min_samples_)
+            clusters = IncrementalClusters(rows, *wanted)
         self._set_result(X, weights, clusters.rows, clusters.core, clusters.labels())
         self._cache["clusters"] = clusters
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 from sklearn.cluster import KMeans
-from sklearn.neighbors import NearestNeighbors
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
@@ -65,22 +65,20 @@ def merge(model: Any, clusters: Iterable[int | str], *, name: str | None = None)
     array([0, 0, 1])
     """
     clusterer = _clusterer(model)
-    if isinstance(clusters, str | int):
-        raise ValueError(f"merge takes two or more clusters. Received: {clusters!r}.")
+    clusters = [clusters] if isinstance(clusters, str | int) else clusters
     parts = list(dict.fromkeys(_number(clusterer, c) for c in clusters))
     if len(parts) < 2:
         raise ValueError(f"merge takes two or more clusters. Received: {parts}.")
-    names = getattr(clusterer, "cluster_names_", {})
-    kept = next((names[part] for part in parts if part in names), None)
-    merged_name = kept if name is None else str(name)
-    others = {part: text for part, text in names.items() if part not in parts}
-    _check_names({**others, parts[0]: merged_name})
+    names = dict(getattr(clusterer, "cluster_names_", {}))
+    kept = [names.pop(part) for part in parts if part in names]
+    names[parts[0]] = str(name) if name is not None else "".join(kept[:1])
+    _check_names(names.values())
     core_labels = clusterer._core_labels.copy()
     core_labels[np.isin(core_labels, parts)] = parts[0]
     numbers = clusterer._relabel(core_labels)
     merged = numbers[parts[0]]
-    _set_names(clusterer, {**others, parts[0]: merged_name}, numbers)
-    _log_edit(clusterer, f"merge {', '.join(map(str, parts))}: now {merged}")
+    edit = f"merge {', '.join(map(str, parts))}: now {merged}"
+    _record(clusterer, {numbers[old]: text for old, text in names.items()}, edit)
     return merged
 
 
@@ -139,24 +137,18 @@ def split(
     clusterer = _clusterer(model)
     number = _number(clusterer, cluster)
     part_names = [str(name) for name in names]
-    kept = {
-        label: name
-        for label, name in getattr(clusterer, "cluster_names_", {}).items()
-        if label != number
-    }
-    _check_names({**kept, **{f"part {i}": name for i, name in enumerate(part_names)}})
+    kept = dict(getattr(clusterer, "cluster_names_", {}))
+    kept.pop(number, None)
+    _check_names([*kept.values(), *part_names])
+    first_part = clusterer.n_clusters_
     core_labels = clusterer._core_labels.copy()
     inside = core_labels == number
-    parts = _parts(clusterer, number, inside, into)
-    core_labels[inside] = clusterer.n_clusters_ + parts
-    before = {clusterer.n_clusters_ + part for part in np.unique(parts).tolist()}
+    core_labels[inside] = first_part + _parts(clusterer, number, inside, into)
     numbers = clusterer._relabel(core_labels)
-    now = sorted(new for old, new in numbers.items() if old in before)
-    _set_names(clusterer, kept, numbers)
+    now = sorted(new for old, new in numbers.items() if old >= first_part)
     given = dict(zip(now, part_names, strict=False))
-    if given:
-        clusterer.cluster_names_ = {**getattr(clusterer, "cluster_names_", {}), **given}
-    _log_edit(clusterer, f"split {number}: now {', '.join(map(str, now))}")
+    given |= {numbers[old]: name for old, name in kept.items()}
+    _record(clusterer, given, f"split {number}: now {', '.join(map(str, now))}")
     return now
 
 
@@ -196,12 +188,10 @@ def rename(model: Any, names: Mapping[int | str, str]) -> dict[int, str]:
     clusterer = _clusterer(model)
     given = {_number(clusterer, key): str(name) for key, name in names.items()}
     all_names = {**getattr(clusterer, "cluster_names_", {}), **given}
-    all_names = {number: name for number, name in all_names.items() if name}
-    _check_names(all_names)
-    clusterer.cluster_names_ = dict(sorted(all_names.items()))
+    _check_names(all_names.values())
     edit = ", ".join(f"{number} {name!r}" for number, name in given.items())
-    _log_edit(clusterer, f"rename {edit}")
-    return dict(clusterer.cluster_names_)
+    _record(clusterer, all_names, f"rename {edit}")
+    return dict(getattr(clusterer, "cluster_names_", {}))
 
 
 def _clusterer(model: Any) -> DBSCAN:
@@ -234,23 +224,18 @@ def _number(clusterer: DBSCAN, cluster: Any) -> int:
     return int(cluster)
 
 
-def _check_names(names: Mapping[Any, str | None]) -> None:
-    given = [name for name in names.values() if name]
+def _check_names(names: Iterable[str]) -> None:
+    given = [name for name in names if name]
     twice = next((name for name in given if given.count(name) > 1), None)
     if twice is not None:
         raise ValueError(f"Two clusters would be named {twice!r}.")
 
 
-def _set_names(
-    clusterer: DBSCAN, names: Mapping[int, str | None], numbers: Mapping[int, int]
-) -> None:
-    """Set the names by the new numbers."""
-    kept = {numbers[k]: name for k, name in names.items() if name and k in numbers}
+def _record(clusterer: DBSCAN, names: Mapping[int, str], edit: str) -> None:
+    """Set the names of the new numbers, "" for none, and log the edit."""
+    kept = {number: name for number, name in sorted(names.items()) if name}
     if kept or hasattr(clusterer, "cluster_names_"):
-        clusterer.cluster_names_ = dict(sorted(kept.items()))
-
-
-def _log_edit(clusterer: DBSCAN, edit: str) -> None:
+        clusterer.cluster_names_ = kept
     clusterer.edits_ = [*getattr(clusterer, "edits_", []), edit]
 
 
@@ -291,15 +276,12 @@ def _parts(clusterer: DBSCAN, number: int, mask: np.ndarray, into: Any) -> np.nd
 def _without_noise(rows: np.ndarray, found: np.ndarray, number: int) -> np.ndarray:
     """Assign noise to the part of the nearest row, and number parts from 0."""
     noise = found == -1
-    parts, codes = np.unique(found[~noise], return_inverse=True)
-    if len(parts) < 2:
+    if len(np.unique(found[~noise])) < 2:
         raise ValueError(
             f"Cluster {number} does not fall into parts. Give into= a number of "
             "parts, a clusterer, or labels."
         )
-    whole = np.empty(len(found), dtype=np.intp)
-    whole[~noise] = codes
     if noise.any():
-        search = NearestNeighbors(n_neighbors=1).fit(rows[~noise])
-        whole[noise] = codes[search.kneighbors(rows[noise])[1][:, 0]]
-    return whole
+        nearest = KNeighborsClassifier(n_neighbors=1).fit(rows[~noise], found[~noise])
+        found[noise] = nearest.predict(rows[noise])
+    return np.unique(found, return_inverse=True)[1]

@@ -165,9 +165,7 @@ def select_eps(
     tree = trees[best]
     ratio = float((points.weights > 0).sum()) / len(places)
     if min_samples is None:
-        min_samples = tree.min_samples
-        if ratio > 1:
-            min_samples = int(min(min_samples * ratio, _MAX_SCALED_MIN_SAMPLES))
+        min_samples = int(min(tree.min_samples * ratio, _MAX_SCALED_MIN_SAMPLES))
     if ratio > 1:
         shares = np.mean(tree.is_core(radius)) * np.array(_CORE_SHARES_TRIED)
         radii = _core_quantiles(points, min_samples, shares, space)

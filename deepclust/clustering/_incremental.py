@@ -96,10 +96,6 @@ class IncrementalClusters:
         if self.core.any():
             self._connect_core_points(found.links)
 
-    def is_for(self, radius: float, min_samples: int) -> bool:
-        """Return whether these are the clusters for this radius and weight."""
-        return (radius, min_samples) == (self.radius, self.min_samples)
-
     def labels(self) -> np.ndarray:
         """Return the cluster of every point, in no particular order; -1 is noise."""
         core_point = np.where(self.core, np.arange(len(self.core)), self._nearest)
@@ -217,13 +213,10 @@ class IncrementalClusters:
         Every pair of one of `points` and any point within the radius is yielded once.
         """
         index = self.index
-        is_query = np.zeros(len(index.order), dtype=bool)
-        is_query[points] = True
-        positions = np.flatnonzero(is_query[index.order])
+        positions = np.flatnonzero(np.isin(index.order, points))
         widest = max(int(np.diff(index.starts).max()), index.n_cells)
-        step = max(1, index.block_entries // widest)
-        for start in range(0, len(positions), step):
-            some = positions[start : start + step]
+        for part in index.slices(len(positions), widest):
+            some = positions[part]
             left, queries = index.left_of(some), index.order[some]
             right, cells = index.right[some], index.cell[some]
             for cell, place in candidate_cells(

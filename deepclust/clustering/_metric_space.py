@@ -23,8 +23,7 @@ from deepclust.clustering._unique_rows import Points, UniqueRows
 
 __all__ = ["METRICS", "MetricSpace"]
 
-METRICS = sorted({name for names in VALID_METRICS.values() for name in names})
-METRICS = [name for name in METRICS if name not in ("precomputed", "pyfunc")]
+METRICS = set().union(*VALID_METRICS.values()) - {"precomputed", "pyfunc"}
 _OWN = {"euclidean": "euclidean", "l2": "euclidean", "cosine": "cosine"}
 
 

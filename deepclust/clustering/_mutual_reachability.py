@@ -362,11 +362,8 @@ def _improved(index: CellIndex, tree: _Edges, core: np.ndarray) -> _Edges:
             product = left[start:stop] @ right[column : column + heights.shape[1]].T
             floor = heights / (-2 * index.scale**2) - index.tolerance
             row, col = true_entries(product >= floor)
-            rows, cols, height = (
-                order[start + row],
-                order[column + col],
-                heights[row, col],
-            )
+            rows, cols = order[start + row], order[column + col]
+            height = heights[row, col]
             possible = np.maximum(core[rows], core[cols]) < height
             edges = _weighed(index, rows[possible], cols[possible], core)
             less = edges[2] < height[possible]

@@ -2,6 +2,7 @@
 
 import html
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +21,7 @@ _MAJORITY = 0.5  # clusters are "the same" if more than this share of both is sh
 _MAX_ROWS = 200
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class Comparison:
     """The counterpart of each cluster in another clustering; see `compare_clusterings`.
 
@@ -43,13 +45,10 @@ class Comparison:
     ['merged', 'merged']
     """
 
-    def __init__(
-        self, frame: "pd.DataFrame", *, ami: float, ari: float, moved: float
-    ) -> None:
-        self.frame = frame
-        self.ami = ami
-        self.ari = ari
-        self.moved = moved
+    frame: "pd.DataFrame"
+    ami: float
+    ari: float
+    moved: float
 
     def __len__(self) -> int:
         return len(self.frame)

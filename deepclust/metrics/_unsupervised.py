@@ -4,6 +4,7 @@ A label of -1 is noise, and every score is finite for any labels. The callables 
 in `_scorer` fit `GridSearchCV(scoring=...)`.
 """
 
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -171,10 +172,9 @@ def dbcv_score(X: Any, labels: Any) -> float:
         sparseness[place], internal = _density_sparseness(rows, core)
         inner.append((rows[internal], core[internal]))
     separation = np.full(len(clusters), np.inf)
-    for i in range(len(clusters)):
-        for j in range(i + 1, len(clusters)):
-            gap = _density_separation(*inner[i], *inner[j])
-            separation[[i, j]] = np.minimum(separation[[i, j]], gap)
+    for i, j in combinations(range(len(clusters)), 2):
+        gap = _density_separation(*inner[i], *inner[j])
+        separation[[i, j]] = np.minimum(separation[[i, j]], gap)
     larger = np.maximum(separation, sparseness)
     validity = (separation - sparseness) / np.where(larger > 0, larger, 1)
     return float((validity * sizes).sum() / len(labels))
