@@ -210,7 +210,8 @@ class LengthBatches:
         return data.prefetch(tf.data.AUTOTUNE)
 
     def _endless(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        return itertools.chain.from_iterable(map(self.epoch, itertools.count(1)))
+        for number in itertools.count(1):
+            yield from self.epoch(number)
 
 
 class TrainingCurve(keras.callbacks.Callback):
