@@ -18,6 +18,7 @@ from copy import copy
 from itertools import pairwise
 
 import numpy as np
+from scipy.spatial.distance import cdist
 
 from deepclust._parallel import in_threads, least_parts
 from deepclust.clustering._unique_rows import Points
@@ -224,8 +225,10 @@ class CellIndex:
 
         self.run(assign, self.shares(n_points, max(4 * n_features, len(centers))))
         order = np.argsort(nearest, kind="stable")
-        sizes = np.bincount(nearest, minlength=len(centers))
-        center_of, starts = self._split(sizes)
+        sizes = np.bincount(nearest)
+        place = np.arange(n_points) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        # The points of a center are cut into several cells where there are many.
+        first = np.flatnonzero(place % _LARGEST_CELL == 0)
         self.order = order
         self.right = np.empty((n_points, n_features + 2), dtype=self.dtype)
 
@@ -234,16 +237,11 @@ class CellIndex:
 
         self.run(copy_rows, self.shares(n_points, 4 * n_features))
         self.swap(self.right)
-        self.centers = centers[center_of]
-        self.starts = starts
-        self.n_cells = len(center_of)
-        self.cell = np.repeat(np.arange(self.n_cells), np.diff(starts))
-        points = self.centers[:, :-2].astype(np.float64)
-        norms = np.square(points).sum(axis=1)
-        squared = norms[:, None] + norms - 2 * points @ points.T
-        self._between = np.sqrt(np.maximum(squared, 0))
-        same = center_of[:, None] == center_of
-        self._between[same] = 0
+        self.centers = centers[nearest[order[first]]]
+        self.starts = np.append(first, n_points)
+        self.n_cells = len(first)
+        self.cell = np.repeat(np.arange(self.n_cells), np.diff(self.starts))
+        self._between = cdist(self.centers[:, :-2], self.centers[:, :-2])
         self._least_margin = self._least_margins()
 
     def _lloyd(self) -> np.ndarray:
@@ -272,32 +270,6 @@ class CellIndex:
         for part in self.slices(len(left), len(centers)):
             nearest[part] = (left[part] @ columns.T).argmax(axis=1)
         return nearest
-
-    @staticmethod
-    def _split(sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Cut cells above `_LARGEST_CELL` into several with the same center.
-
-        Parameters
-        ----------
-        sizes : ndarray of shape (n_centers,), intp
-
-        Returns
-        -------
-        center_of : ndarray of shape (n_cells,), intp
-
-        starts : ndarray of shape (n_cells + 1,), intp
-            First sorted position of each cell, and the number of points.
-        """
-        filled = np.flatnonzero(sizes)
-        pieces = -(-sizes[filled] // _LARGEST_CELL)
-        center_of = np.repeat(filled, pieces)
-        lengths = np.concatenate(
-            [
-                np.diff(np.linspace(0, sizes[cell], count + 1).astype(np.intp))
-                for cell, count in zip(filled, pieces, strict=True)
-            ]
-        )
-        return center_of, np.concatenate(([0], np.cumsum(lengths)))
 
     def _least_margins(self) -> np.ndarray:
         """Return (n_cells, n_cells): least margin of the points of a towards b."""

@@ -233,8 +233,7 @@ class Forest:
 
     def grow(self, size: int) -> None:
         """Add nodes, each a set of its own, until there are `size`."""
-        more = np.arange(len(self._parent), size)
-        self._parent = np.concatenate((self._parent, more))
+        self._parent = np.append(self._parent, np.arange(len(self._parent), size))
 
     def roots(self, nodes: np.ndarray) -> np.ndarray:
         """Return one node that stands for the set of each."""
