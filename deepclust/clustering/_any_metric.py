@@ -20,7 +20,7 @@ from deepclust.clustering._mutual_reachability import (
 )
 from deepclust.clustering._neighbors import nearest_of_each
 from deepclust.clustering._unique_rows import Points
-from deepclust.metrics._pairwise import spanning_tree
+from deepclust.metrics._pairwise import row_blocks, spanning_tree
 
 __all__ = ["NeighborSearch"]
 
@@ -172,7 +172,7 @@ class NeighborSearch:
         """
         points = np.empty((len(Q), k), dtype=np.intp)
         distances = np.empty((len(Q), k))
-        for part in self._blocks(len(Q), k):
+        for part in row_blocks(len(Q), k, self.points.block_entries):
             found, near = self._search.kneighbors(Q[part], k)
             order = np.lexsort((near, found), axis=1)
             points[part] = np.take_along_axis(near, order, axis=1)
@@ -223,15 +223,12 @@ class NeighborSearch:
         params: dict[str, Any] = {"metric": metric, **(self.metric_params or {})}
         return lambda point: pairwise_distances(rows[[point]], rows, **params)[0]
 
-    def _blocks(self, n_rows: int, width: int) -> Iterator[slice]:
-        step = max(1, self.points.block_entries // width)
-        return (slice(i, min(i + step, n_rows)) for i in range(0, n_rows, step))
-
     def _neighborhoods(
         self, Q: np.ndarray, radius: float
     ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """Yield blocks of pairs: query, ascending, a point, and their distance."""
-        for part in self._blocks(len(Q), len(self.points.rows)):
+        n_points, block_entries = len(self.points.rows), self.points.block_entries
+        for part in row_blocks(len(Q), n_points, block_entries):
             found: Any = self._search.radius_neighbors(Q[part], radius)
             lengths = [len(near) for near in found[1]]
             query = np.repeat(np.arange(part.start, part.stop), lengths)

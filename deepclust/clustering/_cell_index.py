@@ -22,7 +22,7 @@ from scipy.spatial.distance import cdist
 
 from deepclust._parallel import in_threads, least_parts
 from deepclust.clustering._unique_rows import Points
-from deepclust.metrics._pairwise import squared_distances
+from deepclust.metrics._pairwise import row_blocks, squared_distances
 
 __all__ = ["CellIndex", "true_entries"]
 
@@ -110,8 +110,7 @@ class CellIndex:
         self.tolerance = coarse if wide else coarse * 2.0**-29
 
     def slices(self, n_rows: int, width: int) -> Iterator[slice]:
-        step = max(1, self.block_entries // max(width, 1))
-        return (slice(i, min(i + step, n_rows)) for i in range(0, n_rows, step))
+        return row_blocks(n_rows, width, self.block_entries)
 
     def left_form(self, rows: np.ndarray) -> np.ndarray:
         """Return (rows, n_features + 2): x, 1, -|x|²/2 in working units."""

@@ -23,6 +23,7 @@ from deepclust.clustering._metric_space import MetricSpace
 from deepclust.clustering._mutual_reachability import ReachabilityTree
 from deepclust.clustering._unique_rows import Points, content_hashes
 from deepclust.metrics._noise_aware_silhouette import noise_aware_silhouette
+from deepclust.metrics._pairwise import row_blocks
 
 __all__ = [
     "MIN_SAMPLES_TRIED",
@@ -348,10 +349,9 @@ def _core_quantiles(
         return np.quantile(distances[:, -1], shares)
     norms = np.square(queries, dtype=np.float64).sum(axis=1)[:, None]
     nearest_squares = np.full((len(queries), min_samples), np.inf)
-    for start in range(0, len(rows), 4096):
-        part = rows[start : start + 4096]
-        squares = norms + np.square(part, dtype=np.float64).sum(axis=1)
-        squares -= 2 * (queries @ part.T)
+    for part in row_blocks(len(rows), 1, 4096):
+        squares = norms + np.square(rows[part], dtype=np.float64).sum(axis=1)
+        squares -= 2 * (queries @ rows[part].T)
         squares = np.concatenate((nearest_squares, squares), axis=1)
         squares.partition(min_samples - 1, axis=1)
         nearest_squares = squares[:, :min_samples].copy()

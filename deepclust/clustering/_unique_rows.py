@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from deepclust.metrics._pairwise import row_blocks
+
 __all__ = ["Points", "UniqueRows", "content_hashes", "unique_rows"]
 
 _BLOCK_ENTRIES = 2**17
@@ -110,9 +112,8 @@ def content_hashes(X: np.ndarray) -> np.ndarray:
     hashes : ndarray of shape (n_rows,), uint64
     """
     hashes = np.empty(len(X), dtype=np.uint64)
-    step = max(1, _BLOCK_ENTRIES // max(X.shape[1], 1))
-    for start in range(0, len(X), step):
-        hashes[start : start + step] = _hashes(X[start : start + step])
+    for part in row_blocks(len(X), X.shape[1], _BLOCK_ENTRIES):
+        hashes[part] = _hashes(X[part])
     return hashes
 
 
@@ -166,8 +167,5 @@ def unique_rows(
 def _equal(X: np.ndarray, source: np.ndarray) -> bool:
     """Return whether every row equals its source: two hashes may be equal by chance."""
     copies = np.flatnonzero(source != np.arange(len(X)))
-    step = max(1, _BLOCK_ENTRIES // X.shape[1])
-    return all(
-        np.array_equal(X[copies[i : i + step]], X[source[copies[i : i + step]]])
-        for i in range(0, len(copies), step)
-    )
+    parts = row_blocks(len(copies), X.shape[1], _BLOCK_ENTRIES)
+    return all(np.array_equal(X[copies[p]], X[source[copies[p]]]) for p in parts)

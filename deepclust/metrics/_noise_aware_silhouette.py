@@ -3,6 +3,8 @@
 import numpy as np
 from scipy.sparse import csc_array
 
+from deepclust.metrics._pairwise import row_blocks
+
 __all__ = ["noise_aware_silhouette"]
 
 _BLOCK_ENTRIES = 2**18
@@ -50,13 +52,12 @@ def noise_aware_silhouette(
     means = _means(X, place, weights, len(clusters))
     halves = np.square(means).sum(axis=1) / 2
     means = means.astype(X.dtype)
-    step = max(1, _BLOCK_ENTRIES // len(means))
     total = 0.0
-    for start in range(0, len(X), step):
-        part, own = X[start : start + step], place[start : start + step]
-        norms = np.square(part, dtype=np.float64).sum(axis=1)
-        score = _silhouette(part @ means.T - halves, norms, own)
-        score *= np.where(own < 0, _NOISE_WEIGHT, 1) * weights[start : start + step]
+    for part in row_blocks(len(X), len(means), _BLOCK_ENTRIES):
+        rows, own = X[part], place[part]
+        norms = np.square(rows, dtype=np.float64).sum(axis=1)
+        score = _silhouette(rows @ means.T - halves, norms, own)
+        score *= np.where(own < 0, _NOISE_WEIGHT, 1) * weights[part]
         total += float(score.sum())
     return total / float(weights.sum())
 
@@ -65,11 +66,10 @@ def _means(X: np.ndarray, place: np.ndarray, weights: np.ndarray, k: int) -> np.
     weights = np.where(place < 0, 0.0, weights)
     place = np.maximum(place, 0)
     sums = np.zeros((k, X.shape[1]))
-    for start in range(0, len(X), _ROWS_AT_A_TIME):
-        rows = slice(start, start + _ROWS_AT_A_TIME)
-        part = X[rows].astype(np.float64)
-        ends = np.arange(len(part) + 1)
-        sums += csc_array((weights[rows], place[rows], ends), (k, len(part))) @ part
+    for part in row_blocks(len(X), 1, _ROWS_AT_A_TIME):
+        rows = X[part].astype(np.float64)
+        ends = np.arange(len(rows) + 1)
+        sums += csc_array((weights[part], place[part], ends), (k, len(rows))) @ rows
     sizes = np.bincount(place, weights, k)
     return sums / np.where(sizes > 0, sizes, 1)[:, None]
 

@@ -1,10 +1,34 @@
-"""Distances between rows, their spanning tree, rows of unit length: for all rooms."""
+"""Blocks of rows, distances, spanning tree, rows of unit length: for all rooms."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
-__all__ = ["spanning_tree", "squared_distances", "unit_rows"]
+__all__ = ["row_blocks", "spanning_tree", "squared_distances", "unit_rows"]
+
+
+def row_blocks(n_rows: int, width: int, entries: int) -> Iterator[slice]:
+    """Yield slices of rows that hold about `entries` entries, and at least one row.
+
+    Parameters
+    ----------
+    n_rows, width : int
+        Shape of the matrix.
+
+    entries : int
+
+    Yields
+    ------
+    rows : slice
+
+    Examples
+    --------
+    >>> from deepclust.metrics._pairwise import row_blocks
+    >>> list(row_blocks(5, 10, 30))
+    [slice(0, 3, None), slice(3, 5, None)]
+    """
+    step = max(1, entries // max(width, 1))
+    return (slice(i, min(i + step, n_rows)) for i in range(0, n_rows, step))
 
 
 def squared_distances(A: np.ndarray, B: np.ndarray) -> np.ndarray:

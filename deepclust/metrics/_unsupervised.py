@@ -12,7 +12,7 @@ from scipy.spatial.distance import cdist
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 
 from deepclust.metrics._noise_aware_silhouette import noise_aware_silhouette
-from deepclust.metrics._pairwise import spanning_tree
+from deepclust.metrics._pairwise import row_blocks, spanning_tree
 
 __all__ = [
     "coverage_score",
@@ -187,16 +187,11 @@ def _checked(X: Any, labels: Any) -> tuple[np.ndarray, np.ndarray]:
     return X, labels
 
 
-def _row_blocks(n_rows: int, width: int) -> list[slice]:
-    step = max(1, _BLOCK_ENTRIES // width)
-    return [slice(start, start + step) for start in range(0, n_rows, step)]
-
-
 def _all_points_core_distances(rows: np.ndarray) -> np.ndarray:
     """Return (mean of the other rows' distance^-d)^(-1/d), computed in logarithms."""
     n_rows, n_features = rows.shape
     core = np.empty(n_rows)
-    for part in _row_blocks(n_rows, n_rows):
+    for part in row_blocks(n_rows, n_rows, _BLOCK_ENTRIES):
         with np.errstate(divide="ignore"):
             power = -n_features * np.log(cdist(rows[part], rows))
         own = np.arange(len(power))
@@ -225,7 +220,7 @@ def _density_separation(
     rows: np.ndarray, core: np.ndarray, others: np.ndarray, other_core: np.ndarray
 ) -> float:
     gap = np.inf
-    for part in _row_blocks(len(rows), len(others)):
+    for part in row_blocks(len(rows), len(others), _BLOCK_ENTRIES):
         reach = np.maximum(cdist(rows[part], others), core[part, None])
         gap = min(gap, float(np.maximum(reach, other_core).min()))
     return gap
