@@ -22,7 +22,7 @@ from scipy.spatial.distance import cdist
 
 from deepclust._parallel import in_threads, least_parts
 from deepclust.clustering._unique_rows import Points
-from deepclust.metrics._pairwise import row_blocks, squared_distances
+from deepclust.metrics._pairwise import products, row_blocks, squared_distances
 
 __all__ = ["CellIndex", "true_entries"]
 
@@ -267,7 +267,7 @@ class CellIndex:
         columns = self.swap(centers.copy())
         nearest = np.empty(len(left), dtype=np.int32)
         for part in self.slices(len(left), len(centers)):
-            nearest[part] = (left[part] @ columns.T).argmax(axis=1)
+            nearest[part] = products(left[part], columns).argmax(axis=1)
         return nearest
 
     def _least_margins(self) -> np.ndarray:
@@ -283,7 +283,7 @@ class CellIndex:
 
     def _margins(self, points: np.ndarray, cell: int) -> np.ndarray:
         """Return (n_cells,): least margin of points of `cell` towards the others."""
-        to_centers = points @ self.centers.T
+        to_centers = products(points, self.centers)
         gap = (to_centers[:, [cell]] - to_centers).min(axis=0)
         between = self._between[cell]
         return np.divide(gap, between, where=between > 0, out=gap * 0)
@@ -357,7 +357,7 @@ class CellIndex:
 
     def products(self, left: np.ndarray, cell: int) -> np.ndarray:
         """Return (n_queries, size of the cell): -|x - y|² / 2, rounded."""
-        return left @ self.right[self.members(cell)].T
+        return products(left, self.right[self.members(cell)])
 
     def within(
         self, left: np.ndarray, rows: np.ndarray, cell: int, radius: float

@@ -28,6 +28,7 @@ from deepclust._parallel import in_threads
 from deepclust.clustering._cell_index import CellIndex, true_entries
 from deepclust.clustering._neighbors import k_nearest
 from deepclust.clustering._unique_rows import Points
+from deepclust.metrics._pairwise import products
 
 __all__ = ["MIN_NEIGHBORS", "ReachabilityTree", "core_squares", "reachability_trees"]
 
@@ -334,7 +335,7 @@ def _joined(index: CellIndex, forest: _Edges, core: np.ndarray) -> _Edges:
 def _reach(index: CellIndex, points: np.ndarray, core: np.ndarray) -> np.ndarray:
     """Return rounded squared reachabilities of a few points, in working units."""
     left = index.left_form(index.X[points])
-    reach = np.maximum(-2 * (left @ index.swap(left.copy()).T), 1e-12)
+    reach = np.maximum(-2 * products(left, index.swap(left.copy())), 1e-12)
     own = np.minimum(core[points] / index.scale**2, 16).astype(index.dtype)
     return np.maximum(np.maximum(reach, own[:, None]), own)
 
@@ -359,7 +360,9 @@ def _improved(index: CellIndex, tree: _Edges, core: np.ndarray) -> _Edges:
     for start in range(0, n_points, step):
         stop = min(start + step, n_points)
         for column, heights in _heights(gaps, start, stop, index.block_entries):
-            product = left[start:stop] @ right[column : column + heights.shape[1]].T
+            product = products(
+                left[start:stop], right[column : column + heights.shape[1]]
+            )
             floor = heights / (-2 * index.scale**2) - index.tolerance
             row, col = true_entries(product >= floor)
             rows, cols = order[start + row], order[column + col]

@@ -13,6 +13,7 @@ import numpy as np
 
 from deepclust.clustering._cell_index import CellIndex, true_entries
 from deepclust.clustering._pca_lower_bound import PCALowerBound
+from deepclust.metrics._pairwise import products
 
 __all__ = [
     "Neighborhoods",
@@ -208,7 +209,7 @@ def candidate_cells(
     if own:
         for cell, part in index.runs(cells):
             yield cell, np.arange(part.start, part.stop)
-    to_centers = index.centers @ right.T
+    to_centers = products(index.centers, right)
     done = np.zeros(to_centers.shape, dtype=bool) | excluded
     done[cells, np.arange(len(cells))] = True
     for part_of_radius in _RINGS:

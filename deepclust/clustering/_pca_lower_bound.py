@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from deepclust.clustering._cell_index import CellIndex
+from deepclust.metrics._pairwise import products
 
 __all__ = ["PCALowerBound"]
 
@@ -91,7 +92,9 @@ class PCALowerBound:
             return None
         few = positions[_evenly(len(positions), _QUERIES_TRIED)]
         own = index.cell[few]
-        candidates = index.reachable(index.centers @ index.right[few].T, own, radius)
+        candidates = index.reachable(
+            products(index.centers, index.right[few]), own, radius
+        )
         candidates[own, np.arange(len(few))] = False
         if candidates.mean() * pairs <= _MIN_PAIRS:
             return None
@@ -133,7 +136,7 @@ class PCALowerBound:
         may_reach : ndarray of shape (n_queries,), bool
             False is certain.
         """
-        product = left @ self.right[self.index.members(cell)].T
+        product = products(left, self.right[self.index.members(cell)])
         near = product >= _floor(self.index, radius)
         return np.asarray(near.any(axis=1))
 

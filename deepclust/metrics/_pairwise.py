@@ -1,10 +1,10 @@
-"""Blocks of rows, distances, spanning tree, rows of unit length: for all rooms."""
+"""Blocks of rows, products, distances, spanning tree, unit rows: for all rooms."""
 
 from collections.abc import Callable, Iterator
 
 import numpy as np
 
-__all__ = ["row_blocks", "spanning_tree", "squared_distances", "unit_rows"]
+__all__ = ["products", "row_blocks", "spanning_tree", "squared_distances", "unit_rows"]
 
 
 def row_blocks(n_rows: int, width: int, entries: int) -> Iterator[slice]:
@@ -57,6 +57,23 @@ def squared_distances(A: np.ndarray, B: np.ndarray) -> np.ndarray:
     # C order, so that each row is summed by itself whatever the layout of the input.
     difference = np.subtract(A, B, dtype=np.float64, order="C")
     return np.square(difference, out=difference).sum(axis=1)
+
+
+def products(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Return left @ right.T of finite rows.
+
+    BLAS may raise the flag of an invalid value by what lies in its scratch memory,
+    finite as the rows are (numpy issue 24067); numpy would warn of it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from deepclust.metrics._pairwise import products
+    >>> products(np.array([[1.0, 2.0]]), np.array([[3.0, 4.0]]))
+    array([[11.]])
+    """
+    with np.errstate(invalid="ignore"):
+        return left @ right.T
 
 
 def unit_rows(rows: np.ndarray) -> np.ndarray:

@@ -270,7 +270,7 @@ def test_the_number_of_pseudo_classes_is_reported(fitted):
     encoder, texts = fitted
     assert encoder.n_pseudo_classes_ == encoder.weights_["head_1/prototypes"].shape[0]
     assert len(encoder.selection_results_) > 0
-    assert make_encoder(n_pseudo_classes=4).fit(texts).n_pseudo_classes_ == 4
+    assert make_encoder(n_pseudo_classes=2).fit(texts).n_pseudo_classes_ == 2
 
 
 def test_parameters_set_after_fit_do_not_break_transform(fitted):
