@@ -9,6 +9,7 @@ import scipy.sparse as sp
 from deepclust.inspection._labeled_texts import (
     LabeledTexts,
     check_labeled,
+    replace_surrogates,
     term_counts,
 )
 from deepclust.inspection._surface_forms import surface_forms
@@ -113,20 +114,19 @@ def extract_keywords(
     originals: list[str] | None,
 ) -> dict[Any, list[str]]:
     """Return the keywords of checked input; see `cluster_keywords`."""
-    shortest, longest = ngram_range
-    n_texts, terms = _document_frequencies(data, (shortest, shortest))
-    weights = term_weights(n_texts)
-    n_texts_longer, phrases = sp.csr_array(n_texts.shape), terms
-    if longest > shortest:
-        n_texts_longer, phrases = _document_frequencies(data, (shortest + 1, longest))
+    counts, terms = term_counts(data.tokens, ngram_range)
+    n_texts = data.document_frequencies(counts)
+    is_short = np.array([term.count(" ") < ngram_range[0] for term in terms], bool)
+    weights = term_weights(n_texts[:, is_short])
     keywords = {}
     for code, cluster in enumerate(data.clusters):
-        weight, frequency = (_row(m, terms, code) for m in (weights, n_texts))
+        frequency = _row(n_texts, terms, code)
+        weight = _row(weights, terms[is_short], code)
         ranked = sorted(
             (term for term in weight if weight[term] > -_ROUNDING),
             key=lambda term: (-weight[term], -frequency[term], term),
         )
-        longer = _row(n_texts_longer, phrases, code)
+        longer = {term: n for term, n in frequency.items() if term not in weight}
         keywords[cluster] = _select(ranked, frequency, longer, n_keywords)
         if originals is not None:
             written = [originals[row] for row in data.rows(code).tolist()]
@@ -159,24 +159,22 @@ def cluster_names(
     {0: 'C#, LINQ', 1: 'C#, LINQ (1)', -1: 'noise'}
     """
     names: dict[Any, str] = {}
-    taken: set[str] = set()
     for cluster, words in keywords.items():
         if isinstance(cluster, int) and cluster == NOISE:
             names[cluster] = "noise"
             continue
-        words = _without_variants(words)
-        candidates = [
-            ", ".join(words[:n]) for n in range(n_words, max(len(words), n_words) + 1)
-        ]
-        candidates = [name for name in candidates if name] or [f"cluster {cluster}"]
-        free = [name for name in candidates if name not in taken]
+        words = _without_variants(words) or [f"cluster {cluster}"]
+        longest = max(len(words), n_words)
+        candidates = [", ".join(words[:n]) for n in range(n_words, longest + 1)]
+        free = [name for name in candidates if name not in names.values()]
         names[cluster] = free[0] if free else f"{candidates[0]} ({cluster})"
-        taken.add(names[cluster])
     return names
 
 
 def names_by_label(names: Mapping[Any, str] | Sequence[str] | None) -> dict[Any, str]:
     """Return names given by label, or in the order of the labels, as a dict.
+
+    A lone surrogate becomes "?".
 
     Examples
     --------
@@ -186,7 +184,8 @@ def names_by_label(names: Mapping[Any, str] | Sequence[str] | None) -> dict[Any,
     """
     if names is None:
         return {}
-    return dict(names) if isinstance(names, Mapping) else dict(enumerate(names))
+    pairs = dict(names) if hasattr(names, "keys") else dict(enumerate(names))
+    return {label: replace_surrogates(str(name)) for label, name in pairs.items()}
 
 
 def _without_variants(words: list[str]) -> list[str]:
@@ -222,14 +221,6 @@ def term_weights(n_texts: sp.csr_array) -> sp.csr_array:
     overall = of_term[n_texts.indices] / max(of_term.sum(), 1.0)
     weights.data = share**2 * np.log(share / overall)
     return weights
-
-
-def _document_frequencies(
-    data: LabeledTexts, ngram_range: tuple[int, int]
-) -> tuple[sp.csr_array, np.ndarray]:
-    """Return how many texts of each cluster hold each term, and the terms."""
-    counts, terms = term_counts(data.tokens, ngram_range)
-    return sp.csr_array(data.members @ (counts > 0).astype(np.float64)), terms
 
 
 def _row(counts: sp.csr_array, terms: np.ndarray, row: int) -> dict[str, float]:

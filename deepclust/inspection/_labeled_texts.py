@@ -102,6 +102,10 @@ class LabeledTexts:
         """Number of texts of each cluster, float64."""
         return self.members.sum(axis=1)
 
+    def document_frequencies(self, counts: sp.csr_array) -> sp.csr_array:
+        """Return how many texts of each cluster hold each term, float64."""
+        return sp.csr_array(self.members @ (counts > 0).astype(np.float64))
+
     @cached_property
     def counts(self) -> sp.csr_array:
         """Occurrences of single tokens, of shape (n_docs, n_terms), float64."""
@@ -126,12 +130,9 @@ class LabeledTexts:
 def check_labeled(texts: Any, labels: Any, name: str) -> tuple[list[str], np.ndarray]:
     """Return the texts and as many labels, or raise on behalf of `name`.
 
-    A lone surrogate, which no table can hold, becomes "?".
+    A lone surrogate becomes "?".
     """
-    texts = [
-        text.encode("utf-8", "replace").decode("utf-8")
-        for text in check_texts(texts, estimator=name)
-    ]
+    texts = [replace_surrogates(text) for text in check_texts(texts, estimator=name)]
     labels = column_or_1d(labels)
     if len(texts) != len(labels):
         raise ValueError(
@@ -139,6 +140,11 @@ def check_labeled(texts: Any, labels: Any, name: str) -> tuple[list[str], np.nda
             f"{len(labels)} labels."
         )
     return texts, labels
+
+
+def replace_surrogates(text: str) -> str:
+    """Return the text with "?" for lone surrogates, which no table can hold."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def term_counts(

@@ -197,8 +197,7 @@ def _ranked(
 def _keyword_similarity(data: LabeledTexts) -> np.ndarray:
     """Return the cosine between each text's counts and its cluster's term weights."""
     counts = data.counts
-    n_texts = sp.csr_array(data.members @ (counts > 0).astype(np.float64))
-    weights = term_weights(n_texts).maximum(0.0)
+    weights = term_weights(data.document_frequencies(counts)).maximum(0.0)
     dots = np.asarray(counts.multiply(weights[data.codes]).sum(axis=1)).ravel()
     cluster_norms = np.maximum(row_norms(weights), 1e-12)
     return dots / (np.maximum(row_norms(counts), 1.0) * cluster_norms[data.codes])

@@ -8,6 +8,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array, column_or_1d
 
 from deepclust._text_input import check_texts
+from deepclust.inspection._keywords import names_by_label
 from deepclust.metrics._pairwise import unit_rows
 
 __all__ = ["ReportInputs", "encode_classes", "read_inputs"]
@@ -118,9 +119,7 @@ def read_inputs(
     if not is_embedded:
         embeddings = _lsa(texts if cleaned is None else cleaned)
     clusterer = [*steps.values()][-1] if steps else None
-    names = {} if names is None else names
-    names = dict(names) if hasattr(names, "keys") else dict(enumerate(names))
-    names = {**getattr(clusterer, "cluster_names_", {}), **names}
+    names = {**getattr(clusterer, "cluster_names_", {}), **names_by_label(names)}
     classes, class_codes = encode_classes(y)
     X = check_array(embeddings, dtype=np.float64)
     return ReportInputs(

@@ -130,6 +130,14 @@ def test_a_lone_surrogate_is_described_as_a_question_mark():
     assert "\ud800" not in table._repr_html_() + repr(table)
 
 
+@pytest.mark.parametrize("output", ["pandas", "polars"])
+def test_a_lone_surrogate_in_a_name_becomes_a_question_mark(output):
+    table = cluster_table(TEXTS, LABELS, names={1: "Cars \ud800"}, output=output)
+
+    assert table.names[1] == "Cars ?"
+    assert "Cars ?" in repr(table)
+
+
 def test_bad_input_is_refused():
     with pytest.raises(InvalidTextError, match="row 1 is None"):
         cluster_table(["a", None], [0, 0])
