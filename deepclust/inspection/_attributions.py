@@ -12,7 +12,6 @@ Integrated gradients with forward passes alone, so that no TensorFlow is needed:
 """
 
 import copy
-import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +21,7 @@ from sklearn.metrics import pairwise_distances
 from sklearn.utils.validation import check_is_fitted
 
 from deepclust._text_input import check_texts
+from deepclust.inspection._html import render
 from deepclust.inspection._keywords import names_by_label
 from deepclust.metrics._pairwise import unit_rows
 from deepclust.sequences import UNKNOWN_ID, TokenSequences
@@ -119,23 +119,12 @@ class Explanation:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        largest = np.abs(self.attributions).max(initial=1e-12)
-        spans = []
-        for token, value, known in zip(
-            self.tokens, self.attributions, self.known, strict=True
-        ):
-            color = "68,119,170" if value > 0 else "221,170,51"  # blue, yellow
-            style = f"background:rgba({color},{abs(value) / largest:.2f})"
-            if not known:
-                style = "color:#999;font-style:italic"
-            spans.append(
-                f"<span style='{style};padding:.1em .2em' title='{value:+.3f}'>"
-                f"{html.escape(token)}</span>"
-            )
-        return (
-            f"<div><p>{html.escape(self.text)}</p><p>{' '.join(spans)}</p>"
-            f"<p>{html.escape(self._summary())}<br><small>blue: toward the cluster; "
-            "yellow: away from it; gray: not known to the encoder</small></p></div>"
+        return render(
+            "inspection/explanation.html",
+            explanation=self,
+            tokens=zip(self.tokens, self.attributions, self.known, strict=True),
+            largest=np.abs(self.attributions).max(initial=1e-12),
+            summary=self._summary(),
         )
 
     def _summary(self) -> str:
@@ -270,7 +259,7 @@ def explain(
         baseline_score=baseline_score,
         eps=float(clusterer.eps_),
         method=method,
-        name=str(names_by_label(names).get(location["cluster"], "")),
+        name=names_by_label(names).get(location["cluster"], ""),
         nearest_text="" if texts is None else str([*texts][location["nearest_core"]]),
         **location,
     )

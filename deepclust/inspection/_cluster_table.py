@@ -1,7 +1,7 @@
 """One row a cluster: name, size, cohesion, keywords, representative texts."""
 
-import html
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import narwhals as nw
@@ -9,7 +9,7 @@ import numpy as np
 from sklearn import get_config
 from sklearn.utils.extmath import row_norms
 
-from deepclust._text_input import truncate
+from deepclust.inspection._html import render
 from deepclust.inspection._keywords import (
     cluster_names,
     extract_keywords,
@@ -20,11 +20,8 @@ from deepclust.inspection._representatives import find_borderline, find_represen
 
 __all__ = ["ClusterTable", "cluster_table"]
 
-_MOST_ROWS = 100
-_MOST_CHARACTERS = 200
-_CELL = "text-align:left;vertical-align:top;padding:.2em .6em"
 
-
+@dataclass(eq=False, repr=False)
 class ClusterTable:
     """A data frame with one row a cluster, and the lists behind its cells.
 
@@ -59,18 +56,10 @@ class ClusterTable:
     (2, ['apple, red', 'car, fast'], ['apple', 'red'])
     """
 
-    def __init__(
-        self,
-        frame: Any,
-        *,
-        keywords: dict[Any, list[str]],
-        representatives: dict[Any, list[str]],
-        borderline: dict[Any, list[str]],
-    ) -> None:
-        self.frame = frame
-        self.keywords = keywords
-        self.representatives = representatives
-        self.borderline = borderline
+    frame: Any
+    keywords: dict[Any, list[str]]
+    representatives: dict[Any, list[str]]
+    borderline: dict[Any, list[str]]
 
     @property
     def names(self) -> dict[Any, str]:
@@ -93,41 +82,7 @@ class ClusterTable:
 
     def _repr_html_(self) -> str:
         rows = nw.from_native(self.frame, eager_only=True).rows(named=True)
-        titles = ("", "name", "texts", "share", "cohesion", "keywords", "typical text")
-        head = "".join(f"<th style='{_CELL}'>{title}</th>" for title in titles)
-        body = "".join(self._html_row(row) for row in rows[:_MOST_ROWS])
-        rest = len(rows) - _MOST_ROWS
-        more = f"<p>{rest} more in <code>frame</code></p>" if rest > 0 else ""
-        return (
-            "<table style='border-collapse:collapse'>"
-            f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}"
-        )
-
-    def _html_row(self, row: dict[str, Any]) -> str:
-        cluster = row["cluster"]
-        bar = (
-            "<div style='background:#4477aa;height:.5em;"
-            f"width:{max(60 * row['share'], 1):.0f}px'></div>"
-        )
-        lists = [
-            "<ul>" + "".join(f"<li>{_escaped(text)}</li>" for text in texts) + "</ul>"
-            for texts in (self.representatives[cluster], self.borderline[cluster])
-        ]
-        texts = (
-            f"<details><summary>{_escaped(row['example'])}</summary>"
-            f"typical:{lists[0]}on the border:{lists[1]}</details>"
-        )
-        cells = (
-            _escaped(cluster),
-            f"<b>{_escaped(row['name'])}</b>",
-            f"{row['size']:,}",
-            f"{row['share']:.1%}{bar}",
-            f"{row['cohesion']:.2f}",
-            _escaped(", ".join(self.keywords[cluster])),
-            texts,
-        )
-        tags = "".join(f"<td style='{_CELL}'>{cell}</td>" for cell in cells)
-        return f"<tr style='border-top:1px solid #ddd'>{tags}</tr>"
+        return render("inspection/cluster_table.html", table=self, rows=rows)
 
 
 def cluster_table(
@@ -219,9 +174,7 @@ def cluster_table(
     given, sizes = names_by_label(names), data.sizes.astype(np.int64)
     columns = {
         "cluster": data.clusters,
-        "name": [
-            str(given.get(c, name)) for c, name in cluster_names(keywords).items()
-        ],
+        "name": [given.get(c, name) for c, name in cluster_names(keywords).items()],
         "size": sizes,
         "share": sizes / max(len(data.texts), 1),
         "cohesion": _cohesion(data),
@@ -255,7 +208,3 @@ def _cohesion(data: LabeledTexts) -> np.ndarray:
     if total <= 1e-12:
         return np.ones(len(sizes))
     return 1.0 - np.maximum(scatter, 0.0) / total
-
-
-def _escaped(value: Any) -> str:
-    return html.escape(truncate(str(value), _MOST_CHARACTERS))

@@ -2,6 +2,7 @@
 
 import html
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ _MOST_NAMED = 3
 _OPEN_LEVELS = 2
 
 
+@dataclass(eq=False, repr=False)
 class ClusterTree:
     """Nested groups of similar clusters; see `cluster_tree`.
 
@@ -38,17 +40,10 @@ class ClusterTree:
     Notebooks show a list that unfolds, the largest group first.
     """
 
-    def __init__(
-        self,
-        clusters: list[Any],
-        sizes: np.ndarray,
-        merges: np.ndarray,
-        names: Mapping[Any, str],
-    ) -> None:
-        self.clusters = clusters
-        self.sizes = sizes
-        self.merges = merges
-        self.names = dict(names)
+    clusters: list[Any]
+    sizes: np.ndarray
+    merges: np.ndarray
+    names: dict[Any, str]
 
     def groups(self, n_groups: int) -> list[list[Any]]:
         """Cut the tree into groups of clusters, the largest group first.
@@ -214,4 +209,4 @@ def cluster_tree(
     np.add.at(means, codes, X[clustered])
     means /= sizes[:, None]
     merges = linkage(means, "average") if len(clusters) > 1 else np.empty((0, 4))
-    return ClusterTree(clusters.tolist(), sizes, merges, names or {})
+    return ClusterTree(clusters.tolist(), sizes, merges, dict(names or {}))
