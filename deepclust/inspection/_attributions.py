@@ -397,8 +397,7 @@ def _integrated_gradients(
         of_tokens, of_all = _score_changes(score, baseline, path, segments)
         lengths = segments[:, 1] - segments[:, 0]
         is_exact = np.abs(of_tokens.sum(axis=1) - of_all) <= allowed * lengths
-        if n_halvings == _MOST_HALVINGS:
-            is_exact[:] = True
+        is_exact |= n_halvings == _MOST_HALVINGS
         total += of_tokens[is_exact].sum(axis=0)
         if is_exact.all():
             break

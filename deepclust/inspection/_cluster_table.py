@@ -164,9 +164,7 @@ def cluster_table(
            1   car     1   0.25  fast car
           -1 noise     1   0.25       odd
     """
-    data = LabeledTexts.check(
-        texts, labels, "cluster_table", cleaned=cleaned, embeddings=embeddings
-    )
+    data = LabeledTexts.check(texts, labels, "cluster_table", cleaned, embeddings)
     originals = None if cleaned is None else data.texts
     keywords = extract_keywords(data, n_keywords, ngram_range, originals)
     representatives = find_representatives(data, max(n_texts, 1))

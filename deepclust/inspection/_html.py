@@ -5,7 +5,7 @@ from typing import Any
 __all__ = ["render"]
 
 
-def render(template: str, **values: Any) -> str:
+def render(template: str, /, **values: Any) -> str:
     """Fill in a template; all that is inserted is escaped.
 
     Parameters

@@ -127,7 +127,8 @@ def extract_keywords(
             key=lambda term: (-weight[term], -frequency[term], term),
         )
         longer = {term: n for term, n in frequency.items() if term not in weight}
-        keywords[cluster] = _select(ranked, frequency, longer, n_keywords)
+        phrases = _phrases(longer, set(ranked[: 20 * n_keywords]))
+        keywords[cluster] = _select(ranked, frequency, phrases, n_keywords)
         if originals is not None:
             written = [originals[row] for row in data.rows(code).tolist()]
             keywords[cluster] = surface_forms(keywords[cluster], written)
@@ -233,11 +234,10 @@ def _row(counts: sp.csr_array, terms: np.ndarray, row: int) -> dict[str, float]:
 def _select(
     ranked: list[str],
     frequency: dict[str, float],
-    longer: dict[str, float],
+    phrases: dict[str, tuple[float, str]],
     n_keywords: int,
 ) -> list[str]:
     """Select the first terms, or phrases in their place, that do not repeat others."""
-    phrases = _phrases(longer, set(ranked[: 20 * n_keywords]))
     selected: list[str] = []
     covered: set[str] = set()
     for term in ranked:
@@ -245,8 +245,8 @@ def _select(
             break
         if covered.issuperset(term.split()):
             continue
-        phrase = phrases.get(term, "")
-        is_frequent = longer.get(phrase, 0.0) >= _SHARE_OF_PHRASE * frequency[term]
+        count, phrase = phrases.get(term, (0.0, ""))
+        is_frequent = count >= _SHARE_OF_PHRASE * frequency[term]
         is_free = covered.isdisjoint(phrase.split())
         shown = phrase if is_frequent and is_free else term
         selected.append(shown)
@@ -254,12 +254,14 @@ def _select(
     return selected
 
 
-def _phrases(longer: dict[str, float], wanted: set[str]) -> dict[str, str]:
-    """Return the most frequent phrase that each of the wanted terms stands in."""
+def _phrases(
+    longer: dict[str, float], wanted: set[str]
+) -> dict[str, tuple[float, str]]:
+    """Return the most frequent phrase with each of the wanted terms, and its count."""
     best: dict[str, tuple[float, str]] = {}
     for phrase, count in longer.items():
         tokens = phrase.split()
         if count >= _LEAST_PHRASES and len(set(tokens)) == len(tokens):
             for term in wanted.intersection(tokens):
                 best[term] = max(best.get(term, (0.0, "")), (count, phrase))
-    return {term: phrase for term, (_, phrase) in best.items()}
+    return best

@@ -56,7 +56,6 @@ class LabeledTexts:
         texts: Any,
         labels: Any,
         name: str,
-        *,
         cleaned: Any = None,
         embeddings: Any = None,
     ) -> "LabeledTexts":

@@ -94,7 +94,7 @@ def representative_texts(
     {0: ['A red apple!', 'Green pear.'], 1: ['The car']}
     """
     data = LabeledTexts.check(
-        texts, labels, "representative_texts", cleaned=cleaned, embeddings=embeddings
+        texts, labels, "representative_texts", cleaned, embeddings
     )
     return find_representatives(data, n_texts)
 
@@ -153,9 +153,7 @@ def borderline_texts(
     ...                  embeddings=[[0.0], [1.0], [2.5], [4.0]])
     {0: ['b'], 1: ['c']}
     """
-    data = LabeledTexts.check(
-        texts, labels, "borderline_texts", cleaned=cleaned, embeddings=embeddings
-    )
+    data = LabeledTexts.check(texts, labels, "borderline_texts", cleaned, embeddings)
     return find_borderline(data, n_texts)
 
 

@@ -4,13 +4,7 @@ from collections import Counter
 from typing import Any
 
 from deepclust._text_input import check_texts
-from deepclust.plotting._axes import (
-    BAR_COLOR,
-    Axes,
-    draw_bars,
-    new_axes,
-    write,
-)
+from deepclust.plotting._axes import BAR_COLOR, Axes, draw_bars, new_axes, write
 
 __all__ = ["plot_word_frequencies"]
 

@@ -63,13 +63,12 @@ class ReportInputs:
 def read_inputs(
     pipeline: Any,
     texts: Any,
-    *,
-    labels: Any = None,
-    y: Any = None,
-    dates: Any = None,
-    names: Any = None,
-    cleaned: Any = None,
-    embeddings: Any = None,
+    labels: Any,
+    y: Any,
+    dates: Any,
+    names: Any,
+    cleaned: Any,
+    embeddings: Any,
 ) -> ReportInputs:
     """Validate the inputs, and let the pipeline compute those that are None.
 

@@ -7,15 +7,16 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment
 from markupsafe import Markup
 
+from deepclust.inspection._html import render
 from deepclust.reporting._packing import pack_columns, pack_json, pack_texts
 from deepclust.reporting._summary import summarize
 
 __all__ = ["render_page", "write_report"]
 
 _FORMATS = ("html", "json")
+_TEMPLATE = "reporting/page.html"
 _MAX_BYTES = 5_000_000
 _REMARK_BYTES = 1_000  # for what the page says of texts that were cut
 
@@ -116,13 +117,11 @@ def render_page(summary: dict[str, Any], max_characters: int) -> str:
     page : str
     """
     folder = files("deepclust.reporting")
-    source, style, *scripts = (
+    style, *scripts = (
         folder.joinpath(name).read_text(encoding="utf-8")
-        for name in ("page.html", "page.css", "parts.js", "page.js")
+        for name in ("page.css", "parts.js", "page.js")
     )
     script = "".join(scripts)
-    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    template = environment.from_string(source)
     values = {
         **summary,
         "style": Markup(style),
@@ -131,11 +130,11 @@ def render_page(summary: dict[str, Any], max_characters: int) -> str:
         "script_hash": _sha256(script),
         **_pack_data(summary),
     }
-    size = len(template.render(values).encode()) + _REMARK_BYTES
+    size = len(render(_TEMPLATE, **values).encode()) + _REMARK_BYTES
     packed, limit, n_cut = pack_texts(
         summary["map"]["texts"], max_characters, _MAX_BYTES - size
     )
-    return template.render(values, packed_texts=packed, limit=limit, n_cut=n_cut)
+    return render(_TEMPLATE, **values, packed_texts=packed, limit=limit, n_cut=n_cut)
 
 
 def _pack_data(summary: dict[str, Any]) -> dict[str, str]:

@@ -150,9 +150,7 @@ def summarize(
         raise ValueError(
             f"projection must be one of {PROJECTIONS}. Received: {projection!r}."
         )
-    given = {"labels": labels, "y": y, "dates": dates, "names": names}
-    vectors = {"cleaned": cleaned, "embeddings": embeddings}
-    inputs = read_inputs(pipeline, texts, **given, **vectors)
+    inputs = read_inputs(pipeline, texts, labels, y, dates, names, cleaned, embeddings)
     clusters, periods = _clusters(inputs)
     map_ = _map(inputs, projection, points, max_points, random_state)
     _add_colors(clusters, map_)
