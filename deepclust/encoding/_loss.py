@@ -81,6 +81,11 @@ class HeadsLoss(keras.losses.Loss):
         total = ops.sum(ops.sum(losses, axis=0) / n_known * self.head_weights)
         return ops.reshape(total, (1,))
 
+    def by_chance(self, n_classes: np.ndarray) -> float:
+        """Return the loss of equal probabilities, int (n_heads,) classes a head."""
+        losses = [self.loss([0], np.zeros((1, n), dtype="f")) for n in n_classes]
+        return float(np.ravel(ops.convert_to_numpy(losses)) @ self.head_weights)
+
 
 def heads_accuracy(y_true: Any, y_pred: Any) -> Any:
     """Return the share of the known targets that are predicted, a mean over heads."""

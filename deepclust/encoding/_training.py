@@ -14,13 +14,16 @@ Imports Keras and its backend: import this module only where training starts.
 import itertools
 import math
 import time
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
+from sklearn.exceptions import ConvergenceWarning
 from tqdm import tqdm
 
 from deepclust.encoding._devices import refuse_other_backends
@@ -33,6 +36,11 @@ __all__ = ["LengthBatches", "embed_with_keras", "train_heads"]
 refuse_other_backends()
 
 WARM_UP = 0.02  # of the updates, over which the learning rate rises
+UPDATES = 600  # of the weights in one cycle of epochs="auto", which has
+MAX_EPOCHS = 20  # passes over the texts at most, and one at least
+MAX_CYCLES = 4  # of epochs="auto"
+LEARNED = 1 / 3  # of the loss of equal class probabilities: a loss that is down
+LEVEL = 0.05  # relative fall of the loss over a cycle, below which it is level
 MIN_LENGTH = 8  # tokens that JAX pads the shortest batch to
 
 
@@ -42,7 +50,7 @@ def train_heads(
     targets: list[np.ndarray],
     *,
     head_weights: list[float],
-    epochs: int,
+    epochs: int | str,
     batch_size: int,
     optimizer: str,
     learning_rate: float,
@@ -73,7 +81,7 @@ def train_heads(
         Weight of each head in the loss.
 
     epochs, batch_size, optimizer, ... , verbose
-        As `RNNLSTMEncoder` has them; `epochs` and `learning_rate` are numbers.
+        As `RNNLSTMEncoder` has them; `learning_rate` is a number.
 
     Returns
     -------
@@ -85,8 +93,21 @@ def train_heads(
 
     Notes
     -----
-    Gradients are clipped to norm 1, weight by weight. Time is linear in
-    tokens × epochs. Memory: a batch, and three times the weights.
+    Gradients are clipped to norm 1, weight by weight. With `epochs="auto"` the learning
+    rate runs through cycles of `UPDATES` updates [1]_, until at the end of one the loss
+    is down, at most a third of that of equal class probabilities, or level, less than
+    5 % below that of the cycle before. Time is linear in tokens × epochs. Memory: a
+    batch, and three times the weights.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If training stops while the loss is neither down nor level.
+
+    References
+    ----------
+    .. [1] Loshchilov, Hutter, "SGDR: stochastic gradient descent with warm restarts",
+       ICLR 2017, arXiv:1608.03983.
     """
     rows = np.random.default_rng([seed, 0]).permutation(len(sequences))
     n_held_out = round(validation_fraction * len(rows))
@@ -94,30 +115,60 @@ def train_heads(
     classes = np.stack(targets, axis=1).astype(np.int32)
     batches = LengthBatches(sequences, classes, kept, batch_size, word_dropout, seed)
     validation = LengthBatches(sequences, classes, held_out, batch_size, 0.0, seed)
-    n_steps = epochs * len(batches)
+    if isinstance(epochs, str):
+        n_epochs = int(np.clip(round(UPDATES / len(batches)), 1, MAX_EPOCHS))
+        n_cycles = MAX_CYCLES
+    else:
+        n_epochs, n_cycles = epochs, 1
+    n_steps = n_epochs * len(batches)
     rate = _learning_rate(learning_rate_schedule, learning_rate, n_steps)
-    model = PrototypeClassifier(network, classes.max(axis=0) + 1, seed=seed)
+    n_classes = classes.max(axis=0) + 1
+    model = PrototypeClassifier(network, n_classes, seed=seed)
     model.compile(
         optimizer=_optimizer(optimizer, rate, momentum, model.trainable_variables),
         loss=HeadsLoss(loss, head_weights),
         metrics=[keras.metrics.MeanMetricWrapper(heads_accuracy, "accuracy")],
         jit_compile=_compiles(),
     )
-    curve = TrainingCurve(epochs, verbose)
+    curve = TrainingCurve(n_epochs, verbose)
+    by_chance = model.loss.by_chance(n_classes)
     callbacks: list[Any] = [curve]
     if early_stopping:
         callbacks.append(_early_stopping(n_held_out > 0, patience))
-    model.fit(
-        batches.feed(),
-        epochs=epochs,
-        steps_per_epoch=len(batches),
-        validation_data=validation.feed() if n_held_out else None,
-        validation_steps=len(validation) if n_held_out else None,
-        callbacks=callbacks,
-        shuffle=False,  # length_batches has done so
-        verbose=0,
-    )
+    for start in range(0, n_epochs * n_cycles, n_epochs):
+        model.optimizer.iterations.assign(0)  # the learning rate begins anew
+        model.fit(
+            batches.feed(start),
+            initial_epoch=start,
+            epochs=start + n_epochs,
+            steps_per_epoch=len(batches),
+            validation_data=validation.feed() if n_held_out else None,
+            validation_steps=len(validation) if n_held_out else None,
+            callbacks=callbacks,
+            shuffle=False,  # length_batches has done so
+            verbose=0,
+        )
+        losses = [row["loss"] for row in curve.rows]
+        learned = _is_learned(losses, n_epochs, by_chance)
+        if learned or model.stop_training:
+            break
+    curve.bar.close()
+    if not learned:
+        warnings.warn(
+            f"Training stopped after {len(losses)} epochs at a loss of "
+            f"{losses[-1]:.2f}, where equal class probabilities have {by_chance:.2f}, "
+            f"and a training accuracy of {curve.rows[-1]['accuracy']:.2f}: the network "
+            'has not learned its classes. Set epochs="auto", or more of them.',
+            ConvergenceWarning,
+            stacklevel=2,
+        )
     return [_as_array(p) for p in model.heads.prototypes], curve.rows
+
+
+def _is_learned(losses: list[float], n_epochs: int, by_chance: float) -> bool:
+    """Tell whether the last loss is down or level since the cycle before."""
+    before = losses[-1 - n_epochs] if len(losses) > n_epochs else np.inf
+    return losses[-1] <= LEARNED * by_chance or losses[-1] >= (1.0 - LEVEL) * before
 
 
 def _early_stopping(validated: bool, patience: int) -> keras.callbacks.Callback:
@@ -192,25 +243,26 @@ class LengthBatches:
                 targets = np.concatenate([targets, unknown.astype(np.int32)])
             yield ids, targets
 
-    def feed(self) -> Any:
-        """Return the batches of epochs 1, 2, ... in the form that `fit` reads.
+    def feed(self, n_done: int = 0) -> Any:
+        """Return the batches of the epochs after `n_done` in the form that `fit` reads.
 
         On TensorFlow this is a `tf.data.Dataset`: it says that rows and length vary,
         so that the step is compiled once, and the next batches are made ahead.
         """
+        endless = partial(self._endless, n_done)
         if keras.config.backend() != "tensorflow":
-            return self._endless()
+            return endless()
         import tensorflow as tf
 
         signature = (
             tf.TensorSpec((None, None), tf.int32),
             tf.TensorSpec((None, self.targets.shape[1]), tf.int32),
         )
-        data = tf.data.Dataset.from_generator(self._endless, output_signature=signature)
+        data = tf.data.Dataset.from_generator(endless, output_signature=signature)
         return data.prefetch(tf.data.AUTOTUNE)
 
-    def _endless(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        for number in itertools.count(1):
+    def _endless(self, n_done: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for number in itertools.count(n_done + 1):
             yield from self.epoch(number)
 
 
@@ -221,9 +273,12 @@ class TrainingCurve(keras.callbacks.Callback):
         super().__init__()
         self.rows: list[dict[str, float]] = []
         self.start = time.perf_counter()
-        self.bar = tqdm(
-            total=epochs, desc="training", unit="epoch", disable=not verbose
-        )
+        self.epochs = epochs
+        self.bar = tqdm(total=0, desc="training", unit="epoch", disable=not verbose)
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Add the epochs of this cycle."""
+        self.bar.total = (self.bar.total or 0) + self.epochs
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Start the clock."""
@@ -242,10 +297,6 @@ class TrainingCurve(keras.callbacks.Callback):
         self.rows.append(row)
         self.bar.set_postfix(loss=f"{logs.get('val_loss', logs['loss']):.3f}")
         self.bar.update()
-
-    def on_train_end(self, logs: Any = None) -> None:
-        """Close the bar."""
-        self.bar.close()
 
 
 def embed_with_keras(

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from keras import ops
+from sklearn.exceptions import ConvergenceWarning
 from small_networks import TRAINING, small_network
 
 from deepclust import TokenSequences
@@ -271,3 +272,43 @@ def test_same_weights_in_another_process_on_other_threads(optimizer):
         capture_output=True, text=True, env=for_child, check=True,
     )  # fmt: skip
     assert child.stdout.split()[-1] == digest_of_a_run(optimizer)
+
+
+def test_auto_trains_cycle_after_cycle_until_the_loss_is_down():
+    texts, topics = make_problem()
+    _, history = train(
+        small_network(), texts, [topics], epochs="auto", learning_rate=0.02
+    )
+    losses = [row["loss"] for row in history]
+    cycle = _training.MAX_EPOCHS
+    assert len(losses) % cycle == 0
+    assert len(losses) > cycle
+    by_chance = np.log(topics.max() + 1)
+    assert losses[-1] <= _training.LEARNED * by_chance
+    assert min(losses[cycle - 1 : -1 : cycle]) > _training.LEARNED * by_chance
+    rates = [row["learning_rate"] for row in history]
+    assert rates[cycle] > 10 * rates[cycle - 1]
+
+
+def test_auto_stops_where_the_loss_is_level(recwarn):
+    texts, topics = make_problem()
+    _, history = train(
+        small_network(), texts, [topics], epochs="auto", learning_rate=1e-9
+    )
+    assert len(history) == 2 * _training.MAX_EPOCHS
+    assert not [w for w in recwarn if w.category is ConvergenceWarning]
+
+
+def test_training_that_stops_before_it_has_learned_warns():
+    texts, topics = make_problem()
+    with pytest.warns(ConvergenceWarning, match=r"1 epochs at a loss of \d\.\d+"):
+        train(small_network(), texts, [topics], epochs=1, learning_rate=1e-9)
+
+
+def test_the_loss_by_chance_is_that_of_equal_logits():
+    loss = HeadsLoss("cross_entropy", [3.0, 1.0])
+    n_classes = np.array([4, 8])
+    expected = 0.75 * np.log(4) + 0.25 * np.log(8)
+    assert loss.by_chance(n_classes) == pytest.approx(expected, abs=1e-5)
+    one = HeadsLoss("generalized_cross_entropy", [1.0]).by_chance(np.array([4]))
+    assert one == pytest.approx((1 - 0.25**0.7) / 0.7, abs=1e-5)
