@@ -160,6 +160,7 @@ def cluster_names(
     {0: 'C#, LINQ', 1: 'C#, LINQ (1)', -1: 'noise'}
     """
     names: dict[Any, str] = {}
+    taken: set[str] = set()
     for cluster, words in keywords.items():
         if isinstance(cluster, int) and cluster == NOISE:
             names[cluster] = "noise"
@@ -167,8 +168,9 @@ def cluster_names(
         words = _without_variants(words) or [f"cluster {cluster}"]
         longest = max(len(words), n_words)
         candidates = [", ".join(words[:n]) for n in range(n_words, longest + 1)]
-        free = [name for name in candidates if name not in names.values()]
+        free = [name for name in candidates if name not in taken]
         names[cluster] = free[0] if free else f"{candidates[0]} ({cluster})"
+        taken.add(names[cluster])
     return names
 
 
