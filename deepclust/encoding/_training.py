@@ -102,7 +102,8 @@ def train_heads(
     Warns
     -----
     ConvergenceWarning
-        If training stops while the loss is neither down nor level.
+        If the epochs end while the loss is neither down nor level; not where early
+        stopping ends them.
 
     References
     ----------
@@ -115,11 +116,7 @@ def train_heads(
     classes = np.stack(targets, axis=1).astype(np.int32)
     batches = LengthBatches(sequences, classes, kept, batch_size, word_dropout, seed)
     validation = LengthBatches(sequences, classes, held_out, batch_size, 0.0, seed)
-    if isinstance(epochs, str):
-        n_epochs = int(np.clip(round(UPDATES / len(batches)), 1, MAX_EPOCHS))
-        n_cycles = MAX_CYCLES
-    else:
-        n_epochs, n_cycles = epochs, 1
+    n_epochs, n_cycles = _cycles(epochs, len(batches))
     n_steps = n_epochs * len(batches)
     rate = _learning_rate(learning_rate_schedule, learning_rate, n_steps)
     n_classes = classes.max(axis=0) + 1
@@ -130,45 +127,76 @@ def train_heads(
         metrics=[keras.metrics.MeanMetricWrapper(heads_accuracy, "accuracy")],
         jit_compile=_compiles(),
     )
-    curve = TrainingCurve(n_epochs, verbose)
     by_chance = model.loss.by_chance(n_classes)
+    curve = TrainingCurve(n_epochs, verbose)
     callbacks: list[Any] = [curve]
     if early_stopping:
         callbacks.append(_early_stopping(n_held_out > 0, patience))
-    for start in range(0, n_epochs * n_cycles, n_epochs):
-        model.optimizer.iterations.assign(0)  # the learning rate begins anew
-        model.fit(
-            batches.feed(start),
-            initial_epoch=start,
-            epochs=start + n_epochs,
-            steps_per_epoch=len(batches),
-            validation_data=validation.feed() if n_held_out else None,
-            validation_steps=len(validation) if n_held_out else None,
-            callbacks=callbacks,
-            shuffle=False,  # length_batches has done so
-            verbose=0,
-        )
-        losses = [row["loss"] for row in curve.rows]
-        learned = _is_learned(losses, n_epochs, by_chance)
-        if learned or model.stop_training:
+    for n_done in range(0, n_epochs * n_cycles, n_epochs):
+        _fit_cycle(model, batches, validation, n_done, n_epochs, callbacks)
+        if model.stop_training or _is_learned(curve.rows, n_epochs, by_chance):
             break
+    else:
+        _warn_not_learned(curve.rows[-1], by_chance, is_auto=epochs == "auto")
     curve.bar.close()
-    if not learned:
-        warnings.warn(
-            f"Training stopped after {len(losses)} epochs at a loss of "
-            f"{losses[-1]:.2f}, where equal class probabilities have {by_chance:.2f}, "
-            f"and a training accuracy of {curve.rows[-1]['accuracy']:.2f}: the network "
-            'has not learned its classes. Set epochs="auto", or more of them.',
-            ConvergenceWarning,
-            stacklevel=2,
-        )
     return [_as_array(p) for p in model.heads.prototypes], curve.rows
 
 
-def _is_learned(losses: list[float], n_epochs: int, by_chance: float) -> bool:
-    """Tell whether the last loss is down or level since the cycle before."""
+def _cycles(epochs: int | str, n_batches: int) -> tuple[int, int]:
+    """Return the number of epochs in a cycle, and of cycles at most."""
+    if isinstance(epochs, str):
+        return int(np.clip(round(UPDATES / n_batches), 1, MAX_EPOCHS)), MAX_CYCLES
+    return epochs, 1
+
+
+def _fit_cycle(
+    model: PrototypeClassifier,
+    batches: "LengthBatches",
+    validation: "LengthBatches",
+    n_done: int,
+    n_epochs: int,
+    callbacks: list[Any],
+) -> None:
+    """Train for one cycle of the learning rate, after `n_done` epochs."""
+    model.optimizer.iterations.assign(0)  # the learning rate begins anew
+    validates = len(validation) > 0
+    model.fit(
+        batches.feed(n_done),
+        initial_epoch=n_done,
+        epochs=n_done + n_epochs,
+        steps_per_epoch=len(batches),
+        validation_data=validation.feed() if validates else None,
+        validation_steps=len(validation) if validates else None,
+        callbacks=callbacks,
+        shuffle=False,  # length_batches has done so
+        verbose=0,
+    )
+
+
+def _is_learned(rows: list[dict[str, float]], n_epochs: int, by_chance: float) -> bool:
+    """Tell whether the last loss is down, or level since the cycle before."""
+    losses = [row["loss"] for row in rows]
     before = losses[-1 - n_epochs] if len(losses) > n_epochs else np.inf
     return losses[-1] <= LEARNED * by_chance or losses[-1] >= (1.0 - LEVEL) * before
+
+
+def _warn_not_learned(
+    last: dict[str, float], by_chance: float, *, is_auto: bool
+) -> None:
+    """Warn with the last row of the training curve."""
+    warnings.warn(
+        f"Training stopped after {last['epoch']} epochs at a loss of "
+        f"{last['loss']:.2f}, where equal class probabilities have {by_chance:.2f}, "
+        f"and a training accuracy of {last['accuracy']:.2f}: the network has not "
+        "learned its classes. "
+        + (
+            "Set a larger number of epochs, or another learning_rate."
+            if is_auto
+            else 'Set epochs="auto", or a larger number.'
+        ),
+        ConvergenceWarning,
+        stacklevel=3,
+    )
 
 
 def _early_stopping(validated: bool, patience: int) -> keras.callbacks.Callback:

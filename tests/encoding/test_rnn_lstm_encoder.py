@@ -273,6 +273,13 @@ def test_the_number_of_pseudo_classes_is_reported(fitted):
     assert make_encoder(n_pseudo_classes=2).fit(texts).n_pseudo_classes_ == 2
 
 
+def test_the_reported_number_is_what_is_learned_where_components_die():
+    texts, _ = make_texts()
+    encoder = make_encoder(n_pseudo_classes=12).fit(texts)
+    learned = [len(encoder.weights_[f"head_{i}/prototypes"]) for i in range(1, 5)]
+    assert encoder.n_pseudo_classes_ == max(learned) <= 12
+
+
 def test_parameters_set_after_fit_do_not_break_transform(fitted):
     encoder, texts = fitted
     changed = pickle.loads(pickle.dumps(encoder))

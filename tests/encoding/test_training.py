@@ -299,10 +299,24 @@ def test_auto_stops_where_the_loss_is_level(recwarn):
     assert not [w for w in recwarn if w.category is ConvergenceWarning]
 
 
-def test_training_that_stops_before_it_has_learned_warns():
+def test_training_that_stops_before_it_has_learned_warns(monkeypatch):
     texts, topics = make_problem()
-    with pytest.warns(ConvergenceWarning, match=r"1 epochs at a loss of \d\.\d+"):
-        train(small_network(), texts, [topics], epochs=1, learning_rate=1e-9)
+    stalled = {"learning_rate": 1e-9}
+    with pytest.warns(ConvergenceWarning, match=r"1 epochs .* \d\.\d+.*\"auto\""):
+        train(small_network(), texts, [topics], epochs=1, **stalled)
+    monkeypatch.setattr(_training, "MAX_CYCLES", 1)
+    with pytest.warns(ConvergenceWarning, match=r"20 epochs .* another learning_rate"):
+        train(small_network(), texts, [topics], epochs="auto", **stalled)
+
+
+def test_early_stopping_does_not_warn(recwarn):
+    texts, topics = make_problem()
+    _, history = train(
+        small_network(), texts, [topics], epochs=30, learning_rate=1e-9,
+        early_stopping=True, patience=1,
+    )  # fmt: skip
+    assert len(history) < 30
+    assert not [w for w in recwarn if w.category is ConvergenceWarning]
 
 
 def test_the_loss_by_chance_is_that_of_equal_logits():
