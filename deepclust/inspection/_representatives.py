@@ -196,7 +196,10 @@ def _keyword_similarity(data: LabeledTexts) -> np.ndarray:
     """Return the cosine between each text's counts and its cluster's term weights."""
     counts = data.counts
     weights = term_weights(data.document_frequencies(counts)).maximum(0.0)
-    dots = np.asarray(counts.multiply(weights[data.codes]).sum(axis=1)).ravel()
+    dots = np.empty(counts.shape[0])
+    for code in range(weights.shape[0]):
+        rows = data.rows(code)
+        dots[rows] = counts[rows] @ weights[[code]].toarray().ravel()
     cluster_norms = np.maximum(row_norms(weights), 1e-12)
     return dots / (np.maximum(row_norms(counts), 1.0) * cluster_norms[data.codes])
 

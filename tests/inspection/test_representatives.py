@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -71,3 +73,20 @@ def test_texts_without_words_are_shown_in_their_order():
 def test_bad_input_is_refused():
     with pytest.raises(ValueError, match="one row a text"):
         representative_texts(["a", "b"], [0, 1], embeddings=[[0.0]])
+
+
+def test_memory_is_linear_in_the_texts():
+    """Keyword weights of a cluster are not copied to each of its texts."""
+
+    def peak(n_docs):
+        rng = np.random.default_rng(0)
+        ids = rng.zipf(1.3, size=(n_docs, 8)) % (5 * n_docs)
+        texts = [" ".join(f"w{i}" for i in row) for row in ids.tolist()]
+        labels = np.arange(n_docs) % 3
+        tracemalloc.start()
+        representative_texts(texts, labels)
+        used = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return used
+
+    assert peak(8_000) < 6 * peak(2_000)
