@@ -151,7 +151,7 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
     epochs : int or "auto", default="auto"
         Passes over the texts. "auto" takes one to four cycles, each of about 600
-        updates in 1 to 20 passes, until the loss is at most a third of that of equal
+        updates in 4 to 20 passes, until the loss is at most a third of that of equal
         class probabilities, or less than 5 % below that of the cycle before.
 
     batch_size : int, default=128

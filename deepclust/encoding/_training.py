@@ -36,8 +36,8 @@ __all__ = ["LengthBatches", "embed_with_keras", "train_heads"]
 refuse_other_backends()
 
 WARM_UP = 0.02  # of the updates, over which the learning rate rises
-UPDATES = 600  # of the weights in one cycle of epochs="auto", which has
-MAX_EPOCHS = 20  # passes over the texts at most, and one at least
+UPDATES = 600  # of the weights in one cycle of epochs="auto", within
+MIN_EPOCHS, MAX_EPOCHS = 4, 20  # passes over the texts
 MAX_CYCLES = 4  # of epochs="auto"
 LEARNED = 1 / 3  # of the loss of equal class probabilities: a loss that is down
 LEVEL = 0.05  # relative fall of the loss over a cycle, below which it is level
@@ -145,7 +145,8 @@ def train_heads(
 def _cycles(epochs: int | str, n_batches: int) -> tuple[int, int]:
     """Return the number of epochs in a cycle, and of cycles at most."""
     if isinstance(epochs, str):
-        return int(np.clip(round(UPDATES / n_batches), 1, MAX_EPOCHS)), MAX_CYCLES
+        n_epochs = np.clip(round(UPDATES / n_batches), MIN_EPOCHS, MAX_EPOCHS)
+        return int(n_epochs), MAX_CYCLES
     return epochs, 1
 
 
