@@ -142,7 +142,8 @@ def project(
     Notes
     -----
     "pca" takes time O(n_docs embedding_dim²). The same input gives the same points,
-    whatever the number of threads.
+    whatever the number of threads. "tsne" and "umap" place distinct rows, and copies of
+    a row share its point; fewer than four distinct rows are placed by "pca".
 
     Examples
     --------
@@ -158,12 +159,26 @@ def project(
     X = check_array(embeddings, dtype=np.float64, ensure_min_samples=0)
     if X.shape[1] == 2:
         return X
-    if len(X) < 4 or X.shape[1] < 2:
+    if X.shape[1] < 2 or len(X) < 2:
         return np.column_stack((X, np.zeros(len(X))))[:, :2]
-    if projection == "pca":
-        from sklearn.decomposition import PCA
+    scale = np.abs(X).max() or 1.0
+    X = X / scale
+    centered = X - X.mean(axis=0)
+    spread = np.abs(centered).max()
+    if spread == 0:  # no variance: there is nothing to project by
+        return np.zeros((len(X), 2))
+    if projection != "pca":
+        rows = (centered / spread).astype(np.float32)
+        rows, copy_of = np.unique(rows, axis=0, return_inverse=True)
+        if len(rows) >= 4:
+            return _by_neighbors(rows, projection, random_state)[copy_of]
+    from sklearn.decomposition import PCA
 
-        return PCA(2, svd_solver="covariance_eigh").fit_transform(X)
+    return PCA(2, svd_solver="covariance_eigh").fit_transform(X) * scale
+
+
+def _by_neighbors(X: np.ndarray, projection: str, random_state: int) -> np.ndarray:
+    """Project distinct rows, float32 (n, d), by t-SNE or UMAP; float64 (n, 2)."""
     from threadpoolctl import threadpool_limits
 
     model: Any
@@ -181,7 +196,7 @@ def project(
         perplexity = min(30.0, (len(X) - 1) / 3)
         model = TSNE(2, perplexity=perplexity, max_iter=500, random_state=random_state)
     with threadpool_limits(1):  # the same picture on every machine; t-SNE gains nothing
-        points = model.fit_transform(X.astype(np.float32))
+        points = model.fit_transform(X)
     return np.asarray(points, dtype=np.float64)
 
 

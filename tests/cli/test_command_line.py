@@ -192,6 +192,16 @@ def test_an_untrusted_model_is_not_opened(tmp_path):
     assert not (tmp_path / "exploded").exists()
 
 
+def test_a_report_of_texts_of_which_no_word_is_known(tmp_path, fitted_clusterer):
+    save_model(fitted_clusterer, tmp_path / "model.joblib")
+    (tmp_path / "new.txt").write_text("qqqq zzzz\n" * 6)
+    files = [str(tmp_path / "model.joblib"), str(tmp_path / "new.txt")]
+
+    out = tmp_path / "r.html"
+    assert main(["report", *files, "--trust-model", "--out", str(out)]) == 0
+    assert "6 texts" in out.read_text("utf-8")
+
+
 def test_a_model_that_is_no_pipeline(tmp_path):
     save_model({"a": 1}, tmp_path / "m.joblib")
 

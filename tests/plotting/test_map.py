@@ -98,6 +98,28 @@ def test_map_of_very_little(shape):
     assert points_drawn(ax) == shape[0]
 
 
+@pytest.mark.parametrize("projection", ["pca", "tsne"])
+@pytest.mark.parametrize("value", [0.0, 1.0, 1e-40, 1e300])
+def test_embeddings_that_coincide(projection, value):
+    points = project(np.full((6, 8), value), projection=projection)
+
+    np.testing.assert_array_equal(points, np.zeros((6, 2)))
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1.0, 1e200])
+@pytest.mark.parametrize("n_distinct", [2, 3, 4, 40])
+def test_tsne_places_distinct_rows(n_distinct, scale):
+    rng = np.random.default_rng(0)
+    rows = np.arange(60) % n_distinct
+    X = scale * np.hstack((np.zeros((60, 3)), rng.normal(size=(n_distinct, 5))[rows]))
+
+    points = project(X, projection="tsne")
+
+    assert np.isfinite(points).all()
+    assert len(np.unique(points, axis=0)) == n_distinct
+    np.testing.assert_array_equal(points, points[:n_distinct][rows])
+
+
 def test_map_draws_where_it_is_told():
     ax = plt.figure().add_subplot()
 

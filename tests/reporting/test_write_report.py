@@ -49,6 +49,19 @@ def test_texts_and_labels_of_any_clusterer(tmp_path):
     assert "the map shows word counts" in visible
 
 
+def test_embeddings_that_coincide(tmp_path):
+    path = write_report(
+        None,
+        ["x"] * 6,
+        tmp_path / "r.html",
+        labels=[0] * 6,
+        embeddings=np.zeros((6, 8)),
+    )
+
+    assert headline(path).startswith("6 texts; 1 cluster")
+    assert len(np.unique(columns_of(path, 6)[1:])) == 1
+
+
 def test_a_fitted_pipeline_shows_all_that_it_recorded(
     tmp_path, corpus, fitted_clusterer
 ):
