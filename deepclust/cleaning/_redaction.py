@@ -1,45 +1,67 @@
-"""Structured identifiers out of texts: addresses, numbers of phones, cards, accounts.
+r"""Structured identifiers out of texts: addresses, numbers of phones, cards, accounts.
 
-Each kind is a pattern that proposes spans and, where the identifier carries a check, a
-function that confirms them: the Luhn sum of cards, ISO 13616's length and remainder of
-bank accounts, the standard library's parser of IP addresses. Everything is offline.
+How one text is redacted:
+
+1. Every character is replaced by a plain one: full-width forms and other digits by
+   ASCII, kinds of spaces and dashes by " " and "-", characters of scripts that are
+   written without spaces by one that is no word. Positions stay the same.
+2. Each kind finds its spans in the plain characters. A pattern proposes them, and
+   where the identifier carries a check, it decides: the Luhn sum of cards, length and
+   remainder of bank accounts, the ranges of IP addresses.
+3. Where spans of any kind overlap, they are one; each is replaced by a space.
+
+No pattern backtracks over what it has read: repeated parts are possessive, or bounded.
+Everything is offline.
 """
 
+import functools
 import ipaddress
+import itertools
 import re
-from collections.abc import Callable, Iterable
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator
 
 __all__ = ["KINDS", "redact"]
 
-_URL = re.compile(r"(?<![\w@])(?:[a-z][a-z0-9+.-]{1,15}://|www\.)[^\s<>\"]+", re.I)
-_EMAIL = re.compile(
-    r"(?<![\w.+%'-])[\w.+%'-]{1,64}@(?:[\w-]{1,63}\.){1,8}[^\W\d_][\w-]{1,62}"
+Span = tuple[int, int]
+
+_WORD_WITHOUT_SPACES = "※"
+_PUNCTUATION_WITHOUT_SPACES = "、"
+_CAN_HOLD_ANY = re.compile(r"[\d@]|://|www\.", re.IGNORECASE)
+_URL = re.compile(
+    rf"(?<![\w@])(?:[a-z][a-z0-9+.-]{{1,15}}://|www\.)"
+    rf"[^\s<>\"{_PUNCTUATION_WITHOUT_SPACES}]++",
+    re.IGNORECASE,
 )
-_IBAN = re.compile(r"(?<![^\W_])[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]){11,32}", re.I)
-_CARD = re.compile(r"(?<!\d)\d(?:[ -]?\d){11,18}(?!\d)")
-_IP = re.compile(
-    r"(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){2,7}"
-    r"(?:\.\d{1,3}){0,3})(?![\w:]|\.\d)",
-    re.I,
-)
-_PHONE = re.compile(
-    r"(?<![\w.,+])(?:\+|\(\+?)?\d{1,5}\)?(?:[ ./-]{0,2}\(?\d{1,5}\)?){1,7}"
-    r"(?![\w%]|[.,]\d)"
-)
-_DATE_OR_DECIMAL = re.compile(
-    r"\d+\.\d+|"
-    r"(?:19|20)\d\d([./-])\d{1,2}\1\d{1,2}|\d{1,2}([./-])\d{1,2}\2(?:19|20)?\d\d"
-)
-_IBAN_LENGTHS = dict(
-    re.findall(
-        r"(\D\D)(\d\d)",
-        "AD24AE23AL28AT20AZ28BA20BE16BG22BH22BI27BR29BY28CH21CR22CY28CZ24DE22DJ27DK18"
-        "DO28EE20EG29ES24FI18FK18FO18FR27GB22GE22GI23GL18GR27GT28HN28HR21HU28IE22IL23"
-        "IQ23IS26IT27JO30KW30KZ20LB28LC32LI21LT20LU20LV21LY25MC27MD24ME22MK19MN20MR27"
-        "MT31MU30NI28NL18NO15OM23PK24PL28PS29PT25QA29RO24RS22RU33SA24SC31SD18SE24SI19"
-        "SK24SM27SO23ST25SV28TL23TN24TR26UA29VA22VG24XK20YE30",
+# Beside a word of Latin letters, characters of Chinese are the text around.
+_EMAILS = [
+    re.compile(rf"(?<![{local}])[{local}]++@([{host}]++(?:\.[{host}]++)*+)")
+    for local, host in (
+        (r"\w.+%'-", r"\w-"),
+        (rf"\w.+%'{_WORD_WITHOUT_SPACES}-", rf"\w{_WORD_WITHOUT_SPACES}-"),
     )
+]
+_IBAN = re.compile(r"(?<![^\W_])(?:IBAN)?([A-Z]{2}\d\d)(?=[ .-]?[A-Z0-9])", re.I)
+_CARD_RUN = re.compile(r"\d++(?:[ .-]{1,3}+\d++)*+")
+_IPV4 = re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w]|\.\d)")
+_IPV6 = re.compile(
+    r"(?<![\w.:])[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){2,7}(?:\.\d{1,3}){0,3}(?![\w:]|\.\d)",
+    re.IGNORECASE,
 )
+_PHONE_RUN = re.compile(r"(?:[+(]{1,3}+)?\d++(?:[ ()+./·-]{1,4}+\d++)*+")
+_DATE = (
+    r"(?:(?:19|20)\d\d[./-]\d{1,2}[./-]\d{1,2}|\d{1,2}[./-]\d{1,2}[./-](?:19|20)\d\d)"
+)
+# With a year of four digits, or from one to another; between spaces.
+_FULL_DATE = re.compile(rf"(?<![^ ]){_DATE}(?:[/-]{_DATE})?(?![^ ])")
+_SHORT_DATE = re.compile(r"\d{1,2}([./-])\d{1,2}\1\d\d")
+_DECIMAL = r"(?:(?:0|[1-9]\d?)\.\d++|[1-9]\d*+\.\d{1,3}(?!\d))"  # 555.1234 is none
+_DECIMALS = re.compile(rf"{_DECIMAL}(?: +{_DECIMAL})*+")
+_GROUPED = re.compile(r"\d++(?:\.\d{3})*+")
+_COMMA_BEFORE = re.compile(r"(?<!\d)(?:0|[1-9]\d{0,2}),\Z")
+_COMMA_AFTER = re.compile(r",\d{1,2}(?!\d)")
+_DIGITS = re.compile(r"\d++")
+_MIN_PHONE, _MAX_PHONE = 7, 15  # ITU-T E.164
 
 
 def redact(text: str, kinds: Iterable[str]) -> str:
@@ -59,15 +81,18 @@ def redact(text: str, kinds: Iterable[str]) -> str:
 
     Notes
     -----
-    Linear time. A phone number is any group of 7 to 15 digits in the usual notations
-    that is not a date, so order numbers and the like go as well: better one number too
-    many than a private one left. Names, addresses and identifiers without a structure
-    are not found.
+    Linear time. A phone number is any group of 7 digits or more in the usual notations
+    that is no date and no decimal number such as 3.1415926, so order numbers and the
+    like go as well, and so do the numbers beside it: better one number too many than a
+    private one left. A single group of more than 15 digits, or one glued to letters,
+    stays. Names, addresses and identifiers without a structure are not found.
 
     References
     ----------
     .. [1] ISO 13616-1:2020, "International bank account number (IBAN)".
     .. [2] ISO/IEC 7812-1:2017, Annex B, "Luhn formula".
+    .. [3] ITU-T E.164 (2010), "The international public telecommunication numbering
+       plan".
 
     Examples
     --------
@@ -76,55 +101,188 @@ def redact(text: str, kinds: Iterable[str]) -> str:
     'write to   or call  '
     """
     chosen = set(kinds)
-    for kind, (pattern, replace) in _RULES.items():
-        if kind in chosen:
-            text = pattern.sub(replace, text)
-    return text
+    plain = text.translate(_PLAIN) if chosen else ""
+    if not _CAN_HOLD_ANY.search(plain):
+        return text
+    found = (_FINDERS[kind](plain) for kind in KINDS if kind in chosen)
+    return _without(text, itertools.chain.from_iterable(found))
 
 
-def _keep_unless_iban(match: re.Match[str]) -> str:
-    """Drop the account number that `found` starts with; the pattern takes too much."""
-    found = match.group()
-    length = int(_IBAN_LENGTHS.get(found[:2].upper(), 0))
-    positions = [i for i, character in enumerate(found) if character.isalnum()]
-    if not length or len(positions) < length:
-        return found
-    end = positions[length - 1] + 1
-    code = re.sub(r"[ -]", "", found[:end]).upper()
-    digits = "".join(str(int(character, 36)) for character in code[4:] + code[:4])
-    return " " + found[end:] if int(digits) % 97 == 1 else found
+def _without(text: str, spans: Iterable[Span]) -> str:
+    """Return the text with a space for each run of overlapping spans."""
+    kept: list[str] = []
+    end = 0
+    for start, stop in sorted(spans):
+        if start >= end:
+            kept += [text[end:start], " "]
+        end = max(end, stop)
+    return "".join([*kept, text[end:]])
 
 
-def _keep_unless_card(match: re.Match[str]) -> str:
-    found = match.group()
-    digits = [int(character) for character in found if character.isdigit()][::-1]
-    doubled = (sum(divmod(2 * digit, 10)) for digit in digits[1::2])
-    return found if (sum(digits[::2]) + sum(doubled)) % 10 else " "
+class _PlainCharacters(dict[int, str]):
+    """Table for `str.translate`: one plain character for each character."""
+
+    spaceless = re.compile("[\u0e00-\u0eff\u1000-\u109f\u3040-\u30ff\u3400-\u9fff]")
+
+    def __missing__(self, code: int) -> str:
+        character = chr(code)
+        plain = unicodedata.normalize("NFKC", character)
+        plain = plain if len(plain) == 1 else character
+        category = unicodedata.category(plain)
+        if (digit := unicodedata.decimal(plain, None)) is not None:
+            plain = str(digit)
+        elif category == "Zs":
+            plain = " "
+        elif category == "Pd" or plain == "\u2212":
+            plain = "-"
+        elif "\u3000" < plain < "\u3040" and category[0] == "P":
+            plain = _PUNCTUATION_WITHOUT_SPACES
+        elif self.spaceless.match(plain) or "\U00020000" <= plain < "\U00040000":
+            plain = _WORD_WITHOUT_SPACES
+        elif code == 0xFF0C:  # Chinese full-width comma
+            plain = _PUNCTUATION_WITHOUT_SPACES
+        self[code] = plain
+        return plain
 
 
-def _keep_unless_ip(match: re.Match[str]) -> str:
-    found = match.group()
-    try:
-        ipaddress.ip_address(found)
-    except ValueError:
-        return found
-    return " "
+_PLAIN = _PlainCharacters({code: chr(code) for code in range(128)})
 
 
-def _keep_unless_phone(match: re.Match[str]) -> str:
-    found = match.group()
-    has_length = 7 <= sum(map(str.isdigit, found)) <= 15
-    return " " if has_length and not _DATE_OR_DECIMAL.fullmatch(found) else found
+def _urls(plain: str) -> Iterator[Span]:
+    return (match.span() for match in _URL.finditer(plain))
 
 
-# In this order: what a later pattern could take for its own is gone by then.
-_RULES: dict[str, tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] = {
-    "url": (_URL, " "),
-    "email": (_EMAIL, " "),
-    "iban": (_IBAN, _keep_unless_iban),
-    "credit_card": (_CARD, _keep_unless_card),
-    "ip": (_IP, _keep_unless_ip),
-    "phone": (_PHONE, _keep_unless_phone),
+def _emails(plain: str) -> Iterator[Span]:
+    seen: set[int] = set()
+    for pattern in _EMAILS:
+        for match in pattern.finditer(plain):
+            if match.start(1) not in seen and _is_host(match[1]):
+                seen.add(match.start(1))
+                yield match.span()
+
+
+def _is_host(name: str) -> bool:
+    *labels, last = name.split(".")
+    is_name = len(last) > 1 and not last[0].isdigit()
+    return is_name or (len(labels) == 3 and _is_ipv4(name))
+
+
+def _ibans(plain: str) -> Iterator[Span]:
+    from stdnum import iban
+
+    for match in _IBAN.finditer(plain):
+        tail = _iban_tail(match[1][:2].upper())
+        found = tail.match(plain, match.end()) if tail else None
+        if found and iban.is_valid(match[1] + found[0], check_country=False):
+            yield match.start(), found.end()
+
+
+@functools.cache
+def _iban_tail(country: str) -> re.Pattern[str] | None:
+    """Return the pattern of what follows the first four characters of an account."""
+    from stdnum import numdb
+
+    parts = numdb.get("iban").info(f"{country}00")
+    lengths = re.findall(r"(\d+)!", parts[0][1].get("bban", ""))
+    if not lengths:
+        return None
+    length = sum(map(int, lengths))
+    return re.compile(rf"(?:[ .-]?[A-Z0-9]){{{length}}}", re.IGNORECASE)
+
+
+def _cards(plain: str) -> Iterator[Span]:
+    """Yield runs of groups that pass the Luhn check; all groups but the last have 3."""
+    from stdnum import luhn
+
+    for run in _CARD_RUN.finditer(plain):
+        groups = [match.span() for match in _DIGITS.finditer(plain, *run.span())]
+        for first, (start, _) in enumerate(groups):
+            number = ""
+            for low, high in groups[first : first + 7]:
+                number += plain[low:high]
+                if len(number) > 19:
+                    break
+                if len(number) >= 12 and luhn.is_valid(number):
+                    yield start, high
+                if high - low < 3:
+                    break
+
+
+def _ips(plain: str) -> Iterator[Span]:
+    for match in _IPV4.finditer(plain):
+        if _is_ipv4(match[0]):
+            yield match.span()
+    for match in _IPV6.finditer(plain):
+        try:
+            ipaddress.IPv6Address(match[0])
+        except ValueError:
+            continue
+        yield match.span()
+
+
+def _is_ipv4(numbers: str) -> bool:
+    return all(part.isdigit() and int(part) < 256 for part in numbers.split("."))
+
+
+def _phones(plain: str) -> Iterator[Span]:
+    for run in _PHONE_RUN.finditer(plain):
+        if run.end() - run.start() < _MIN_PHONE:
+            continue
+        start = run.start()
+        for date in _FULL_DATE.finditer(run[0]):
+            yield from _phones_between(plain, start, run.start() + date.start())
+            start = run.start() + date.end()
+        yield from _phones_between(plain, start, run.end())
+
+
+def _phones_between(plain: str, start: int, stop: int) -> Iterator[Span]:
+    """Yield what is a phone number of groups of digits that are no full date."""
+    if _is_number(plain, start, stop):
+        return
+    groups = [match.span() for match in _DIGITS.finditer(plain, start, stop)]
+    if groups and _is_letter(plain[groups[0][0] - 1 : groups[0][0]]):
+        del groups[0]
+    if len(groups) == 1:
+        after = plain[stop : stop + 2]
+        if _is_letter(after[:1]) and not re.match(r"[xX]\d", after):
+            return
+    part: list[Span] = []
+    for low, high in [*groups, (stop, stop + _MAX_PHONE + 1)]:
+        if high - low <= _MAX_PHONE:
+            part.append((low, high))
+            continue
+        if sum(b - a for a, b in part) >= _MIN_PHONE:
+            first = part[0][0]
+            yield (
+                start if part[0] == groups[0] and start < first else first,
+                part[-1][1],
+            )
+        part = []
+
+
+def _is_number(plain: str, start: int, stop: int) -> bool:
+    """Return whether a run of digits is a date, decimal numbers, or a percentage."""
+    run = plain[start:stop].strip()
+    if _DECIMALS.fullmatch(run) or _SHORT_DATE.fullmatch(run):
+        return True
+    if not _GROUPED.fullmatch(run):
+        return False
+    before = _COMMA_BEFORE.search(plain, max(0, start - 5), start)
+    after = _COMMA_AFTER.match(plain, stop)
+    return bool(before or after) or plain[stop : stop + 1] == "%"
+
+
+def _is_letter(character: str) -> bool:
+    return character.isalpha() or character == "_"
+
+
+_FINDERS: dict[str, Callable[[str], Iterator[Span]]] = {
+    "url": _urls,
+    "email": _emails,
+    "iban": _ibans,
+    "credit_card": _cards,
+    "ip": _ips,
+    "phone": _phones,
 }
 
-KINDS = tuple(_RULES)
+KINDS = tuple(_FINDERS)

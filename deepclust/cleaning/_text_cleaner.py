@@ -10,7 +10,7 @@ How one text is cleaned:
 4. Tokens are lower-cased, stop words dropped, words replaced by lemma or stem.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import fields
 from numbers import Integral
 from typing import Any
@@ -68,8 +68,9 @@ class TextCleaner(  # type: ignore[call-arg]
 
     redact : tuple of str, default=()
         Kinds of identifiers to remove before tokenizing: "email", "phone", "url", "ip",
-        "credit_card", "iban". Found by their structure alone;
-        names and street addresses are not.
+        "credit_card", "iban". Found by their structure alone; names and street
+        addresses are not. Every group of 7 digits or more that is no date and no
+        decimal number goes as a phone number.
 
     min_token_length : int, default=1
         Shorter tokens, in characters, are dropped.
@@ -242,8 +243,14 @@ def _clean(rules: TokenRules, kinds: tuple[str, ...], texts: list[str]) -> list[
     clean = tokenizer_for(rules).clean
     if rules.strip_html:
         texts = [strip_html(text) for text in texts]
-    cleaned = [clean(redact(text, kinds)) for text in texts]
-    while kinds and cleaned != texts:
-        # Words dropped between digits can leave what looks like a phone number.
-        texts, cleaned = cleaned, [clean(redact(text, kinds)) for text in cleaned]
+    return [_clean_redacted(clean, text, kinds) for text in texts]
+
+
+def _clean_redacted(
+    clean: Callable[[str], str], text: str, kinds: tuple[str, ...]
+) -> str:
+    """Clean until nothing is found: words dropped between digits leave new numbers."""
+    cleaned = clean(redact(text, kinds))
+    while kinds and cleaned != text:
+        text, cleaned = cleaned, clean(redact(cleaned, kinds))
     return cleaned
