@@ -34,6 +34,7 @@ __all__ = ["FORMAT", "Tokenizer", "decode_entities", "strip_html", "with_han_pai
 FORMAT = 2
 _CACHE_SIZE = 200_000  # pieces; about 40 MB a process
 _MAX_PIECE = 256  # characters; the patterns need quadratic time in one piece
+_MAX_MARKS = 30
 
 Pairs = list[tuple[str, str]]  # of a token and its norm
 
@@ -191,6 +192,20 @@ _VISIBLE = _VisibleCharacters(
 )
 
 
+def _limit_marks(piece: str) -> str:
+    """Drop combining marks after the 30th in a row: NFKC sorts a run in O(n²) time.
+
+    Thirty is the limit of the Stream-Safe Text Format, Unicode Standard Annex #15.
+    """
+    kept: list[str] = []
+    n_marks = 0
+    for character in piece:
+        n_marks = n_marks + 1 if unicodedata.combining(character) else 0
+        if n_marks <= _MAX_MARKS:
+            kept.append(character)
+    return "".join(kept)
+
+
 def with_han_pairs(tokens: list[str]) -> list[str]:
     """Return the tokens; two neighboring Han characters also make a pair.
 
@@ -336,6 +351,8 @@ class Tokenizer:
     def shorten(self, piece: str) -> list[str]:
         """Normalize a piece and cut it into pieces of at most 256 characters."""
         parts: list[str] = []
+        if len(piece) > _MAX_PIECE and not piece.isascii():
+            piece = _limit_marks(piece)
         for part in self._normalize(piece).split():
             parts += [part] if len(part) <= _MAX_PIECE else _LONG_WORD.findall(part)
         return parts

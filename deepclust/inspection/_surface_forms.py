@@ -71,9 +71,10 @@ def _most_frequent(pattern: str, texts: list[str]) -> str | None:
     inside: Counter[str] = Counter()
     opening: Counter[str] = Counter()
     for text in texts:
+        indent = len(text) - len(text.lstrip())
         for match in find(text):
             form = match[0]
-            if text[: match.start()].strip():
+            if match.start() > indent:
                 inside[form] += 1
             else:
                 opening[form.lower() if form[1:].islower() else form] += 1
