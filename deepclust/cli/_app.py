@@ -106,9 +106,33 @@ def _session(quiet: bool) -> Iterator[Progress]:
             progress.say("deepclust: interrupted")
             raise typer.Exit(130) from None
         except BrokenPipeError:  # what reads our output, such as head, has ended
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _drop_output()
+        except (OSError, UnicodeError, MemoryError) as error:
+            progress.say(f"deepclust: error: {_in_words(error)}", "red")
+            _drop_output()
+            raise typer.Exit(2) from error
         finally:
             progress.stop()
+
+
+def _drop_output() -> None:
+    """Send what standard output still holds nowhere, if it cannot be written."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _in_words(error: Exception) -> str:
+    """Say what the system could not do, and what to do about it."""
+    if isinstance(error, MemoryError):
+        return f"not enough memory ({error}): use fewer texts, see --limit"
+    if isinstance(error, UnicodeEncodeError):
+        return (
+            f"standard output cannot show every character ({error.encoding}): write to "
+            "a file by --out, or set PYTHONIOENCODING=utf-8"
+        )
+    return f"cannot read or write: {error}"
 
 
 @app.command(epilog=CLUSTER_EXAMPLES)

@@ -10,7 +10,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -20,6 +20,7 @@ from rich.progress import track
 from rich.table import Table
 from rich.text import Text
 
+from deepclust._atomic_file import replacing
 from deepclust._optional import import_extra
 
 if TYPE_CHECKING:
@@ -198,10 +199,12 @@ def write_table(file: Any, table: "pd.DataFrame", form: Format) -> None:
     """
     if form == "parquet":
         import_extra("pyarrow", extra="parquet", purpose="writing parquet files")
-        _replace(Path(file), lambda part: table.to_parquet(part, index=False))
+        with replacing(file) as part:
+            table.to_parquet(part, index=False)
     elif isinstance(file, Path):
         text = _as_text(table, form)
-        _replace(file, lambda part: part.write_text(text, "utf-8", newline=""))
+        with replacing(file) as part:
+            part.write_text(text, "utf-8", newline="")
     else:
         file.write(_as_text(table.map(_printable) if file.isatty() else table, form))
         file.flush()
@@ -242,21 +245,12 @@ def format_of(out: Path | None, form: Format | None) -> Format:
     )
 
 
-def _replace(path: Path, write: Callable[[Path], Any]) -> None:
-    """Write beside the path and move the result there: no file is left half written."""
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        write(part)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
 def save_model(model: Any, path: Path) -> None:
     """Pickle a model with joblib; a file at the path is replaced when that is done."""
     import joblib
 
-    _replace(path, lambda part: joblib.dump(model, part, compress=3))
+    with replacing(path) as part:
+        joblib.dump(model, part, compress=3)
 
 
 def load_model(path: Path, *, trusted: bool) -> Any:

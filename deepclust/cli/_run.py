@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from deepclust._atomic_file import replacing
 from deepclust.cli._output import (
     Format,
     InputError,
@@ -257,7 +258,8 @@ def _draw(
 
     points = map_points(np.asarray(embeddings, dtype=np.float64), "tsne", seed)
     ax = plot_map(points, labels, names=names, max_points=MAX_POINTS_DRAWN)
-    ax.figure.get_figure(root=True).savefig(path, dpi=120)
+    with replacing(path) as part:
+        ax.figure.get_figure(root=True).savefig(part, dpi=120, format="png")
     return points
 
 

@@ -159,7 +159,8 @@ def load_texts(
     FileNotFoundError
         If there is nothing at `path`.
     ValueError
-        If the format is unknown, a column is missing (the message lists those there),
+        If a gzip file unpacks to more than 100 MB and 100 times its size,
+        the format is unknown, a column is missing (the message lists those there),
         a byte does not fit the encoding (the message names the line), a row is
         malformed or has no text, there is no text, or no date in the column of dates.
     MissingExtraError

@@ -9,12 +9,16 @@ import csv
 import gzip
 import io
 import json
+import zlib
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from deepclust._optional import import_extra
+
+_MIN_UNPACKED = 100_000_000  # bytes of a gzip file that are always read
+_MAX_RATIO = 100  # unpacked to packed; that of texts is 3 to 10
 
 Column = list[Any]
 Table = tuple[list[str], Callable[[int], Column]]
@@ -70,10 +74,9 @@ def _text_column(names: list[str], others: tuple[str | None, ...], path: Path) -
 
 def _read_text(path: Path, encoding: str) -> str:
     try:
-        data = path.read_bytes()
-        if path.suffix.lower() == ".gz":
-            data = gzip.decompress(data)
-    except (gzip.BadGzipFile, EOFError) as error:
+        is_packed = path.suffix.lower() == ".gz"
+        data = _unpack(path) if is_packed else path.read_bytes()
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise ValueError(f"{path} is not a whole gzip file: {error}") from error
     try:
         return data.decode(encoding).removeprefix("\ufeff")
@@ -84,6 +87,19 @@ def _read_text(path: Path, encoding: str) -> str:
             f"{error.start} is not {encoding}. Name the file's encoding, for instance "
             "'latin-1' or 'utf-16'."
         ) from error
+
+
+def _unpack(path: Path) -> bytes:
+    """Return the content of a gzip file, unless it grows as no text does."""
+    limit = max(_MIN_UNPACKED, _MAX_RATIO * path.stat().st_size)
+    with gzip.open(path) as file:
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise ValueError(
+            f"{path} unpacks to more than {_MAX_RATIO} times its size, and more than "
+            f"{limit / 1e6:,.0f} MB. If that is meant, unpack it first."
+        )
+    return data
 
 
 def _read_delimited(path: Path, header: bool, encoding: str, **dialect: Any) -> Table:
@@ -118,7 +134,7 @@ def _read_json_lines(path: Path, header: bool, encoding: str) -> Table:
             continue
         try:
             record = json.loads(line)
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:  # nested too deep, a huge number
             raise ValueError(f"{path}, line {number}: not JSON: {error}") from error
         if not isinstance(record, dict):
             raise ValueError(

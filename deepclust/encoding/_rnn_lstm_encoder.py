@@ -26,6 +26,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from deepclust._atomic_file import replacing
 from deepclust.encoding._devices import (
     on_device,
     refuse_forked_backend,
@@ -499,7 +500,8 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             self.weights_, **self._pass_options(), weight_type=weight_type
         )
         path = Path(path)
-        path.write_bytes(model.SerializeToString())
+        with replacing(path) as part:
+            part.write_bytes(model.SerializeToString())
         return path
 
     @property

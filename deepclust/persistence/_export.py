@@ -13,6 +13,7 @@ from typing import Any
 
 from sklearn.utils.validation import check_is_fitted
 
+from deepclust._atomic_file import replacing
 from deepclust.cleaning import _tokenizer
 from deepclust.cleaning._language_rules import rules_as_data
 
@@ -76,7 +77,9 @@ def export_pipeline(
     encoder = steps["encode"].export_onnx(
         folder / "encoder.onnx", weight_type=weight_type
     )
-    engine = shutil.copyfile(_tokenizer.__file__, folder / "tokenizer.py")
+    engine = folder / "tokenizer.py"
+    with replacing(engine) as part:
+        shutil.copyfile(_tokenizer.__file__, part)
     return [encoder, tokenizer, engine]
 
 
@@ -134,6 +137,6 @@ def export_tokenizer(cleaner: Any, vectorizer: Any, path: Any) -> Path:
     rules["options"]["max_len"] = int(vectorizer.max_len_)
     rules["vocabulary"] = vectorizer.vocabulary_.tokens
     path = Path(path)
-    with path.open("w", encoding="utf-8") as file:
+    with replacing(path) as part, part.open("w", encoding="utf-8") as file:
         json.dump(rules, file, ensure_ascii=False, indent=1, default=source_and_flags)
     return path

@@ -9,6 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from deepclust._atomic_file import replacing
 from deepclust.inspection._html import render
 from deepclust.reporting._packing import pack_columns, pack_json, pack_texts
 from deepclust.reporting._summary import summarize
@@ -43,7 +44,8 @@ def write_report(
     texts : iterable of str, length n_docs
 
     path : str or Path, default=None
-        File to write; replaced if it exists. "report.html" or "report.json" when None.
+        File to write, "report.html" or "report.json" when None. A file or link there is
+        replaced once the new one is complete.
 
     format : {"html", "json"}, default="html"
         "json" writes the dict that `summarize` returns.
@@ -98,7 +100,8 @@ def write_report(
     else:
         content = json.dumps(summary, ensure_ascii=False)
     path = Path(path or f"report.{format}")
-    path.write_text(content, encoding="utf-8", newline="\n")
+    with replacing(path) as part:
+        part.write_text(content, encoding="utf-8", newline="\n")
     return path
 
 

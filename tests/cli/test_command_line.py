@@ -1,4 +1,5 @@
 import csv
+import gzip
 import io
 import json
 import os
@@ -156,6 +157,72 @@ def test_bad_input_is_one_line_and_status_2(
     assert error.count("\n") == 1
     assert error.startswith("deepclust: error: ")
     assert message in error
+
+
+def bomb(path):
+    with gzip.open(path, "wb") as file:
+        for _ in range(120):
+            file.write(b"a" * 1_000_000)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("deep.jsonl", "[" * 100_000, "line 1: not JSON"),
+        ("deep.jsonl", '{"text": ' * 100_000, "line 1: not JSON"),
+        ("number.jsonl", f'{{"text": {"1" * 5_000}}}', "line 1: not JSON"),
+        ("bomb.txt.gz", bomb, "more than 100 times its size"),
+        ("cut.txt.gz", gzip.compress(b"a\nb\n" * 99)[:20], "not a whole gzip file"),
+        ("bad.txt.gz", gzip.compress(b"a")[:10] + b"\xff" * 9, "not a whole gzip file"),
+    ],
+)
+def test_hostile_files_are_one_line_and_status_2(
+    name, content, message, tmp_path, capsys
+):
+    path = tmp_path / name
+    if callable(content):
+        content(path)
+    elif isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        path.write_text(content)
+
+    assert main(["cluster", str(path), "--quiet"]) == 2
+
+    error = capsys.readouterr().err
+    assert (error.count("\n"), message in error) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("code", "environment", "target", "message"),
+    [
+        ("print('x' * 9999)", {}, "/dev/full", "No space left on device"),
+        ("print('\\ud800')", {}, os.devnull, "standard output cannot show"),
+        ("print('é')", {"PYTHONIOENCODING": "ascii"}, os.devnull, "(ascii)"),
+        ("raise MemoryError('9 GB')", {}, os.devnull, "not enough memory (9 GB)"),
+    ],
+)
+def test_faults_of_the_system_are_one_line_and_status_2(
+    code, environment, target, message
+):
+    code = (
+        "import sys; from deepclust.cli import _run, main\n"
+        f"def run(*arguments, **_): {code}\n"
+        "_run.read_corpus = lambda *arguments: None; _run.run_cluster = run\n"
+        "sys.exit(main(['demo', '--quiet']))"
+    )
+    with open(target, "w") as output:
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            stdout=output,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            env=os.environ | environment,
+        )
+
+    assert done.returncode == 2
+    assert (done.stderr.count("\n"), message in done.stderr) == (1, True), done.stderr
 
 
 def test_a_limit_spreads_over_texts_labels_and_dates(tmp_path):
