@@ -25,12 +25,31 @@ from deepclust.metrics._pairwise import row_blocks, spanning_tree
 __all__ = ["NeighborSearch"]
 
 _FIRST_NEIGHBORS = 4
+_ROUNDING = 1e-9  # as of 1 - a·b for equal rows
 # Names that the tree searches know and `pairwise_distances` does not.
 _ALIASES = {
     "infinity": "chebyshev",
     "p": "minkowski",
     "sokalmichener": "rogerstanimoto",
 }
+
+
+class _Distance:
+    """A metric of the user, which must return no NaN and nothing negative."""
+
+    def __init__(self, metric: Callable) -> None:
+        self.metric = metric
+
+    def __call__(self, a: np.ndarray, b: np.ndarray, **params: Any) -> float:
+        distance = self.metric(a, b, **params)
+        if distance >= 0:
+            return distance
+        if distance >= -_ROUNDING:
+            return 0.0
+        raise ValueError(
+            "The 'metric' parameter of DBSCAN must return distances, at least 0. "
+            f"Received: {distance!r} from {self.metric!r} for the rows {a} and {b}."
+        )
 
 
 class NeighborSearch:
@@ -67,6 +86,8 @@ class NeighborSearch:
         metric: str | Callable,
         metric_params: dict | None = None,
     ) -> None:
+        if callable(metric) and not isinstance(metric, _Distance):
+            metric = _Distance(metric)
         self.points, self.metric, self.metric_params = points, metric, metric_params
         params = dict(metric_params or {})
         self._search = NearestNeighbors(

@@ -27,6 +27,7 @@ from deepclust.metrics._pairwise import products, row_blocks, squared_distances
 __all__ = ["CellIndex", "true_entries"]
 
 _LARGEST_CELL = 2048
+_MOST_UNITS = 1e18  # points are at most 2 apart; the square of this fits float32
 _MIN_BLOCK_ENTRIES = 2**16
 _LLOYD_STEPS = 4
 _SAMPLE_PER_CELL = 24
@@ -104,10 +105,14 @@ class CellIndex:
         if radius is None:
             wide = self.X.dtype == np.float32
         else:
-            wide = coarse <= 0.02 * (radius / self.scale) ** 2
+            wide = coarse <= -0.04 * self.limit(radius)
         self.dtype = np.dtype(np.float32 if wide else np.float64)
         # Bound of the error of a product, in units where every norm is at most 1.
         self.tolerance = coarse if wide else coarse * 2.0**-29
+
+    def limit(self, radius: float) -> float:
+        """Return the product of points `radius` apart, in working units."""
+        return -(min(radius / float(self.scale), _MOST_UNITS) ** 2) / 2
 
     def slices(self, n_rows: int, width: int) -> Iterator[slice]:
         return row_blocks(n_rows, width, self.block_entries)
@@ -380,7 +385,7 @@ class CellIndex:
         -------
         within : ndarray of shape (n_queries, size of the cell), bool
         """
-        limit = -((radius / self.scale) ** 2) / 2
+        limit = self.limit(radius)
         low = self.dtype.type(limit - self.tolerance)
         high = self.dtype.type(limit + self.tolerance)
         members = self.members(cell)

@@ -239,6 +239,9 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         ------
         MemoryError
             If the work needs more than `memory_limit`; nothing has been done then.
+        ValueError
+            If `X` or eps is beyond 1e±150 with the Euclidean metric, or a callable
+            metric returns NaN or a negative number.
 
         Warns
         -----
@@ -248,6 +251,7 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         """
         self._validate_params()
         X = validate_data(self, X, dtype=[np.float64, np.float32], order="C")
+        self._space.check_range(X)
         weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
         self._delete_attributes(*_TREE_ATTRIBUTES, *_EDIT_ATTRIBUTES, "eps_path_")
         tree_rows = max_tree_rows(self._space) if self.eps == "auto" else 0
@@ -317,6 +321,7 @@ class DBSCAN(ClusterMixin, BaseEstimator):
             )
         before = self._fitted_rows()
         X = validate_data(self, X, dtype=before.dtype, order="C", reset=False)
+        self._space.check_range(X)
         weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
         self._delete_attributes(*_TREE_ATTRIBUTES)
         with threadpool_limits(limits=1, user_api="blas"):
@@ -426,6 +431,7 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         X = validate_data(
             self, X, dtype=self._X.dtype, reset=False, ensure_min_samples=0
         )
+        self._space.check_range(X)
         return self._nearest_cluster(X)
 
     def score(self, X: Any, y: Any = None) -> float:
@@ -506,6 +512,7 @@ class DBSCAN(ClusterMixin, BaseEstimator):
     def _clusters(self, points: Points) -> tuple[np.ndarray, np.ndarray]:
         """Return core points and clusters at `eps_`."""
         radius = self._space.radius(self.eps_)
+        self._space.check_eps(self.eps_)
         return self._space.clusters(points, radius, self.min_samples_)
 
     def _set_result(

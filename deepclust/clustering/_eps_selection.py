@@ -23,7 +23,7 @@ from deepclust.clustering._metric_space import MetricSpace
 from deepclust.clustering._mutual_reachability import ReachabilityTree
 from deepclust.clustering._unique_rows import Points, content_hashes
 from deepclust.metrics._noise_aware_silhouette import noise_aware_silhouette
-from deepclust.metrics._pairwise import row_blocks
+from deepclust.metrics._pairwise import in_square_range, row_blocks
 
 __all__ = [
     "MIN_SAMPLES_TRIED",
@@ -347,6 +347,8 @@ def _core_quantiles(
     if space.name is None:
         distances = space.search(points).k_nearest(queries, min_samples)[1]
         return np.quantile(distances[:, -1], shares)
+    rows, exponent = in_square_range(rows)
+    queries = np.ldexp(queries, -exponent)
     norms = np.square(queries, dtype=np.float64).sum(axis=1)[:, None]
     nearest_squares = np.full((len(queries), min_samples), np.inf)
     for part in row_blocks(len(rows), 1, 4096):
@@ -355,7 +357,8 @@ def _core_quantiles(
         squares = np.concatenate((nearest_squares, squares), axis=1)
         squares.partition(min_samples - 1, axis=1)
         nearest_squares = squares[:, :min_samples].copy()
-    return np.quantile(np.sqrt(nearest_squares[:, -1].clip(0)), shares)
+    radii = np.quantile(np.sqrt(nearest_squares[:, -1].clip(0)), shares)
+    return np.ldexp(radii, exponent)
 
 
 def problem_with(labels: np.ndarray, n_clusters: int) -> str | None:

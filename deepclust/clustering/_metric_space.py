@@ -24,6 +24,9 @@ from deepclust.clustering._unique_rows import Points, UniqueRows
 __all__ = ["METRICS", "MetricSpace"]
 
 METRICS = set().union(*VALID_METRICS.values()) - {"precomputed", "pyfunc"}
+_MOST_VALUE = 1e150
+_LEAST_RADIUS = 1e-150
+_MOST_RADIUS = 1e154  # farther than any two rows in range; its square is finite
 _OWN = {"euclidean": "euclidean", "l2": "euclidean", "cosine": "cosine"}
 
 
@@ -70,9 +73,29 @@ class MetricSpace:
         rows /= norms[:, None].astype(X.dtype)
         return rows, valid
 
+    def check_range(self, X: np.ndarray) -> None:
+        """Raise a ValueError if squares of Euclidean distances do not fit float64."""
+        largest = float(np.abs(X).max(initial=0)) if self.name == "euclidean" else 0.0
+        if largest > _MOST_VALUE:
+            raise ValueError(
+                f"X has the value {largest:.3g}, and squares of distances beyond "
+                f"{_MOST_VALUE:g} do not fit float64. "
+                f"Divide X, and eps, by {largest:.0e}."
+            )
+
+    def check_eps(self, radius: float) -> None:
+        """Raise a ValueError if the square of a radius is lost in float64."""
+        if self.name == "euclidean" and 0 < radius < _LEAST_RADIUS:
+            raise ValueError(
+                f"eps={radius:.3g} is below {_LEAST_RADIUS:g}, and its square does not "
+                f"fit float64. Multiply X, and eps, by {1 / _LEAST_RADIUS:g}."
+            )
+
     def radius(self, eps: float) -> float:
         """Return the distance of `rows` that is `eps` in the metric."""
-        return float(np.sqrt(2 * eps)) if self.name == "cosine" else float(eps)
+        if self.name == "cosine":
+            return float(np.sqrt(2 * eps))
+        return min(float(eps), _MOST_RADIUS) if self.name else float(eps)
 
     def eps(self, radius: Any) -> Any:
         """Return what a distance of `rows` is in the metric."""

@@ -344,7 +344,8 @@ def _search(
     ):
         product = index.products(left[some], cell)
         highest = product.max(axis=1)
-        floor = squared[rows[some]] / (-2 * index.scale**2) - slack[some]
+        with np.errstate(over="ignore"):
+            floor = squared[rows[some]] / (-2 * index.scale**2) - slack[some]
         floor = np.maximum(floor, highest - 2 * slack[some])
         nearer = np.flatnonzero(highest >= floor)
         row, column = true_entries(product[nearer] >= floor[nearer, None])

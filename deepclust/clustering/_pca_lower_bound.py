@@ -145,7 +145,7 @@ def _floor(index: CellIndex, radius: float) -> np.floating:
     """Return what a product of points within the radius cannot be below."""
     # Projections are computed in float64; then their product is rounded like any other.
     slack = 2 * index.tolerance + 4 * index.X.shape[1] ** 1.5 * 2.0**-52
-    return index.dtype.type(-((radius / index.scale) ** 2) / 2 - slack)
+    return index.dtype.type(index.limit(radius) - slack)
 
 
 def _evenly(size: int, most: int) -> np.ndarray:

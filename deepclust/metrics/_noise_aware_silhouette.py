@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.sparse import csc_array
 
-from deepclust.metrics._pairwise import row_blocks
+from deepclust.metrics._pairwise import in_square_range, row_blocks
 
 __all__ = ["noise_aware_silhouette"]
 
@@ -49,6 +49,7 @@ def noise_aware_silhouette(
         clusters, place = clusters[1:], place - 1
     if len(clusters) < 2 or weights.sum() <= 0:
         return 0.0
+    X, _ = in_square_range(X)
     means = _means(X, place, weights, len(clusters))
     halves = np.square(means).sum(axis=1) / 2
     means = means.astype(X.dtype)

@@ -4,7 +4,14 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-__all__ = ["products", "row_blocks", "spanning_tree", "squared_distances", "unit_rows"]
+__all__ = [
+    "in_square_range",
+    "products",
+    "row_blocks",
+    "spanning_tree",
+    "squared_distances",
+    "unit_rows",
+]
 
 
 def row_blocks(n_rows: int, width: int, entries: int) -> Iterator[slice]:
@@ -158,3 +165,22 @@ def spanning_tree(
             newest = int(outside.argmax())
         edges[step], heights[step] = (source[newest], newest), best[newest]
     return edges, heights
+
+
+def in_square_range(X: np.ndarray) -> tuple[np.ndarray, int]:
+    """Return rows of which squares fit their type: X / 2**exponent, and the exponent.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from deepclust.metrics._pairwise import in_square_range
+    >>> in_square_range(np.array([[2.0]]))
+    (array([[2.]]), 0)
+    >>> in_square_range(np.array([[2.0**90]], dtype=np.float32))
+    (array([[0.5]], dtype=float32), 91)
+    """
+    largest = max(float(X.max(initial=0)), -float(X.min(initial=0)))
+    exponent = int(np.frexp(largest)[1])
+    if abs(exponent) <= (30 if X.dtype == np.float32 else 400):
+        return X, 0
+    return np.ldexp(X, -exponent), exponent

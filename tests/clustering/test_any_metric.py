@@ -211,6 +211,23 @@ def test_sets_and_names_that_only_the_search_knows():
     np.testing.assert_array_equal(one.heights, other.heights)
 
 
+@pytest.mark.parametrize("eps", [1.0, "auto"])
+@pytest.mark.parametrize("value", [np.nan, -1.0, -0.5])
+def test_a_metric_that_returns_no_distance_is_refused(value, eps):
+    with pytest.raises(ValueError, match=r"'metric' parameter .* Received: (nan|-)"):
+        DBSCAN(eps, metric=lambda a, b: value).fit(rows_for("manhattan", 30))
+
+
+def test_a_metric_that_rounds_below_zero():
+    X = rows_for("manhattan", 60)
+    exact = DBSCAN(0.1, metric=halved, min_samples=3).fit(X)
+    rounded = DBSCAN(
+        0.1, min_samples=3, metric=lambda a, b: halved(a, b) - 1e-16 * (a == b).all()
+    ).fit(X)
+
+    np.testing.assert_array_equal(rounded.labels_, exact.labels_)
+
+
 def test_precomputed_distances_are_refused():
     with pytest.raises(ValueError, match="'metric' parameter of DBSCAN must be"):
         DBSCAN(0.2, metric="precomputed").fit(np.eye(3))

@@ -430,3 +430,47 @@ def test_tree_of_a_fitted_model_names_its_rows():
     model.set_params(eps=1.0).fit(X)
     for name in ("reachability_", "reachability_rows_", "eps_path_"):
         assert not hasattr(model, name)
+
+
+BLOBS = np.repeat([[0.0] * 4, [3.0] * 4, [6.0] * 4], 50, axis=0)
+BLOBS += np.random.default_rng(0).normal(0, 0.1, BLOBS.shape)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "scale"),
+    [(np.float32, 2.0**e) for e in (-133, -83, 0, 66, 122)]
+    + [(np.float64, 2.0**e) for e in (-480, 480)],
+)
+@pytest.mark.parametrize("most", [20_000, 100])
+def test_auto_does_not_depend_on_the_scale(dtype, scale, most, monkeypatch):
+    monkeypatch.setattr("deepclust.clustering._eps_selection.TREE_ROWS", most)
+    model = DBSCAN().fit((BLOBS * scale).astype(dtype))
+
+    assert model.n_clusters_ == 3
+    assert model.noise_fraction_ == 0
+    expected = DBSCAN().fit(BLOBS.astype(dtype)).eps_
+    assert model.eps_ / scale == pytest.approx(expected, rel=1e-3)
+
+
+@pytest.mark.filterwarnings("ignore::deepclust.exceptions.ClusteringWarning")
+@pytest.mark.parametrize("eps", [1e100, 1e155, 1e200, 1e308])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("scale", [1e-30, 1.0])
+def test_an_eps_beyond_every_distance(eps, dtype, scale):
+    X = (BLOBS * scale).astype(dtype)
+    model = DBSCAN(eps).fit(X)
+
+    assert (model.labels_ == 0).all()
+    assert (model.predict(X * dtype(7)) == 0).all()
+
+
+def test_what_float64_cannot_square_is_refused_by_name():
+    with pytest.raises(ValueError, match=r"X has the value .*e.160.*Divide X, and eps"):
+        DBSCAN(1e155).fit(BLOBS * 1e160)
+    model = DBSCAN(1.0).fit(BLOBS)
+    with pytest.raises(ValueError, match="X has the value"):
+        model.predict(BLOBS * 1e160)
+    with pytest.raises(ValueError, match=r"eps=1e-160 is below 1e-150.*Multiply X"):
+        DBSCAN(1e-160).fit(BLOBS)
+    with pytest.raises(ValueError, match="is below 1e-150"):
+        DBSCAN().fit(BLOBS * 1e-160)
