@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.metrics import pairwise_distances
 from sklearn.metrics.pairwise import PAIRWISE_BOOLEAN_FUNCTIONS
 from sklearn.neighbors import NearestNeighbors
@@ -22,7 +23,7 @@ from deepclust.clustering._neighbors import nearest_of_each
 from deepclust.clustering._unique_rows import Points
 from deepclust.metrics._pairwise import row_blocks, spanning_tree
 
-__all__ = ["NeighborSearch"]
+__all__ = ["GraphSearch", "NeighborSearch"]
 
 _FIRST_NEIGHBORS = 4
 _ROUNDING = 1e-9  # as of 1 - a·b for equal rows
@@ -121,16 +122,16 @@ class NeighborSearch:
         them, so that none has to be kept.
         """
         rows, weights = self.points.rows, self.points.weights
-        counts = np.zeros(len(rows))
+        n_rows = rows.shape[0]
+        counts = np.zeros(n_rows)
         for query, near, _ in self._neighborhoods(rows, radius):
-            counts += np.bincount(query, weights[near], minlength=len(rows))
+            counts += np.bincount(query, weights[near], minlength=n_rows)
         core = counts >= min_samples
-        labels = np.full(len(rows), -1, dtype=np.intp)
+        labels = np.full(n_rows, -1, dtype=np.intp)
         if not core.any():
             return core, labels
         members, rest = np.flatnonzero(core), np.flatnonzero(~core)
-        core_points = self.points.only(members)
-        search = NeighborSearch(core_points, self.metric, self.metric_params)
+        search = self.among(members)
         forest = Forest(len(members))
         for query, near, _ in search._neighborhoods(rows[members], radius):
             forest.unite(query, near)
@@ -139,6 +140,10 @@ class NeighborSearch:
         found = search.nearest(rows[rest], radius)
         labels[rest] = np.where(found >= 0, roots[found], -1)
         return core, labels
+
+    def among(self, places: np.ndarray) -> "NeighborSearch":
+        """Return the search among some of the points."""
+        return NeighborSearch(self.points.only(places), self.metric, self.metric_params)
 
     def nearest(self, Q: np.ndarray, radius: float = np.inf) -> np.ndarray:
         """Return the nearest point of every query.
@@ -157,14 +162,14 @@ class NeighborSearch:
         """
         if np.isinf(radius):
             return self._nearest_anywhere(Q, _FIRST_NEIGHBORS)
-        points = np.full(len(Q), -1, dtype=np.intp)
+        points = np.full(Q.shape[0], -1, dtype=np.intp)
         for found in self._neighborhoods(Q, radius):
             query, near, _ = nearest_of_each(*found)
             points[query] = near
         return points
 
     def _nearest_anywhere(self, Q: np.ndarray, n_neighbors: int) -> np.ndarray:
-        n_points = len(self.points.rows)
+        n_points = self.points.rows.shape[0]
         n_neighbors = min(n_neighbors, n_points)
         near, distances = self.k_nearest(Q, n_neighbors)
         tied = distances == distances[:, :1]
@@ -191,9 +196,9 @@ class NeighborSearch:
 
         distances : ndarray of shape (n_queries, k), float64
         """
-        points = np.empty((len(Q), k), dtype=np.intp)
-        distances = np.empty((len(Q), k))
-        for part in row_blocks(len(Q), k, self.points.block_entries):
+        points = np.empty((Q.shape[0], k), dtype=np.intp)
+        distances = np.empty((Q.shape[0], k))
+        for part in row_blocks(Q.shape[0], k, self.points.block_entries):
             found, near = self._search.kneighbors(Q[part], k)
             order = np.lexsort((near, found), axis=1)
             points[part] = np.take_along_axis(near, order, axis=1)
@@ -248,9 +253,60 @@ class NeighborSearch:
         self, Q: np.ndarray, radius: float
     ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """Yield blocks of pairs: query, ascending, a point, and their distance."""
-        n_points, block_entries = len(self.points.rows), self.points.block_entries
-        for part in row_blocks(len(Q), n_points, block_entries):
+        n_points, block_entries = self.points.rows.shape[0], self.points.block_entries
+        for part in row_blocks(Q.shape[0], n_points, block_entries):
             found: Any = self._search.radius_neighbors(Q[part], radius)
             lengths = [len(near) for near in found[1]]
             query = np.repeat(np.arange(part.start, part.stop), lengths)
             yield query, np.concatenate(found[1]), np.concatenate(found[0])
+
+
+class GraphSearch(NeighborSearch):
+    """The neighbors of rows whose distances are given.
+
+    Parameters
+    ----------
+    points : Points
+        Each row holds the distances to all points: dense, or the explicit entries of a
+        csr matrix, where what is not stored is no neighbor.
+
+    places : ndarray of shape (n_places,), intp, default=None
+        The points to search among; all when None.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from deepclust.clustering._any_metric import GraphSearch
+    >>> from deepclust.clustering._unique_rows import Points
+    >>> D = np.array([[0.0, 1.0, 9.0], [1.0, 0.0, 9.0], [9.0, 9.0, 0.0]])
+    >>> GraphSearch(Points(D, np.ones(3))).density_clusters(2.0, 2)
+    (array([ True,  True, False]), array([ 0,  0, -1]))
+    """
+
+    def __init__(self, points: Points, places: np.ndarray | None = None) -> None:
+        self.points, self.places = points, places
+
+    def among(self, places: np.ndarray) -> "GraphSearch":
+        """Return the search among some of the points."""
+        return GraphSearch(self.points, places)
+
+    def nearest(self, Q: Any, radius: float = np.inf) -> np.ndarray:
+        """Return the nearest point of every query; see `NeighborSearch.nearest`."""
+        return super().nearest(Q, min(radius, np.finfo(np.float64).max))
+
+    def _neighborhoods(
+        self, Q: Any, radius: float
+    ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        for part in row_blocks(Q.shape[0], Q.shape[1], self.points.block_entries):
+            block = Q[part] if self.places is None else Q[part][:, self.places]
+            if issparse(block):
+                block = block.tocsr()
+                block.sort_indices()
+                entries = block.tocoo()
+                row, column, distances = entries.row, entries.col, entries.data
+                near = distances <= radius
+                row, column, distances = row[near], column[near], distances[near]
+            else:
+                row, column = np.nonzero(block <= radius)
+                distances = block[row, column]
+            yield row + part.start, column.astype(np.intp), distances

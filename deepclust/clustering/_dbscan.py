@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from joblib import effective_n_jobs
+from scipy.sparse import csr_array, issparse
 from sklearn.base import BaseEstimator, ClusterMixin, clone
 from sklearn.metrics import adjusted_mutual_info_score
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -62,7 +63,10 @@ class DBSCAN(ClusterMixin, BaseEstimator):
 
     metric : str or callable, default="euclidean"
         "euclidean", "cosine", or any other metric of scikit-learn's
-        `NearestNeighbors`, which then does the search.
+        `NearestNeighbors`, which then does the search. With "precomputed", `X` holds
+        the distances between its rows, symmetric: dense, or a sparse graph in which
+        pairs that are not stored are no neighbors; `predict` takes distances to the
+        rows of fit. `eps` is a number then.
         With "cosine", rows that are all zero have no direction and are always noise.
 
     metric_params : dict, default=None
@@ -224,6 +228,7 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_rows, n_features), float32 or float64
+            Sparse rows are searched by scikit-learn, and need a number for `eps`.
 
         y : None
             Ignored.
@@ -240,6 +245,7 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         MemoryError
             If the work needs more than `memory_limit`; nothing has been done then.
         ValueError
+            If `eps` is "auto" and the rows are sparse or distances.
             If `X` or eps is beyond 1e±150 with the Euclidean metric, or a callable
             metric returns NaN or a negative number.
 
@@ -250,12 +256,11 @@ class DBSCAN(ClusterMixin, BaseEstimator):
             nearly all rows; names an eps to try.
         """
         self._validate_params()
-        X = validate_data(self, X, dtype=[np.float64, np.float32], order="C")
-        self._space.check_range(X)
+        X = self._check_rows(X, dtype=[np.float64, np.float32], order="C")
         weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
         self._delete_attributes(*_TREE_ATTRIBUTES, *_EDIT_ATTRIBUTES, "eps_path_")
         tree_rows = max_tree_rows(self._space) if self.eps == "auto" else 0
-        rows = self._unique_rows(X, weights, min(len(X), tree_rows))
+        rows = self._unique_rows(X, weights, min(X.shape[0], tree_rows))
         with threadpool_limits(limits=1, user_api="blas"):
             if self.eps == "auto":
                 self._select_eps(rows)
@@ -320,8 +325,8 @@ class DBSCAN(ClusterMixin, BaseEstimator):
                 "rows, then edit again."
             )
         before = self._fitted_rows()
-        X = validate_data(self, X, dtype=before.dtype, order="C", reset=False)
-        self._space.check_range(X)
+        self._space.need_dense_rows("partial_fit after fit")
+        X = self._check_rows(X, dtype=before.dtype, order="C", reset=False)
         weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
         self._delete_attributes(*_TREE_ATTRIBUTES)
         with threadpool_limits(limits=1, user_api="blas"):
@@ -428,10 +433,7 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         labels : ndarray of shape (n_rows,), intp
         """
         check_is_fitted(self)
-        X = validate_data(
-            self, X, dtype=self._X.dtype, reset=False, ensure_min_samples=0
-        )
-        self._space.check_range(X)
+        X = self._check_rows(X, dtype=self._X.dtype, reset=False, ensure_min_samples=0)
         return self._nearest_cluster(X)
 
     def score(self, X: Any, y: Any = None) -> float:
@@ -456,17 +458,35 @@ class DBSCAN(ClusterMixin, BaseEstimator):
             known = truth != -1
             if known.any():
                 return float(adjusted_mutual_info_score(truth[known], labels[known]))
+        self._space.need_dense_rows("score without y")
         rows, _ = self._space.rows(np.asarray(X, dtype=self._X.dtype))
         return noise_aware_silhouette(rows, labels)
 
     @property
     def components_(self) -> np.ndarray:
         """Copy of the rows that are core points."""
+        if not len(self.core_sample_indices_):
+            return np.empty((0, self._X.shape[1]), dtype=self._X.dtype)
         return self._fitted_rows()[self.core_sample_indices_]
 
     @property
     def _space(self) -> MetricSpace:
-        return MetricSpace(self.metric, self.metric_params)
+        is_sparse = self.__dict__.get("_is_sparse", False)
+        return MetricSpace(self.metric, self.metric_params, is_sparse)
+
+    def _check_rows(self, X: Any, *, reset: bool = True, **options: Any) -> Any:
+        """Return validated rows, csr if those of fit are sparse."""
+        if reset:
+            self._is_sparse = issparse(X)
+            if self.eps == "auto":
+                self._space.need_dense_rows('eps="auto"')
+        space = self._space
+        if space.sparse and not (space.is_graph or issparse(X)):
+            X = csr_array(X)
+        accepted = "csr" if space.sparse or space.is_graph else False
+        X = validate_data(self, X, accept_sparse=accepted, reset=reset, **options)
+        space.check_range(X)
+        return space.as_graph(X) if space.is_graph and reset else X
 
     def _delete_attributes(self, *names: str) -> None:
         for name in names:
@@ -476,13 +496,17 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         self, X: np.ndarray, weights: np.ndarray, tree_rows: int = 0
     ) -> UniqueRows:
         block = self._block_entries(X, tree_rows)
-        return UniqueRows.of(*self._space.rows(X), weights, block, self.n_jobs)
+        return UniqueRows.of(
+            *(*self._space.rows(X), weights, block, self.n_jobs),
+            unmerged=self._space.is_unmerged,
+        )
 
     def _block_entries(self, X: np.ndarray, tree_rows: int = 0) -> int:
         threads = effective_n_jobs(self.n_jobs)
         n_trees = len(MIN_SAMPLES_TRIED) if self.min_samples == "auto" else 1
+        shape = (X.shape[0], 0) if self._space.is_unmerged else X.shape
         return affordable_block(
-            X.shape, X.itemsize, self.memory_limit, threads, tree_rows, n_trees
+            shape, X.dtype.itemsize, self.memory_limit, threads, tree_rows, n_trees
         )
 
     def _select_eps(self, rows: UniqueRows) -> None:
@@ -614,7 +638,7 @@ class DBSCAN(ClusterMixin, BaseEstimator):
 
     def _nearest_cluster(self, X: np.ndarray) -> np.ndarray:
         """Return the cluster of the nearest core point of each row, or -1."""
-        labels = np.full(len(X), -1, dtype=np.intp)
+        labels = np.full(X.shape[0], -1, dtype=np.intp)
         if not len(self.core_sample_indices_):
             return labels
         rows, valid = self._space.rows(X)
@@ -628,10 +652,14 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         """Return the search for the nearest core point, built at first use."""
         if "search" not in self._cache:
             rows, valid = self._space.rows(self.components_)
-            ones = np.ones(len(rows))
-            unique = UniqueRows.of(rows, valid, ones, _PREDICT_BLOCK, self.n_jobs)
+            unique = UniqueRows.of(
+                *(rows, valid, np.ones(len(valid)), _PREDICT_BLOCK, self.n_jobs),
+                unmerged=self._space.is_unmerged,
+            )
             radius = self._space.radius(self.eps_)
-            self._cache["search"] = self._space.nearest_search(unique, radius)
+            self._cache["search"] = self._space.nearest_search(
+                unique, radius, self.core_sample_indices_
+            )
         return self._cache["search"]
 
     def _relabel(self, core_labels: np.ndarray) -> dict[int, int]:
@@ -660,10 +688,22 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         new = numbered[found >= 0][first]
         return dict(zip(old.tolist(), new.tolist(), strict=True))
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = self.eps != "auto"
+        tags.input_tags.pairwise = self.metric == "precomputed"
+        return tags
+
     def __getstate__(self) -> dict:
         state: dict = super().__getstate__()  # type: ignore[assignment]
         return {**state, "_cache": {}} if "_cache" in state else state
 
 
-def _checksum(X: np.ndarray) -> int:
-    return int(content_hashes(X).sum())
+def _checksum(X: Any) -> int:
+    parts = (X.data, X.indices, X.indptr) if issparse(X) else (X,)
+    return sum(int(content_hashes(_as_rows(part)).sum()) for part in parts)
+
+
+def _as_rows(values: np.ndarray) -> np.ndarray:
+    rows = values if values.ndim == 2 else values[:, None]
+    return rows if rows.dtype.kind == "f" else rows.astype(np.float64)

@@ -4,14 +4,16 @@ Euclidean and cosine distances are computed by `_cell_index.py`; cosine is Eucli
 between rows of unit length. Any other metric is left to scikit-learn.
 """
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.sparse import SparseEfficiencyWarning, issparse
 from sklearn.neighbors import VALID_METRICS
 
-from deepclust.clustering._any_metric import NeighborSearch
+from deepclust.clustering._any_metric import GraphSearch, NeighborSearch
 from deepclust.clustering._cell_index import CellIndex
 from deepclust.clustering._components import density_clusters
 from deepclust.clustering._mutual_reachability import (
@@ -23,7 +25,7 @@ from deepclust.clustering._unique_rows import Points, UniqueRows
 
 __all__ = ["METRICS", "MetricSpace"]
 
-METRICS = set().union(*VALID_METRICS.values()) - {"precomputed", "pyfunc"}
+METRICS = set().union(*VALID_METRICS.values()) - {"pyfunc"}
 _MOST_VALUE = 1e150
 _LEAST_RADIUS = 1e-150
 _MOST_RADIUS = 1e154  # farther than any two rows in range; its square is finite
@@ -40,6 +42,9 @@ class MetricSpace:
 
     metric_params : dict or None
 
+    sparse : bool, default=False
+        Whether rows are sparse; scikit-learn searches those by any metric.
+
     Examples
     --------
     >>> import numpy as np
@@ -54,16 +59,26 @@ class MetricSpace:
 
     metric: str | Callable
     metric_params: dict | None
+    sparse: bool = False
 
     @property
     def name(self) -> str | None:
         """The metric if it is implemented here, "euclidean" or "cosine"; else None."""
-        return _OWN.get(self.metric) if isinstance(self.metric, str) else None
+        if self.sparse or not isinstance(self.metric, str):
+            return None
+        return _OWN.get(self.metric)
+
+    @property
+    def is_graph(self) -> bool:
+        """Whether rows are distances to the rows of fit."""
+        return self.metric == "precomputed"
 
     def rows(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return rows whose distances count, and which rows take part."""
+        if self.sparse and self.metric == "cosine":
+            return X, np.asarray(abs(X).max(axis=1).todense()).ravel() > 0
         if self.name != "cosine":
-            return X, np.ones(len(X), dtype=bool)
+            return X, np.ones(X.shape[0], dtype=bool)
         largest = np.abs(X).max(axis=1, initial=0)
         valid = largest > 0
         largest[~valid] = 1
@@ -72,6 +87,41 @@ class MetricSpace:
         norms[~valid] = 1
         rows /= norms[:, None].astype(X.dtype)
         return rows, valid
+
+    @property
+    def is_unmerged(self) -> bool:
+        """Whether equal rows stay points of their own: those of no dense matrix."""
+        return self.sparse or self.is_graph
+
+    def need_dense_rows(self, what: str) -> None:
+        """Raise a ValueError if rows are sparse, or distances."""
+        if self.is_unmerged:
+            rows = 'metric="precomputed"' if self.is_graph else "sparse rows"
+            raise ValueError(
+                f"{what} needs dense rows of features, and cannot be had with {rows}. "
+                "Give a number for eps and fit on all rows, or reduce the rows, as by "
+                "TruncatedSVD."
+            )
+
+    def as_graph(self, X: Any) -> Any:
+        """Return distances between the rows of fit; each row is its own neighbor."""
+        least = X.min() if X.shape[0] else 0
+        if least < 0:
+            raise ValueError(
+                f'With metric="precomputed", X must hold distances. Received: {least}.'
+            )
+        if X.shape[0] != X.shape[1]:
+            raise ValueError(
+                'With metric="precomputed", X needs the distances of all pairs of '
+                f"rows, of shape (n_rows, n_rows). Received: {X.shape}."
+            )
+        if not issparse(X):
+            return X
+        graph = X.copy()
+        with warnings.catch_warnings():  # a change of the structure costs a copy
+            warnings.simplefilter("ignore", SparseEfficiencyWarning)
+            graph.setdiag(graph.diagonal())  # zeros are stored as well
+        return graph
 
     def check_range(self, X: np.ndarray) -> None:
         """Raise a ValueError if squares of Euclidean distances do not fit float64."""
@@ -102,14 +152,16 @@ class MetricSpace:
         return radius**2 / 2 if self.name == "cosine" else radius
 
     def search(self, points: Points) -> NeighborSearch:
-        """Return scikit-learn's search, for a metric not implemented here."""
+        """Return the search for a metric not implemented here."""
+        if self.is_graph:
+            return GraphSearch(points)
         return NeighborSearch(points, self.metric, self.metric_params)
 
     def clusters(
         self, points: Points, radius: float, min_samples: int
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return core points and clusters; see `_components.density_clusters`."""
-        if self.name is not None or not len(points.rows):
+        if self.name is not None or not points.rows.shape[0]:
             return density_clusters(points, radius, min_samples)
         return self.search(points).density_clusters(radius, min_samples)
 
@@ -122,12 +174,17 @@ class MetricSpace:
         return reachability_trees(points, min_samples)
 
     def nearest_search(
-        self, unique: UniqueRows, radius: float
+        self, unique: UniqueRows, radius: float, rows_of_fit: np.ndarray
     ) -> Callable[[np.ndarray, float], np.ndarray]:
-        """Return a function of queries and a radius: their nearest row, or -1."""
+        """Return a function of queries and a radius: their nearest row, or -1.
+
+        `rows_of_fit` says which rows of fit the points are.
+        """
         first = np.append(unique.first, -1)  # place -1 is the last
         if self.name is None:
             search = self.search(unique.points)
+            if self.is_graph:  # the columns of a query are all rows of fit
+                search = search.among(rows_of_fit[unique.first])
             return lambda queries, limit: first[search.nearest(queries, limit)]
         index = CellIndex(unique.points, radius)
         return lambda queries, limit: first[nearest(index, queries, limit)[0]]

@@ -48,7 +48,7 @@ class Points:
 
     def only(self, places: np.ndarray) -> "Points":
         """Return the points at these places."""
-        if len(places) == len(self.rows):
+        if len(places) == self.rows.shape[0]:
             return self
         rows, weights = self.rows[places], self.weights[places]
         return Points(rows, weights, self.block_entries, self.n_jobs)
@@ -81,11 +81,17 @@ class UniqueRows:
         weights: np.ndarray,
         block_entries: int = 2**22,
         n_jobs: int | None = None,
+        *,
+        unmerged: bool = False,
     ) -> "UniqueRows":
-        """Find the unique ones of the valid rows."""
+        """Find the unique ones of the valid rows; with `unmerged`, take all."""
         usable = np.flatnonzero(valid)
-        if len(usable) < len(rows):
+        if len(usable) < rows.shape[0]:
             rows, weights = rows[usable], weights[usable]
+        if unmerged:
+            point_of = np.full(len(valid), -1, dtype=np.intp)
+            point_of[usable] = np.arange(len(usable))
+            return cls(Points(rows, weights, block_entries, n_jobs), usable, point_of)
         first, inverse = unique_rows(rows)
         if len(first) < len(rows):
             rows = rows[first]

@@ -1,9 +1,12 @@
 """Metrics that scikit-learn searches by: its core points, one border rule for all."""
 
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.sparse import csr_array, issparse
 from scipy.sparse.csgraph import minimum_spanning_tree
 from sklearn.cluster import DBSCAN as ReferenceDBSCAN
 from sklearn.metrics import adjusted_rand_score, pairwise_distances
@@ -228,6 +231,71 @@ def test_a_metric_that_rounds_below_zero():
     np.testing.assert_array_equal(rounded.labels_, exact.labels_)
 
 
-def test_precomputed_distances_are_refused():
-    with pytest.raises(ValueError, match="'metric' parameter of DBSCAN must be"):
-        DBSCAN(0.2, metric="precomputed").fit(np.eye(3))
+def graph_of(D):
+    """Return a graph that stores every distance, also 0."""
+    return csr_array((D.ravel(), np.indices(D.shape).reshape(2, -1)), shape=D.shape)
+
+
+@pytest.mark.parametrize("kind", [np.asarray, graph_of])
+def test_precomputed_distances(kind):
+    X = rows_for("manhattan")
+    D = pairwise_distances(X, metric="manhattan")
+    weights = np.random.default_rng(0).integers(0, 3, len(X)).astype(float)
+    expected = DBSCAN(0.1, min_samples=6, metric="manhattan")
+    expected.fit(X, sample_weight=weights)
+
+    model = DBSCAN(0.1, min_samples=6, metric="precomputed")
+    model.fit(kind(D), sample_weight=weights)
+
+    core = expected.core_sample_indices_
+    np.testing.assert_array_equal(model.core_sample_indices_, core)
+    np.testing.assert_array_equal(model.labels_ < 0, expected.labels_ < 0)
+    np.testing.assert_array_equal(model.labels_[core], expected.labels_[core])
+    np.testing.assert_array_equal(model.predict(D), model.labels_)
+    new = pairwise_distances(X[:50] + 0.01, X, metric="manhattan")
+    found = model.predict(kind(new))
+    np.testing.assert_array_equal(found < 0, expected.predict(X[:50] + 0.01) < 0)
+    nearest = model.set_params(noise="nearest").predict(D)
+    np.testing.assert_array_equal(nearest, model.labels_[core][D[:, core].argmin(1)])
+    again = DBSCAN(0.2, min_samples=6, metric="precomputed").fit(
+        kind(D), sample_weight=weights
+    )
+    np.testing.assert_array_equal(
+        model.set_params(noise="keep").cut(0.2).labels_, again.labels_
+    )
+    copy = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(copy.predict(D), model.labels_)
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "cosine", "manhattan"])
+def test_sparse_rows(metric):
+    rng = np.random.default_rng(0)
+    X = rng.random((150, 12)) * (rng.random((150, 12)) < 0.3)
+    X[:60] = X[0] + 0.05 * rng.random((60, 12)) * (X[0] > 0)
+    X[-1] = 0
+    eps = 0.2 if metric == "cosine" else 0.3
+    dense = DBSCAN(eps, min_samples=4, metric=metric).fit(X)
+
+    model = DBSCAN(eps, min_samples=4, metric=metric).fit(csr_array(X))
+
+    assert model.n_clusters_ > 0
+    np.testing.assert_array_equal(model.labels_, dense.labels_)
+    np.testing.assert_array_equal(model.predict(csr_array(X)), dense.labels_)
+    np.testing.assert_array_equal(model.predict(X), dense.labels_)
+    assert issparse(model.components_)
+
+
+def test_what_needs_dense_rows_says_so():
+    X = csr_array(np.eye(6))
+    for model, rows in ((DBSCAN(), X), (DBSCAN(metric="precomputed"), np.eye(6))):
+        with pytest.raises(ValueError, match='eps="auto" needs dense rows'):
+            model.fit(rows)
+    model = DBSCAN(2.0, min_samples=2).fit(X)
+    for method in (model.partial_fit, model.score):
+        with pytest.raises(ValueError, match="needs dense rows"):
+            method(X)
+    graph = DBSCAN(0.5, metric="precomputed")
+    with pytest.raises(ValueError, match=r"shape \(n_rows, n_rows\)"):
+        graph.fit(np.ones((3, 2)))
+    with pytest.raises(ValueError, match="must hold distances"):
+        graph.fit(-np.ones((3, 3)))
