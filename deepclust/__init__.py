@@ -12,6 +12,7 @@ if TYPE_CHECKING:  # what editors and type checkers read; the same names as _ROO
     from deepclust.cleaning import TextCleaner
     from deepclust.clustering import DBSCAN
     from deepclust.encoding import RNNLSTMEncoder
+    from deepclust.persistence import load, save
     from deepclust.pipeline import make_text_clusterer
     from deepclust.sequences import TokenSequences, Vocabulary
     from deepclust.vectorizing import Vectorizer
@@ -25,7 +26,9 @@ _ROOMS = {
     "Vocabulary": "sequences",
     "RNNLSTMEncoder": "encoding",
     "DBSCAN": "clustering",
+    "load": "persistence",
     "make_text_clusterer": "pipeline",
+    "save": "persistence",
 }
 
 __all__ = [
@@ -36,7 +39,9 @@ __all__ = [
     "Vectorizer",
     "Vocabulary",
     "__version__",
+    "load",
     "make_text_clusterer",
+    "save",
 ]
 
 

@@ -7,8 +7,12 @@ Every error derives from the built-in class that scikit-learn users expect
 __all__ = [
     "ClusteringWarning",
     "EmptyVocabularyError",
+    "IntegrityError",
     "InvalidTextError",
     "MissingExtraError",
+    "ModelDriftWarning",
+    "ModelFileError",
+    "ModelFormatError",
     "TextWarning",
 ]
 
@@ -25,9 +29,25 @@ class MissingExtraError(ImportError):
     """An optional package is missing; the message names the extra to install."""
 
 
+class ModelFileError(ValueError):
+    """A model file is not loaded; the message names the file and what to do."""
+
+
+class IntegrityError(ModelFileError):
+    """The file is no model file, or not the one that `save` wrote: cut or changed."""
+
+
+class ModelFormatError(ModelFileError):
+    """The file is intact, but of a newer format, or holds what no model may hold."""
+
+
 class TextWarning(UserWarning):
     """Something about the texts deserves a look, such as many unknown tokens."""
 
 
 class ClusteringWarning(UserWarning):
     """The clustering is degenerate: all noise, one giant cluster, no core points."""
+
+
+class ModelDriftWarning(UserWarning):
+    """A loaded model embeds its probe texts otherwise than where it was saved."""

@@ -1,9 +1,11 @@
-"""A fitted pipeline for other places: the encoder as ONNX, the tokenizer as JSON.
+"""A fitted pipeline as a file: to load again, to share, or for other places.
 
-Public: `export_pipeline` and `export_tokenizer`; `deepclust.cleaning.Tokenizer` reads
-the JSON, here and, as `tokenizer.py`, elsewhere. Open `_export.py` first.
+Public: `save`, `load` and `inspect` of model files, which run no code;
+`export_pipeline` and `export_tokenizer`, the encoder as ONNX and the tokenizer as JSON,
+which `deepclust.cleaning.Tokenizer` reads. Open `_model_file.py` first.
 """
 
 from deepclust.persistence._export import export_pipeline, export_tokenizer
+from deepclust.persistence._model_file import inspect, load, save
 
-__all__ = ["export_pipeline", "export_tokenizer"]
+__all__ = ["export_pipeline", "export_tokenizer", "inspect", "load", "save"]

@@ -1,0 +1,281 @@
+import copy
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from forging import change_state, forge
+from sklearn.cluster import KMeans
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+
+from deepclust import DBSCAN, RNNLSTMEncoder, TextCleaner, Vectorizer, load, save
+from deepclust.clustering import merge, rename
+from deepclust.exceptions import ModelDriftWarning, ModelFormatError
+from deepclust.persistence import inspect
+
+
+def same_values(first, second, where=""):
+    """Assert that two attributes are equal, to the last bit and type."""
+    assert type(first) is type(second), where
+    if isinstance(first, np.ndarray):
+        assert first.dtype == second.dtype, where
+        assert first.shape == second.shape, where
+        assert first.tobytes() == second.tobytes(), where
+    elif isinstance(first, pd.DataFrame):
+        pd.testing.assert_frame_equal(first, second)
+    elif isinstance(first, (list, tuple)):
+        assert len(first) == len(second), where
+        for n, (a, b) in enumerate(zip(first, second, strict=True)):
+            same_values(a, b, f"{where}.{n}")
+    elif isinstance(first, dict):
+        assert list(first) == list(second), where
+        for name in first:
+            same_values(first[name], second[name], f"{where}.{name}")
+    elif hasattr(first, "__dict__"):
+        state = getattr(first, "__getstate__", lambda: None)() or vars(first)
+        other = getattr(second, "__getstate__", lambda: None)() or vars(second)
+        assert state.keys() == other.keys(), where
+        for name in state:
+            same_values(state[name], other[name], f"{where}.{name}")
+    else:
+        assert repr(first) == repr(second), where
+
+
+def test_a_pipeline_comes_back_after_fit(fitted_clusterer, corpus, tmp_path):
+    for mmap in (False, True):
+        loaded = load(save(fitted_clusterer, tmp_path / "m.dct"), mmap=mmap)
+
+        same_values(loaded, fitted_clusterer)
+        embeddings = fitted_clusterer[:-1].transform(corpus.texts)
+        again = loaded[:-1].transform(corpus.texts)
+        assert again.tobytes() == embeddings.tobytes()
+        same_values(loaded.predict(corpus.texts), fitted_clusterer[-1].labels_)
+
+
+@pytest.mark.parametrize("profile", ["full", "predict"])
+@pytest.mark.parametrize("mmap", [False, True])
+def test_results_are_equal_bit_for_bit(small_model, corpus, tmp_path, profile, mmap):
+    texts = [*corpus.texts, "a text of other words", "", *reversed(corpus.texts)]
+    path = save(small_model, tmp_path / "m.dct", profile=profile)
+
+    loaded = load(path, mmap=mmap)
+
+    expected = small_model[:-1].transform(texts)
+    assert loaded[:-1].transform(texts).tobytes() == expected.tobytes()
+    assert loaded.predict(texts).tolist() == small_model.predict(texts).tolist()
+    nearest = copy.deepcopy(small_model).set_params(cluster__noise="nearest")
+    again = loaded.set_params(cluster__noise="nearest").predict(texts)
+    assert again.tolist() == nearest.predict(texts).tolist()
+
+
+def test_a_loaded_model_can_be_cut_extended_and_edited(small_model, model_file):
+    expected, loaded = copy.deepcopy(small_model[-1]), load(model_file)[-1]
+
+    for model in (expected, loaded):
+        merge(model, [0, 1], name="both")
+    same_values(loaded.labels_, expected.labels_)
+    same_values(loaded.cut(0.001).labels_, expected.cut(0.001).labels_)
+
+
+def test_rows_can_be_added_to_a_loaded_model(tmp_path):
+    rows = np.random.default_rng(0).standard_normal((60, 2))
+    model = DBSCAN(eps=0.5, min_samples=4).fit(rows[:50])
+
+    loaded = load(save(model, tmp_path / "m.dct"))
+
+    same_values(loaded.partial_fit(rows[50:]), model.partial_fit(rows[50:]))
+    same_values(loaded.labels_, DBSCAN(eps=0.5, min_samples=4).fit(rows).labels_)
+
+
+def test_edits_and_names_are_saved(small_model, tmp_path):
+    model = copy.deepcopy(small_model)
+    rename(model, {0: "ü\nname"})
+
+    loaded = load(save(model, tmp_path / "m.dct"))
+
+    assert loaded[-1].cluster_names_ == {0: "ü\nname"}
+    assert loaded[-1].edits_ == model[-1].edits_
+
+
+def test_names_are_not_in_a_file_for_prediction(small_model, tmp_path):
+    model = copy.deepcopy(small_model)
+    rename(model, {0: "a secret"})
+
+    path = save(model, tmp_path / "m.dct", profile="predict")
+
+    assert b"secret" not in path.read_bytes()
+    assert not hasattr(load(path)[-1], "cluster_names_")
+    assert {e["name"] for e in inspect(path)["sections"]} == {"predict", "probes"}
+
+
+def test_new_attributes_of_known_types_are_carried(tmp_path):
+    model = DBSCAN(eps=0.2, min_samples=2).fit([[0.0], [0.1], [5.0], [5.1]])
+    model.layers_ = np.array([[0, 0], [0, 1], [1, 2], [-1, -1]])
+    model._layer_eps = [(0.1, "fine"), (0.2, None)]
+
+    loaded = load(save(model, tmp_path / "m.dct"))
+
+    same_values(loaded, model)
+    model._layer_eps = print
+    with pytest.raises(TypeError, match=r"_layer_eps, a builtins\.builtin"):
+        save(model, tmp_path / "m.dct")
+    same_values(load(tmp_path / "m.dct").layers_, model.layers_)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        TextCleaner(redact=("email",), language="de"),
+        TextCleaner(redact={"email", "phone"}),
+        Vectorizer(min_df=1, word_vectors=None).fit(["a b", "b c"]),
+        Vectorizer(min_df=1, vector_dim=2).fit(["a b", "b c", "a c"]),
+        RNNLSTMEncoder(seed_words={"x": ["a", "b"]}),
+        DBSCAN(metric="manhattan", eps=1.0, min_samples=1).fit([[0.0], [9.0]]),
+        make_pipeline(TextCleaner(), Vectorizer(min_df=1)).fit(["a b", "b c"]),
+    ],
+    ids=str,
+)
+def test_single_estimators_and_parts_come_back(model, tmp_path):
+    loaded = load(save(model, tmp_path / "m.dct"))
+
+    same_values(loaded, model)
+    assert repr(loaded) == repr(model)
+
+
+def test_labels_of_classes_come_back(corpus, tmp_path, small_model):
+    sequences = small_model[:2].transform(corpus.texts)
+    encoder = copy.deepcopy(small_model[2])
+    encoder.classes_ = np.array(["a", "bc", "ü"])
+    encoder.weights_["labels/prototypes"] = np.eye(3, 6, dtype=np.float32)
+
+    loaded = load(save(encoder, tmp_path / "m.dct", profile="predict"))
+
+    expected = encoder.predict_proba(sequences)
+    assert loaded.predict_proba(sequences).tobytes() == expected.tobytes()
+    same_values(loaded.classes_, encoder.classes_)
+
+
+def test_what_two_steps_share_is_saved_once(model_file, small_model):
+    assert small_model[1].vocabulary_ is small_model[2].vocabulary_
+
+    loaded = load(model_file)
+
+    assert loaded[1].vocabulary_ is loaded[2].vocabulary_
+
+
+def test_the_same_model_gives_the_same_bytes(small_model, model_file, tmp_path):
+    for model in (small_model, load(model_file)):
+        path = save(model, tmp_path / "m.dct")
+        assert path.read_bytes() == model_file.read_bytes()
+
+
+def test_inspect_shows_what_is_in_a_file(model_file, small_model):
+    manifest = inspect(model_file)
+
+    assert manifest["profile"] == "full"
+    assert manifest["classes"][:2] == ["Pipeline", "TextCleaner"]
+    assert manifest["libraries"]["numpy"] == np.__version__
+    shape = list(small_model[-1]._X.shape)
+    assert manifest["arrays"]["predict"]["cluster.core_rows"][1][1] == shape[1]
+    assert json.dumps(manifest)
+
+
+def test_a_mapped_model_is_not_read_into_memory(model_file):
+    loaded = load(model_file, mmap=True)
+
+    assert not loaded[2].weights_["words"].flags.writeable
+    assert load(model_file)[2].weights_["words"].flags.writeable
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (KMeans(), "Received: KMeans"),
+        ({"a": 1}, "Received: dict"),
+        (GridSearchCV(DBSCAN(), {}), "best_estimator_"),
+        (make_pipeline(TextCleaner(), KMeans()), "kmeans, a sklearn.cluster"),
+        (TextCleaner(tokenizer=str.split), "tokenizer, a builtins.method_descriptor"),
+        (make_pipeline(DBSCAN(metric=max)), "dbscan.metric, a builtins.builtin"),
+        (Vectorizer(word_vectors="/home/me/glove.txt"), "word_vectors=None"),
+        (Vectorizer(random_state=np.random.RandomState(0)), "random_state"),
+    ],
+    ids=str,
+)
+def test_what_a_file_cannot_hold_is_named(model, message, tmp_path):
+    with pytest.raises(TypeError, match=message):
+        save(model, tmp_path / "m.dct")
+
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_unknown_profile_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="'profile' parameter of save"):
+        save(TextCleaner(), tmp_path / "m.dct", profile="all")
+
+
+def test_a_missing_file_is_an_os_error(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        load(tmp_path / "no.dct")
+
+
+def test_probe_texts_notice_other_results(model_file, tmp_path):
+    def change(manifest, sections):
+        sections["predict"]["encode.weights_.dense/bias"][0] += 0.1
+        manifest["libraries"]["spacy"] = "3.0.0"
+
+    path = forge(model_file, tmp_path / "m.dct", change)
+
+    with pytest.warns(ModelDriftWarning, match=r"spacy 3\.0\.0 → "):
+        load(path)
+
+
+@pytest.mark.parametrize("missing", [False, True])
+def test_probe_texts_notice_weights_that_do_not_fit(model_file, tmp_path, missing):
+    def change(manifest, sections):
+        arrays = sections["predict"]
+        name = "encode.weights_.dense/kernel"
+        arrays[name] = arrays[name][:, : 0 if missing else -1].copy()
+
+    path = forge(model_file, tmp_path / "m.dct", change)
+
+    with pytest.raises(ModelFormatError, match="probe texts"):
+        load(path)
+
+
+def test_a_parameter_that_an_older_file_lacks_gets_its_default(tmp_path):
+    def change(manifest, sections):
+        change_state(sections["predict"], lambda entries: entries[0][1].pop("stem"))
+
+    path = save(TextCleaner(stem=True), tmp_path / "m.dct")
+
+    assert load(forge(path, path, change)).stem is False
+
+
+FIRST_TEXT = """
+import sys
+from deepclust import load
+for path in sys.argv[1:]:
+    print(*load(path).predict(["Bake the bread in a hot oven", "A red dwarf star"]))
+heavy = ("tensorflow", "keras", "matplotlib", "cryptography", "deepclust.cli")
+print([name for name in heavy if name in sys.modules])
+"""
+
+
+def test_predicting_needs_no_tensorflow(small_model, model_file, tmp_path):
+    path = save(small_model, tmp_path / "m.dct", profile="predict")
+
+    done = subprocess.run(
+        [sys.executable, "-c", FIRST_TEXT, path, model_file],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONWARNINGS": "error::UserWarning"},
+    )
+
+    texts = ["Bake the bread in a hot oven", "A red dwarf star"]
+    expected = " ".join(map(str, small_model.predict(texts)))
+    assert done.stdout.splitlines() == [expected, expected, "[]"]
