@@ -6,6 +6,7 @@ Every error derives from the built-in class that scikit-learn users expect
 
 __all__ = [
     "ClusteringWarning",
+    "DecryptionError",
     "EmptyVocabularyError",
     "IntegrityError",
     "InvalidTextError",
@@ -13,6 +14,7 @@ __all__ = [
     "ModelDriftWarning",
     "ModelFileError",
     "ModelFormatError",
+    "SignatureError",
     "TextWarning",
 ]
 
@@ -35,6 +37,14 @@ class ModelFileError(ValueError):
 
 class IntegrityError(ModelFileError):
     """The file is no model file, or not the one that `save` wrote: cut or changed."""
+
+
+class SignatureError(IntegrityError):
+    """The file is not signed by a key that is trusted, or was changed since."""
+
+
+class DecryptionError(ModelFileError):
+    """No passphrase or key that was given opens the file, or it was changed."""
 
 
 class ModelFormatError(ModelFileError):

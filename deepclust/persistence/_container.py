@@ -3,22 +3,24 @@
 | bytes | content |
 |---|---|
 | 16 | magic |
-| 4, 4, 8 | format, flags (0), length of the manifest |
+| 4, 4, 8 | format, flags (1: signed), length of the manifest |
 | 32 | SHA-256 of these three numbers and the manifest |
 | at most 1 MiB | manifest: JSON, filled up with spaces to a multiple of 64 |
 | | sections in the order of the manifest, each filled up with zeros, too |
+| 96, if signed | public key, Ed25519 signature of the first 64 bytes and the manifest |
 
 Numbers are little-endian. The manifest has length and SHA-256 of every section; the
-file ends where the last one does. In every future format the first 64 bytes mean the
-same.
+file ends where the manifest says. In every future format the first 64 bytes and the
+signature mean the same.
 """
 
 import hashlib
 import json
 import mmap as memory_map
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -27,6 +29,7 @@ import numpy as np
 from deepclust.exceptions import IntegrityError, ModelFormatError
 from deepclust.persistence._arrays import parse_json
 from deepclust.persistence._atomic import replacing
+from deepclust.persistence._encryption import Cipher
 
 __all__ = ["FORMAT", "ModelFile", "read_manifest", "read_section", "write_file"]
 
@@ -36,6 +39,8 @@ MAX_MANIFEST = 1 << 20  # bytes
 ALIGNMENT = 64
 BLOCK = 1 << 20  # bytes that are read and hashed together
 _NUMBERS = struct.Struct("<IIQ")
+SIGNED = 1  # flag
+SIGNATURE = 96  # bytes
 _HEADER = len(MAGIC) + _NUMBERS.size + 32
 _NO_DIGEST = "0" * 64
 
@@ -49,14 +54,22 @@ class ModelFile:
     manifest : dict
     places : dict of str to int
         Where each section begins.
+    signer : bytes or None
+        Public key of the signature.
     """
 
     manifest: dict[str, Any]
     places: dict[str, int]
+    signer: bytes | None
 
 
 def write_file(
-    path: Path, manifest: dict[str, Any], sections: Mapping[str, list[memoryview]]
+    path: Path,
+    manifest: dict[str, Any],
+    sections: Mapping[str, list[memoryview]],
+    *,
+    cipher: Cipher | None = None,
+    sign: Callable[[bytes], bytes] | None = None,
 ) -> None:
     """Write a model file; a file at the path is replaced as a whole.
 
@@ -70,6 +83,12 @@ def write_file(
     sections : mapping of str to list of memoryview
         Pieces of each section, as of `write_arrays`.
 
+    cipher : Cipher, default=None
+        Encrypts the sections.
+
+    sign : callable, default=None
+        Bytes → public key and signature.
+
     Raises
     ------
     OSError
@@ -77,34 +96,51 @@ def write_file(
     ValueError
         If the manifest is longer than 1 MiB.
     """
-    entries = [
-        {"name": name, "length": sum(map(len, pieces)), "sha256": _NO_DIGEST}
-        for name, pieces in sections.items()
+    lengths = {name: sum(map(len, pieces)) for name, pieces in sections.items()}
+    if cipher is not None:
+        lengths = {name: cipher.stored_length(n) for name, n in lengths.items()}
+    manifest["sections"] = entries = [
+        {"name": name, "length": length, "sha256": _NO_DIGEST}
+        for name, length in lengths.items()
     ]
-    manifest["sections"] = entries
+    flags = 0 if sign is None else SIGNED
     with replacing(path) as file:
-        file.write(_header_and_manifest(manifest))
-        for entry, pieces in zip(entries, sections.values(), strict=True):
-            entry["sha256"] = _write_section(file, entry, pieces)
-        file.seek(0)  # a digest is as long as none
-        file.write(_header_and_manifest(manifest))
+        file.write(_head(manifest, flags))
+        binding = _binding(manifest)
+        for entry in entries:
+            name = str(entry["name"])
+            stored: Iterable[Any] = sections[name]
+            if cipher is not None:
+                stored = cipher.seal(name, sections[name], binding)
+            entry["sha256"] = _write_section(file, lengths[name], stored)
+        head = _head(manifest, flags)  # a digest is as long as none
+        if sign is not None:
+            file.write(sign(head))
+        file.seek(0)
+        file.write(head)
 
 
-def _header_and_manifest(manifest: dict[str, Any]) -> bytes:
+def _head(manifest: dict[str, Any], flags: int) -> bytes:
+    """Return the first 64 bytes and the manifest."""
     text = json.dumps(manifest, separators=(",", ":")).encode()
     text += b" " * (-len(text) % ALIGNMENT)
     if len(text) > MAX_MANIFEST:
         raise ValueError("The manifest of a model file cannot be longer than 1 MiB.")
-    numbers = _NUMBERS.pack(FORMAT, 0, len(text))
+    numbers = _NUMBERS.pack(FORMAT, flags, len(text))
     return MAGIC + numbers + hashlib.sha256(numbers + text).digest() + text
 
 
-def _write_section(
-    file: BinaryIO, entry: dict[str, Any], pieces: list[memoryview]
-) -> str:
+def _binding(manifest: dict[str, Any]) -> bytes:
+    """Return a digest of the manifest without the digests of the sections."""
+    entries = [{**entry, "sha256": _NO_DIGEST} for entry in manifest["sections"]]
+    text = json.dumps({**manifest, "sections": entries}, sort_keys=True)
+    return hashlib.sha256(text.encode()).digest()
+
+
+def _write_section(file: BinaryIO, length: int, stored: Iterable[Any]) -> str:
     """Write the pieces and zeros up to a multiple of 64; return the digest."""
     digest = hashlib.sha256()
-    for piece in [*pieces, memoryview(bytes(-entry["length"] % ALIGNMENT))]:
+    for piece in chain(stored, [bytes(-length % ALIGNMENT)]):
         for start in range(0, len(piece), BLOCK):
             block = piece[start : start + BLOCK]
             digest.update(block)
@@ -112,12 +148,18 @@ def _write_section(
     return digest.hexdigest()
 
 
-def read_manifest(file: BinaryIO) -> ModelFile:
+def read_manifest(
+    file: BinaryIO, check_signature: Callable[[bytes, bytes | None], None]
+) -> ModelFile:
     """Return the manifest of a model file and the places of its sections.
 
     Parameters
     ----------
     file : binary file
+
+    check_signature : callable
+        Gets the signed bytes and the signature, or None if the file has none; raises
+        `SignatureError`.
 
     Raises
     ------
@@ -138,6 +180,12 @@ def read_manifest(file: BinaryIO) -> ModelFile:
     text = file.read(length)
     if hashlib.sha256(numbers + text).digest() != header[-32:]:
         raise IntegrityError("its manifest is damaged. Get the file again")
+    signature = None
+    if flags & SIGNED:
+        file.seek(max(size - SIGNATURE, 0))
+        signature = file.read(SIGNATURE)
+        size -= SIGNATURE
+    check_signature(header + text, signature)
     manifest = parse_json(text)
     _check_format(version, flags, manifest)
     places, end = {}, _HEADER + length
@@ -146,12 +194,13 @@ def read_manifest(file: BinaryIO) -> ModelFile:
         end += _stored_length(entry)
     if end != size:
         raise IntegrityError(f"it has {size:,} bytes instead of {end:,}: get it again")
-    return ModelFile(manifest, places)
+    signer = None if signature is None else signature[:32]
+    return ModelFile(manifest, places, signer)
 
 
 def _check_format(version: int, flags: int, manifest: Any) -> None:
     oldest = manifest.get("min_reader") if isinstance(manifest, dict) else None
-    if type(oldest) is not int or flags:
+    if type(oldest) is not int or flags & ~SIGNED:
         raise ModelFormatError("its manifest is not complete")
     if oldest > FORMAT or version < 1:
         raise ModelFormatError(
@@ -180,7 +229,14 @@ def _stored_length(entry: dict[str, Any]) -> int:
     return entry["length"] + -entry["length"] % ALIGNMENT
 
 
-def read_section(file: BinaryIO, model: ModelFile, name: str, *, mmap: bool) -> Any:
+def read_section(
+    file: BinaryIO,
+    model: ModelFile,
+    name: str,
+    *,
+    mmap: bool = False,
+    cipher: Cipher | None = None,
+) -> memoryview:
     """Return the bytes of a section, whose digest is right.
 
     Parameters
@@ -192,8 +248,11 @@ def read_section(file: BinaryIO, model: ModelFile, name: str, *, mmap: bool) -> 
 
     name : str
 
-    mmap : bool
+    mmap : bool, default=False
         Whether to map the file into memory instead of reading it.
+
+    cipher : Cipher, default=None
+        Decrypts the section.
 
     Returns
     -------
@@ -203,6 +262,8 @@ def read_section(file: BinaryIO, model: ModelFile, name: str, *, mmap: bool) -> 
     ------
     IntegrityError
         If the digest is another.
+    DecryptionError
+        If the section was encrypted with another key, or for another place.
     """
     entry = next(e for e in model.manifest["sections"] if e["name"] == name)
     place, length, digest = model.places[name], _stored_length(entry), hashlib.sha256()
@@ -210,13 +271,18 @@ def read_section(file: BinaryIO, model: ModelFile, name: str, *, mmap: bool) -> 
         whole = memory_map.mmap(file.fileno(), 0, access=memory_map.ACCESS_READ)
         section = memoryview(whole)[place : place + length]
     else:
-        section = np.empty(length, dtype=np.uint8).data
+        # what is decrypted below need not be kept here
+        section = np.empty(length if cipher is None else BLOCK, dtype=np.uint8).data
         file.seek(place)
     for start in range(0, length, BLOCK):
-        block = section[start : start + BLOCK]
+        end = min(start + BLOCK, length)
+        block = section[: end - start] if cipher is not None else section[start:end]
         if not mmap and file.readinto(block) < len(block):  # type: ignore[attr-defined]
             raise IntegrityError(f"section {name!r} is cut off. Get the file again")
         digest.update(block)
     if digest.hexdigest() != entry["sha256"]:
         raise IntegrityError(f"section {name!r} is damaged. Get the file again")
-    return section[: entry["length"]]
+    if cipher is None:
+        return section[: entry["length"]]
+    file.seek(place)
+    return cipher.open(name, file.read, entry["length"], _binding(model.manifest))

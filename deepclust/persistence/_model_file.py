@@ -3,13 +3,16 @@
 1. The estimators become plain values and arrays (`_objects.py`, `_values.py`); which
    classes and attributes there may be is a closed list (`_registry.py`).
 2. Each role's arrays are a section in the safetensors format (`_arrays.py`).
-3. Sections and a JSON manifest are one file (`_container.py`), written as a whole.
+3. Sections are encrypted where that is asked for (`_encryption.py`, `_keys.py`).
+4. Sections and a JSON manifest are one file (`_container.py`), signed where that is
+   asked for (`_signing.py`), and written as a whole.
 
 Reading goes the other way round, and stops at the first thing that is not as written.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,8 @@ from deepclust.persistence._container import (
     read_section,
     write_file,
 )
+from deepclust.persistence._encryption import new_cipher, open_cipher
+from deepclust.persistence._keys import role_keys, signing_key
 from deepclust.persistence._objects import objects_to_sections, sections_to_object
 from deepclust.persistence._probes import (
     check_probes,
@@ -28,13 +33,22 @@ from deepclust.persistence._probes import (
     probe_embeddings,
 )
 from deepclust.persistence._registry import ROLES
+from deepclust.persistence._signing import check_signature, sign
 
 __all__ = ["inspect", "load", "save"]
 
 PROFILES = {"full": ROLES, "predict": ("predict",)}
 
 
-def save(model: Any, path: Any, *, profile: str = "full") -> Path:
+def save(
+    model: Any,
+    path: Any,
+    *,
+    passphrase: str | None = None,
+    keys: Any = None,
+    sign_with: Any = None,
+    profile: str = "full",
+) -> Path:
     """Write a fitted pipeline, or one of its steps, to a file that runs no code.
 
     Parameters
@@ -45,6 +59,16 @@ def save(model: Any, path: Any, *, profile: str = "full") -> Path:
     path : path
         Of the file, by custom `.dct`. A file there is replaced once the new one is
         complete.
+
+    passphrase : str, default=None
+        Encrypts the file; who has the passphrase can read all of it.
+
+    keys : RoleKey, path of a key, or list of these, default=None
+        Encrypts the file; who has one of the keys can read what its role may. At least
+        one is an owner key, unless there is a passphrase.
+
+    sign_with : Ed25519PrivateKey or path of a PEM file, default=None
+        Signs the file.
 
     profile : {"full", "predict"}, default="full"
         "full" keeps all that `fit` found. "predict" keeps what new texts need: the
@@ -60,7 +84,7 @@ def save(model: Any, path: Any, *, profile: str = "full") -> Path:
         If the model holds what a file cannot hold, such as a function or an estimator
         of another package; the message names it.
     ValueError
-        If the profile is unknown.
+        If the profile is unknown, a key is none, or nobody could read all of the file.
     OSError
         If the file cannot be written. The old one is still there.
 
@@ -72,9 +96,9 @@ def save(model: Any, path: Any, *, profile: str = "full") -> Path:
 
     Notes
     -----
-    The same model gives the same bytes. Of a pipeline, `memory` is not saved: a cache
-    consists of pickles. About 0.5 GB/s; memory beyond the model: a copy of the rows of
-    `fit`.
+    The same model gives the same bytes, unless it is encrypted. Of a pipeline, `memory`
+    is not saved: a cache consists of pickles. Memory beyond the model: a copy of the
+    rows of `fit`.
 
     Examples
     --------
@@ -97,23 +121,55 @@ def save(model: Any, path: Any, *, profile: str = "full") -> Path:
     embeddings = probe_embeddings(model)
     if embeddings is not None:
         sections["probes"] = {"embeddings": embeddings}
-    manifest = {
+    manifest: dict[str, Any] = {
         "min_reader": FORMAT,
         "profile": profile,
         "classes": class_names,
         "libraries": library_versions(),
-        "arrays": {name: array_table(arrays) for name, arrays in sections.items()},
     }
-    write_file(path, manifest, {k: write_arrays(v) for k, v in sections.items()})
+    cipher = None
+    if passphrase is None and keys is None:
+        tables = {name: array_table(arrays) for name, arrays in sections.items()}
+        manifest["arrays"] = tables
+    else:  # shapes would tell how many texts there are
+        readers = {name: name if name in ROLES else "predict" for name in sections}
+        cipher, entry = new_cipher(readers, passphrase, role_keys(keys))
+        manifest["encryption"] = entry
+    pieces = {name: write_arrays(arrays) for name, arrays in sections.items()}
+    signer = None if sign_with is None else signing_key(sign_with)
+    signing = None if signer is None else partial(sign, key=signer)
+    write_file(path, manifest, pieces, cipher=cipher, sign=signing)
     return path
 
 
-def load(path: Any, *, mmap: bool = False) -> Any:
+def load(
+    path: Any,
+    *,
+    passphrase: str | None = None,
+    keys: Any = None,
+    trusted_keys: Any = None,
+    require_signature: bool = False,
+    mmap: bool = False,
+) -> Any:
     """Read a model that `save` wrote.
 
     Parameters
     ----------
     path : path
+
+    passphrase : str, default=None
+        Of an encrypted file.
+
+    keys : RoleKey, path of a key, or list of these, default=None
+        Of an encrypted file. What the role may not read is missing in the model: a
+        predict key gives one that predicts as the whole one does.
+
+    trusted_keys : public key or list of these, default=None
+        Each an Ed25519PublicKey, the path of a PEM file, or 64 hexadecimal digits. The
+        file must be signed by one of these keys.
+
+    require_signature : bool, default=False
+        Fail unless `trusted_keys` is given, too.
 
     mmap : bool, default=False
         Map the file into memory: processes on one machine then share the arrays, which
@@ -128,8 +184,16 @@ def load(path: Any, *, mmap: bool = False) -> Any:
     ------
     IntegrityError
         (a `ValueError`, as all these) If it is no model file, or was cut or changed.
+    SignatureError
+        (an `IntegrityError`) If it was changed after it was signed, or it is not signed
+        by a trusted key.
+    DecryptionError
+        If it is encrypted, and nothing that was given opens it.
     ModelFormatError
         If it is of a newer format, or holds what a model may not hold.
+    ValueError
+        If `require_signature` is set without `trusted_keys`, `mmap` for an encrypted
+        file, or a key is none.
     OSError
         If it cannot be read.
 
@@ -154,13 +218,24 @@ def load(path: Any, *, mmap: bool = False) -> Any:
     ...     load(save(TextCleaner(stem=True), Path(folder, "cleaner.dct")))
     TextCleaner(stem=True)
     """
-    path = Path(path)
+    if require_signature and trusted_keys is None:
+        raise ValueError(
+            "require_signature=True needs trusted_keys: anybody can sign a file."
+        )
+    path, role_key_list = Path(path), role_keys(keys)
     with _naming(path), path.open("rb") as file:
-        model_file = read_manifest(file)
-        manifest = model_file.manifest
+        check = partial(check_signature, trusted=trusted_keys)
+        model_file = read_manifest(file, check)
+        manifest, cipher, names = model_file.manifest, None, [*model_file.places]
+        if "encryption" in manifest:
+            if mmap:
+                raise ValueError(f"{path} is encrypted: mmap=True cannot map it.")
+            entry = manifest["encryption"]
+            cipher, _ = open_cipher(entry, passphrase, role_key_list)
+            names = [name for name in names if name in cipher.section_keys]
         sections = {}
-        for name in model_file.places:
-            section = read_section(file, model_file, name, mmap=mmap)
+        for name in names:
+            section = read_section(file, model_file, name, mmap=mmap, cipher=cipher)
             sections[name] = _read_arrays(name, section, manifest)
         probes = sections.pop("probes", None)
         if set(sections) - set(ROLES) or not isinstance(manifest.get("classes"), list):
@@ -185,11 +260,12 @@ def inspect(path: Any) -> dict[str, Any]:
     manifest : dict
         "profile"; "classes" of all objects; "libraries" it was saved with; "sections"
         with their length in bytes and SHA-256; "arrays" of each section with type and
-        shape.
+        shape, or "encryption" with the roles that can open it; "signed_by", a public
+        key in hexadecimal or None. The signature is right, but compare the key.
 
     Raises
     ------
-    IntegrityError, ModelFormatError, OSError
+    IntegrityError, SignatureError, ModelFormatError, OSError
         As `load`; of the sections only the length is checked.
 
     Examples
@@ -204,7 +280,10 @@ def inspect(path: Any) -> dict[str, Any]:
     """
     path = Path(path)
     with _naming(path), path.open("rb") as file:
-        return read_manifest(file).manifest
+        model_file = read_manifest(file, partial(check_signature, trusted=None))
+        signer = model_file.signer
+        signed_by = None if signer is None else signer.hex()
+        return {**model_file.manifest, "signed_by": signed_by}
 
 
 def _read_arrays(name: str, section: Any, manifest: dict[str, Any]) -> dict[str, Any]:
@@ -213,6 +292,8 @@ def _read_arrays(name: str, section: Any, manifest: dict[str, Any]) -> dict[str,
     except ModelFormatError as error:
         raise ModelFormatError(f"section {name!r}: {error}") from error
     table = manifest.get("arrays")
+    if "encryption" in manifest:
+        return arrays
     if not isinstance(table, dict) or table.get(name) != array_table(arrays):
         raise ModelFormatError(f"section {name!r} has other arrays than the manifest")
     return arrays

@@ -11,9 +11,9 @@ from deepclust.persistence._container import read_manifest, read_section, write_
 def unpack(path):
     """Return the manifest and the arrays of every section."""
     with open(path, "rb") as file:
-        model = read_manifest(file)
+        model = read_manifest(file, lambda message, signature: None)
         sections = {
-            name: read_arrays(bytes(read_section(file, model, name, mmap=False)))
+            name: read_arrays(bytes(read_section(file, model, name)))
             for name in model.places
         }
     return model.manifest, {
