@@ -17,17 +17,30 @@ import typer
 
 from deepclust import __version__
 from deepclust.cli import _run
-from deepclust.cli._output import Format, InputError, Progress, format_of, load_model
+from deepclust.cli._models import (
+    PASSPHRASE,
+    describe_model,
+    load_model,
+    protection,
+)
+from deepclust.cli._output import (
+    Format,
+    InputError,
+    Progress,
+    format_of,
+    one_line,
+    terminal,
+)
 from deepclust.exceptions import EmptyVocabularyError, InvalidTextError
 
 EXAMPLES = """\
 Examples:
   python -m deepclust demo
   python -m deepclust cluster reviews.csv --column body --out reviews
-  python -m deepclust predict reviews/model.joblib new.csv --column body \\
-      --trust-model --out new_labels.csv
-  python -m deepclust report reviews/model.joblib new.csv --column body \\
-      --trust-model
+  python -m deepclust predict reviews/model.dct new.csv --column body \\
+      --out new_labels.csv
+  python -m deepclust report reviews/model.dct new.csv --column body
+  python -m deepclust inspect reviews/model.dct
 """
 CLUSTER_EXAMPLES = """\
 Examples:
@@ -71,11 +84,18 @@ TableFormat = Annotated[Format, _output("--format", help=FORMAT_HELP)]
 Top = Annotated[int, _output(min=1, help="Print so many clusters.")]
 
 Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
-MODEL_HELP = "model.joblib, as the command cluster wrote it."
+MODEL_HELP = "model.dct, as the command cluster wrote it."
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help=MODEL_HELP)]
-TRUST_HELP = """Needed: a model file can hold code that runs when it is opened, so \
-open only your own, or those of someone you trust."""
-TrustModel = Annotated[bool, typer.Option("--trust-model", help=TRUST_HELP)]
+
+_protecting = partial(typer.Option, rich_help_panel="Protecting the model")
+ENCRYPT_HELP = f"Ask for a passphrase (or take {PASSPHRASE}) that opens the model."
+Encrypt = Annotated[bool, _protecting("--encrypt", help=ENCRYPT_HELP)]
+KEYS_HELP = "Key file that opens the model for its role; may be given several times."
+Keys = Annotated[list[Path] | None, _protecting("--key", help=KEYS_HELP)]
+SIGN_HELP = "signing.pem, to sign the model with."
+SignWith = Annotated[Path | None, _protecting(help=SIGN_HELP)]
+TRUSTED_HELP = "signing.pub; the model must be signed by one of these."
+Trusted = Annotated[list[Path] | None, _protecting("--trusted-key", help=TRUSTED_HELP)]
 
 # Commands -------------------------------------------------------------------------
 
@@ -151,6 +171,9 @@ def cluster(
     out: Folder = Path("clusters"),
     form: TableFormat = "csv",
     top: Top = 30,
+    encrypt: Encrypt = False,
+    key: Keys = None,
+    sign_with: SignWith = None,
     quiet: Quiet = False,
 ) -> None:
     """Find the clusters in the texts of a file.
@@ -161,22 +184,22 @@ def cluster(
     clusters.csv  size, share, keywords and examples of each cluster
     report.html   a map to search, table, scores: opens in any browser
     map.png       the map as a picture
-    model.joblib  the fitted pipeline, for predict and report
+    model.dct     the fitted pipeline, for predict and report; holds no code
     """
     columns = {"column": column, "label": label, "dates": dates}
     settings = {"language": language, "noise": noise, "n_clusters": n_clusters}
     with _session(quiet) as progress:
+        protected = protection(encrypt, key, sign_with)  # before the work begins
         corpus = _run.read_corpus(
             file, progress, limit, header=not no_header, encoding=encoding, **columns
         )
-        _run.run_cluster(corpus, progress, out, form, top, seed, **settings)
+        _run.run_cluster(corpus, progress, out, form, top, seed, protected, **settings)
 
 
 @app.command()
 def predict(
     model: Model,
     file: File,
-    trust_model: TrustModel = False,
     column: TextColumn = None,
     no_header: NoHeader = False,
     encoding: Encoding = "utf-8",
@@ -191,6 +214,8 @@ def predict(
         Format | None,
         _output("--format", help="By default what --out ends in, or csv."),
     ] = None,
+    key: Keys = None,
+    trusted_key: Trusted = None,
     quiet: Quiet = False,
 ) -> None:
     """Give the texts of a file the clusters of a fitted model.
@@ -201,7 +226,7 @@ def predict(
     """
     with _session(quiet) as progress:
         form = format_of(out, form)
-        pipeline = load_model(model, trusted=trust_model)
+        pipeline = load_model(model, key, trusted_key)
         corpus = _run.read_corpus(
             file, progress, column=column, header=not no_header, encoding=encoding
         )
@@ -214,7 +239,6 @@ def predict(
 def report(
     model: Model,
     file: File,
-    trust_model: TrustModel = False,
     column: TextColumn = None,
     no_header: NoHeader = False,
     encoding: Encoding = "utf-8",
@@ -228,6 +252,8 @@ def report(
         _output("--format", help="A page, or its data as JSON (report.json)."),
     ] = "html",
     title: Annotated[str | None, _output(help="Heading of the page.")] = None,
+    key: Keys = None,
+    trusted_key: Trusted = None,
     quiet: Quiet = False,
 ) -> None:
     """Show the clusters of a fitted model in one HTML file, or write them as JSON.
@@ -237,7 +263,7 @@ def report(
     """
     columns = {"column": column, "label": label, "dates": dates}
     with _session(quiet) as progress:
-        pipeline = load_model(model, trusted=trust_model)
+        pipeline = load_model(model, key, trusted_key)
         corpus = _run.read_corpus(
             file, progress, None, header=not no_header, encoding=encoding, **columns
         )
@@ -265,7 +291,60 @@ def demo(
     settings = {"language": language, "noise": noise, "n_clusters": n_clusters}
     with _session(quiet) as progress:
         corpus = _run.read_corpus(None, progress, limit)
-        _run.run_cluster(corpus, progress, out, form, top, seed, **settings)
+        _run.run_cluster(corpus, progress, out, form, top, seed, {}, **settings)
+
+
+@app.command()
+def inspect(model: Model) -> None:
+    """Show what a model file holds, who signed it and who can open it.
+
+    Nothing of the model is loaded, and no key is needed.
+    """
+    with _session(quiet=True):
+        for name, text in describe_model(model):
+            terminal().print(f"{one_line(name):<18}{one_line(text)}", soft_wrap=True)
+
+
+keys_app = typer.Typer(help="Make keys to encrypt and sign models; show what one is.")
+app.add_typer(keys_app, name="keys")
+NewFolder = Annotated[Path, typer.Argument(metavar="FOLDER")]
+KeyFiles = Annotated[list[Path], typer.Argument(metavar="FILE...")]
+
+
+@keys_app.command("generate")
+def generate(folder: NewFolder) -> None:
+    """Write new keys to a folder.
+
+    predict.key  opens what predicting needs
+    inspect.key  opens names and counts, too
+    owner.key    opens everything
+    signing.pem  signs models; keep it to yourself
+    signing.pub  for all who check the signature
+    """
+    from deepclust.persistence import generate_keys
+
+    with _session(quiet=True), _bad_keys():
+        for path in generate_keys(folder):
+            terminal().print(one_line(path), soft_wrap=True)
+
+
+@keys_app.command("show")
+def show(files: KeyFiles) -> None:
+    """Show what key files are for; no secret is shown."""
+    from deepclust.persistence._keys import describe_key
+
+    with _session(quiet=True), _bad_keys():
+        for path in files:
+            shown = f"{one_line(path)}: {one_line(describe_key(path))}"
+            terminal().print(shown, soft_wrap=True)
+
+
+@contextmanager
+def _bad_keys() -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        raise InputError(str(error)) from error
 
 
 def _print_version(wanted: bool) -> None:

@@ -1,4 +1,4 @@
-"""What the command line writes: messages, progress, tables, label and model files.
+"""What the command line writes: messages, progress, tables.
 
 Texts and file names are shown as plain characters: no control character and no markup
 in them reaches the terminal. In csv and tsv files, a cell that a spreadsheet would run
@@ -243,51 +243,3 @@ def format_of(out: Path | None, form: Format | None) -> Format:
         f"cannot tell the format of {str(out)!r}: give --format, or a name that ends "
         f"in .{', .'.join(FORMATS)}"
     )
-
-
-def save_model(model: Any, path: Path) -> None:
-    """Pickle a model with joblib; a file at the path is replaced when that is done."""
-    import joblib
-
-    with replacing(path) as part:
-        joblib.dump(model, part, compress=3)
-
-
-def load_model(path: Path, *, trusted: bool) -> Any:
-    """Return the pipeline in a file that `save_model` wrote.
-
-    Parameters
-    ----------
-    path : Path
-
-    trusted : bool
-        Whether the user trusts the file: reading a pickle runs the code in it.
-
-    Returns
-    -------
-    model : Pipeline
-
-    Raises
-    ------
-    InputError
-        If there is no such file, it holds no pipeline, or is not trusted; it is not
-        opened then.
-    """
-    if not path.is_file():
-        raise InputError(f"no model {str(path)!r}")
-    if not trusted:
-        raise InputError(
-            f"{path} is a pickle: opening it runs the code it holds. If it is yours, "
-            "or from someone you trust, add --trust-model."
-        )
-    import joblib
-    from sklearn.pipeline import Pipeline
-
-    try:
-        model = joblib.load(path)
-    except Exception as error:  # a broken pickle can raise anything
-        raise InputError(f"{path} holds no model that can be read: {error}") from error
-    if not isinstance(model, Pipeline) or not hasattr(model, "predict"):
-        kind = type(model).__name__
-        raise InputError(f"{path} holds a {kind}, not a pipeline that predicts.")
-    return model

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from deepclust._atomic_file import replacing
+from deepclust.cli._models import save_model
 from deepclust.cli._output import (
     Format,
     InputError,
@@ -19,7 +20,6 @@ from deepclust.cli._output import (
     cluster_overview,
     muted_libraries,
     one_line,
-    save_model,
     terminal,
     write_table,
 )
@@ -93,6 +93,7 @@ def run_cluster(
     form: Format,
     top: int,
     seed: int,
+    protection: dict[str, Any],
     **parameters: Any,
 ) -> None:
     """Cluster a corpus, write the results to the folder `out`, print an overview.
@@ -115,6 +116,9 @@ def run_cluster(
 
     seed : int
         Random state of the pipeline and of the map.
+
+    protection : dict of str to object
+        Options of `save` that encrypt and sign the model.
 
     **parameters : Any
         Further parameters of `make_text_clusterer`.
@@ -141,7 +145,7 @@ def run_cluster(
     write_table(out / f"labels.{form}", _label_table(corpus.data, labels, names), form)
     write_table(out / f"clusters.{form}", table.frame, form)
     pipeline[-1].cluster_names_ = names
-    save_model(pipeline, out / "model.joblib")
+    save_model(pipeline, out / "model.dct", **protection)
     progress("drawing")
     points = _draw(out / "map.png", embeddings, labels, table.names, seed)
     progress("writing the report")
@@ -166,7 +170,7 @@ def run_cluster(
     if corpus.target is not None:
         assigned = pipeline[-1].set_params(noise="nearest").predict(embeddings)
         console.print(_agreement(corpus, labels, assigned), "", sep="\n")
-    files = f"labels.{form}, clusters.{form}, report.html, map.png, model.joblib"
+    files = f"labels.{form}, clusters.{form}, report.html, map.png, model.dct"
     seconds = time.perf_counter() - progress.start
     console.print(f"{one_line(out)}/: {files} ({seconds:.0f} s)", soft_wrap=True)
 

@@ -18,13 +18,12 @@ from tiny import TINY
 
 import deepclust
 from deepclust.cli import _run, main
+from deepclust.cli._models import load_model, save_model
 from deepclust.cli._output import (
     InputError,
     Progress,
     cluster_overview,
-    load_model,
     one_line,
-    save_model,
     terminal,
     write_table,
 )
@@ -82,11 +81,11 @@ def test_cluster_predict_report(tmp_path, corpus, corpus_file, capsys, monkeypat
     assert "encoding" in printed.err
     assert "encoding" not in printed.out
     assert not [path for path in clustered.iterdir() if path.name.startswith(".")]
-    saved = load_model(clustered / "model.joblib", trusted=True)
+    saved = load_model(clustered / "model.dct")
     assert (saved["clean"].verbose, saved["encode"].verbose) == (0, 0)
 
-    model, source = str(clustered / "model.joblib"), [str(corpus_file)]
-    source += ["--column", "body", "--trust-model"]
+    model, source = str(clustered / "model.dct"), [str(corpus_file)]
+    source += ["--column", "body"]
 
     assert main(["predict", model, *source]) == 0
     printed = capsys.readouterr()
@@ -137,12 +136,11 @@ def test_noise_nearest_limit_quiet_and_format(tmp_path, corpus_file, capsys):
         (["cluster", "{corpus}", "--column", "body", "--out", "{corpus}"], "cannot"),
         (["cluster", "{corpus}", "--column", "body", "--language", "xx-no"], "xx-no"),
         (["cluster", "{corpus}", "--column", "body", "--dates", "topic"], "no date"),
-        (["predict", "no.joblib", "{corpus}"], "no model 'no.joblib'"),
-        (["predict", "{corpus}", "{corpus}"], "add --trust-model"),
-        (["predict", "{corpus}", "{corpus}", "--trust-model"], "no model that can be"),
-        (["predict", "no.joblib", "{corpus}", "--out", "a.doc"], "give --format"),
-        (["predict", "no.joblib", "{corpus}", "--format", "parquet"], "--out"),
-        (["report", "{corpus}", "{corpus}"], "add --trust-model"),
+        (["predict", "no.dct", "{corpus}"], "no model 'no.dct'"),
+        (["predict", "{corpus}", "{corpus}"], "no model file of deepclust"),
+        (["predict", "no.dct", "{corpus}", "--out", "a.doc"], "give --format"),
+        (["predict", "no.dct", "{corpus}", "--format", "parquet"], "--out"),
+        (["report", "{corpus}", "{corpus}"], "no model file of deepclust"),
     ],
 )
 def test_bad_input_is_one_line_and_status_2(
@@ -245,7 +243,7 @@ def test_what_utf_8_cannot_encode_is_replaced(tmp_path):
     assert _run.read_corpus(path, Progress(quiet=True)).data == ["half ?"]
 
 
-def test_an_untrusted_model_is_not_opened(tmp_path):
+def test_a_pickle_is_not_opened(tmp_path):
     class Bomb:
         def __reduce__(self):
             return open, (str(tmp_path / "exploded"), "w")
@@ -253,8 +251,8 @@ def test_an_untrusted_model_is_not_opened(tmp_path):
     path = tmp_path / "model.joblib"
     path.write_bytes(pickle.dumps(Bomb()))
 
-    with pytest.raises(InputError, match="trust"):
-        load_model(path, trusted=False)
+    with pytest.raises(InputError, match="no model file"):
+        load_model(path)
 
     assert not (tmp_path / "exploded").exists()
 
@@ -270,10 +268,10 @@ def test_a_report_of_texts_of_which_no_word_is_known(tmp_path, fitted_clusterer)
 
 
 def test_a_model_that_is_no_pipeline(tmp_path):
-    save_model({"a": 1}, tmp_path / "m.joblib")
+    save_model(deepclust.TextCleaner(), tmp_path / "m.dct")
 
-    with pytest.raises(InputError, match="a dict, not a pipeline"):
-        load_model(tmp_path / "m.joblib", trusted=True)
+    with pytest.raises(InputError, match="a TextCleaner, not a pipeline"):
+        load_model(tmp_path / "m.dct")
 
 
 def test_texts_without_words_are_bad_input(tmp_path, capsys):
@@ -366,17 +364,17 @@ def test_other_formats_keep_every_text(tmp_path, form):
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path):
-    table, model = tmp_path / "a.parquet", tmp_path / "model.joblib"
+    table, model = tmp_path / "a.parquet", tmp_path / "model.dct"
     for path in (table, model):
         path.write_text("old")
 
     with pytest.raises(TypeError, match="Expected bytes"):
         write_table(table, pd.DataFrame({"a": [b"bytes", 1, "text"]}), "parquet")
-    with pytest.raises(pickle.PicklingError):
-        save_model([b"x" * 100_000, lambda: None], model)
+    with pytest.raises(TypeError, match="tokenizer"):
+        save_model(deepclust.TextCleaner(tokenizer=str.split), model)
 
     assert [path.read_text() for path in (table, model)] == ["old", "old"]
-    assert sorted(os.listdir(tmp_path)) == ["a.parquet", "model.joblib"]
+    assert sorted(os.listdir(tmp_path)) == ["a.parquet", "model.dct"]
 
 
 def test_help_and_version_start_at_once():
@@ -521,7 +519,8 @@ def test_completion_names_commands(monkeypatch, capsys):
         main()
 
     assert stopped.value.code == 0
-    assert capsys.readouterr().out.split() == ["cluster", "predict", "report", "demo"]
+    names = ["cluster", "predict", "report", "demo", "inspect", "keys"]
+    assert capsys.readouterr().out.split() == names
 
 
 def test_agreement_counts_labeled_texts_only():
