@@ -33,11 +33,12 @@ from deepclust.persistence._probes import (
     probe_embeddings,
 )
 from deepclust.persistence._registry import ROLES
+from deepclust.persistence._sharing import shareable
 from deepclust.persistence._signing import check_signature, sign
 
 __all__ = ["inspect", "load", "save"]
 
-PROFILES = {"full": ROLES, "predict": ("predict",)}
+PROFILES = {"full": ROLES, "predict": ("predict",), "share": ("predict", "inspect")}
 
 
 def save(
@@ -48,6 +49,9 @@ def save(
     keys: Any = None,
     sign_with: Any = None,
     profile: str = "full",
+    texts: Any = None,
+    groups: Any = None,
+    min_sources: int = 5,
 ) -> Path:
     """Write a fitted pipeline, or one of its steps, to a file that runs no code.
 
@@ -70,9 +74,21 @@ def save(
     sign_with : Ed25519PrivateKey or path of a PEM file, default=None
         Signs the file.
 
-    profile : {"full", "predict"}, default="full"
+    profile : {"full", "predict", "share"}, default="full"
         "full" keeps all that `fit` found. "predict" keeps what new texts need: the
-        vocabulary, the weights of the network and the embeddings of core points.
+        vocabulary, the weights of the network and the embeddings of core points, and
+        predicts the same. "share" keeps no embedding of a text, no text, and no word or
+        cluster of fewer than `min_sources` distinct texts; it predicts nearly the same.
+
+    texts : iterable of str, length n_docs, default=None
+        The texts of `fit`, in the same order; needed and used by "share" to count.
+
+    groups : array-like of shape (n_docs,), default=None
+        With "share": the source of each text, such as its author, to count instead of
+        distinct texts.
+
+    min_sources : int, default=5
+        With "share": in how many texts or groups a word or cluster has to be.
 
     Returns
     -------
@@ -84,7 +100,8 @@ def save(
         If the model holds what a file cannot hold, such as a function or an estimator
         of another package; the message names it.
     ValueError
-        If the profile is unknown, a key is none, or nobody could read all of the file.
+        If the profile is unknown, a key is none, or nobody could read all of the file;
+        if `texts` are missing or not those of `fit`, or nothing is left to share.
     OSError
         If the file cannot be written. The old one is still there.
 
@@ -115,6 +132,13 @@ def save(
             f"The 'profile' parameter of save must be one of {', '.join(PROFILES)}. "
             f"Received: {profile!r}."
         )
+    if (profile == "share") != (texts is not None):
+        raise ValueError(
+            "save(profile='share') counts words in the texts of fit: pass texts=. "
+            "Other profiles do not take it."
+        )
+    if profile == "share":
+        model = shareable(model, texts, groups, min_sources=min_sources)
     path = Path(path)
     class_names, sections = objects_to_sections(model)
     sections = {role: sections[role] for role in PROFILES[profile]}

@@ -61,6 +61,7 @@ def probe_embeddings(model: Any) -> np.ndarray | None:
     before = steps[: steps.index(encoder)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", TextWarning)  # of unknown words
+        warnings.simplefilter("ignore", RuntimeWarning)  # weights too large: not finite
         batch: Any = _token_ids(encoder)
         if before:
             batch = _probe_texts(encoder)
@@ -113,8 +114,10 @@ def check_probes(model: Any, expected: np.ndarray, saved_with: Any) -> None:
         raise ModelFormatError(
             f"its probe texts cannot be embedded: {error}"
         ) from error
-    if found is None or found.shape != expected.shape:
+    if found is None or expected.dtype != found.dtype or found.shape != expected.shape:
         raise ModelFormatError("its probe texts have embeddings of another shape")
+    if not (np.isfinite(found).all() and np.isfinite(expected).all()):
+        raise ModelFormatError("its probe texts have embeddings that are not finite")
     gap = float(np.abs(found - expected).max())
     if gap <= TOLERANCE:
         return

@@ -1,0 +1,158 @@
+"""A file to share: nothing in it belongs to fewer than `min_sources` sources."""
+
+import copy
+
+import numpy as np
+import pytest
+from forging import unpack
+from sklearn.base import clone
+from tiny import make_corpus
+
+from deepclust import DBSCAN, load, save
+from deepclust.clustering import rename
+from deepclust.persistence import inspect
+from deepclust.persistence._sharing import _parts
+
+K = 4
+TEXTS = make_corpus(15).texts  # of which `small_model` was fitted
+
+
+@pytest.fixture(scope="module")
+def model(small_model):
+    """A model with a name of frequent words, a rare one, and one of other words."""
+    model = copy.deepcopy(small_model)
+    rename(
+        model, {0: "telescope, spectrum", 1: "Soup", 2: "Mrs Example", 3: "infrared"}
+    )
+    return model
+
+
+@pytest.fixture(scope="module")
+def shared(model, tmp_path_factory):
+    path = tmp_path_factory.mktemp("shared") / "s.dct"
+    return save(model, path, profile="share", texts=TEXTS, min_sources=K)
+
+
+def words_by_source(model, texts):
+    """Return the distinct clean texts in which each word is."""
+    found = {}
+    for text in set(model["clean"].transform(texts)):
+        for word in text.split():
+            found.setdefault(word, set()).add(text)
+    return found
+
+
+def test_a_word_of_few_texts_is_not_in_the_file(model, shared, tmp_path):
+    sources, content = words_by_source(model, TEXTS), shared.read_bytes()
+    rare = {word for word, texts in sources.items() if len(texts) < K}
+    common = set(sources) - rare
+    # what is in the file of a model of no text, such as "class"
+    other = save(clone(model), tmp_path / "m.dct").read_bytes()
+    other += " ".join(common).encode()
+
+    tokens = load(shared)["vectorize"].vocabulary_.tokens[2:]
+
+    assert set(tokens) == common & set(model["vectorize"].vocabulary_.tokens)
+    searched = [word for word in rare if len(word) > 4 and word.encode() not in other]
+    assert len(searched) > 10
+    assert not any(word.encode() in content for word in searched)
+
+
+def test_no_training_vector_is_in_the_file(model, shared):
+    """No row of any array is the embedding of a text, and no bytes are."""
+    loaded, content = load(shared), shared.read_bytes()
+    _, sections = unpack(shared)
+    again = loaded[:-1].transform(TEXTS)
+    rows, counts = np.unique(again, axis=0, return_counts=True)
+    vectors = [*model[-1]._X, *rows[counts < K]]
+    width = model[-1]._X.shape[1]
+    arrays = [a for part in sections.values() for a in part.values() if a.ndim == 2]
+    saved = np.concatenate([a for a in arrays if a.shape[1] == width])
+
+    assert len(vectors) > 40
+    for vector in vectors:
+        assert vector.tobytes() not in content
+        assert np.abs(saved - vector).max(axis=1).min() > 0
+
+
+def test_no_text_and_no_label_is_in_the_file(shared):
+    content = shared.read_bytes()
+
+    assert {e["name"] for e in inspect(shared)["sections"]} == {
+        "predict",
+        "inspect",
+        "probes",
+    }
+    assert not any(text.encode() in content for text in TEXTS)
+    assert len(load(shared)[-1].labels_) < len(TEXTS) // K + 1
+
+
+def test_names_of_few_texts_are_not_in_the_file(model, shared):
+    sources = words_by_source(model, TEXTS)
+    assert 0 < len(sources["infrared"]) < K <= len(sources["soup"])
+    names = load(shared)[-1].cluster_names_
+
+    assert "infrared" not in names.values()
+    assert b"infrared" not in shared.read_bytes()
+    assert set(names.values()) <= {"telescope, spectrum", "Soup", "Mrs Example"}
+    assert names
+
+
+def test_predictions_are_nearly_those_of_the_model(model, shared):
+    from sklearn.metrics import adjusted_mutual_info_score
+
+    expected, found = model.predict(TEXTS), load(shared).predict(TEXTS)
+
+    both = (expected >= 0) & (found >= 0)
+    assert both.mean() > 0.5
+    assert adjusted_mutual_info_score(expected[both], found[both]) > 0.8
+
+
+def test_every_center_stands_for_enough_sources(model):
+    rng = np.random.default_rng(0)
+    rows, sources = rng.standard_normal((200, 3)), rng.integers(0, 40, 200)
+
+    parts = [*_parts(rows, sources, 6)]
+
+    assert len(parts) > 5
+    assert sorted(np.concatenate(parts)) == [*range(200)]
+    assert min(len(np.unique(sources[part])) for part in parts) >= 6
+
+
+def test_copies_of_a_text_are_one_source(model, tmp_path):
+    """Each text five times: as many texts, but no word in more distinct ones."""
+    texts = [TEXTS[0]] * len(TEXTS)
+
+    with pytest.raises(ValueError, match="No word is in the texts of 2 sources"):
+        save(model, tmp_path / "s", profile="share", texts=texts, min_sources=2)
+
+
+def test_groups_are_counted_instead_of_texts(model, tmp_path):
+    options = {"profile": "share", "texts": TEXTS, "min_sources": 2}
+
+    with pytest.raises(ValueError, match="2 sources"):
+        save(model, tmp_path / "s", groups=["one author"] * len(TEXTS), **options)
+    with pytest.raises(ValueError, match="one entry for each of 60"):
+        save(model, tmp_path / "s", groups=["a"], **options)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("texts", [TEXTS[:-1], [*TEXTS, "one more"]])
+def test_texts_have_to_be_those_of_fit(model, tmp_path, texts):
+    with pytest.raises(ValueError, match="the 60 texts of fit"):
+        save(model, tmp_path / "s", profile="share", texts=texts)
+
+
+def test_what_cannot_be_shared_is_named(model, tmp_path):
+    with pytest.raises(ValueError, match="pass texts="):
+        save(model, tmp_path / "s", profile="share")
+    with pytest.raises(ValueError, match="pass texts="):
+        save(model, tmp_path / "s", texts=TEXTS)
+    with pytest.raises(ValueError, match="fitted pipeline of make_text_clusterer"):
+        save(DBSCAN(), tmp_path / "s", profile="share", texts=TEXTS)
+
+
+def test_the_model_is_not_changed(model, shared, small_model):
+    assert len(model["vectorize"].vocabulary_) == len(small_model[1].vocabulary_)
+    assert model[-1].labels_.tolist() == small_model[-1].labels_.tolist()
+    assert model[2].weights_["words"].shape == small_model[2].weights_["words"].shape
