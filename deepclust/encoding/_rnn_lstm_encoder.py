@@ -211,9 +211,10 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     selection_results_ : pandas DataFrame
         A row per number of components that was tried: n_components; kappa and
         mutual_info (in nats) of two mixtures, each fitted on half of the vocabulary;
-        stability, the kappa of two mixtures, each fitted on half of the texts; and
-        score, which decides (NaN where only the first, screening round tried it). Empty
-        if `n_pseudo_classes` was given.
+        stability, the kappa of two mixtures, each fitted on half of the texts; score,
+        their product, which decides; compared, whether more than the screening tried
+        it; and supported, whether it is the number that was selected or the finest that
+        the texts support. Empty if `n_pseudo_classes` was given.
 
     n_unknown_texts_ : int
         Number of texts given to `fit` without a known token; their embedding is zero.
@@ -512,7 +513,10 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     @property
     def selection_results_(self) -> pd.DataFrame:
         check_is_fitted(self, "weights_")
-        columns = ["n_components", "kappa", "mutual_info", "stability", "score"]
+        columns = [
+            "n_components", "kappa", "mutual_info", "stability", "score", "compared",
+            "supported",
+        ]  # fmt: skip
         return pd.DataFrame(self._selection_results, columns=columns)
 
     @property

@@ -7,12 +7,13 @@ feature vector f(x), is
 
 where π_k is the weight, μ_k the mean direction and θ_k the word distribution of the
 component, κ the concentration, and p the word distribution of the corpus. The inverse
-temperature β rises from `BETA_START` to `BETA_END` (deterministic annealing); it scales
-the term of the words only.
+temperature β rises to `BETA_END` (deterministic annealing, see `Annealing`); it scales
+the term of the words.
 """
 
 from dataclasses import dataclass
 from functools import reduce
+from typing import NamedTuple
 
 import numpy as np
 from scipy.sparse import csr_matrix
@@ -20,14 +21,47 @@ from sklearn.utils import gen_batches
 
 from deepclust.metrics._pairwise import unit_rows
 
-__all__ = ["Mixture", "is_confident", "log_likelihood_ratios", "word_frequencies"]
+__all__ = [
+    "ANNEALED_WEIGHTS",
+    "FREE_WEIGHTS",
+    "SMALL_KEPT",
+    "Annealing",
+    "Mixture",
+    "is_confident",
+    "log_likelihood_ratios",
+    "word_frequencies",
+]
 
 N_STEPS = 80  # EM steps
-BETA_START, BETA_END = 0.1, 0.7  # inverse temperature of the word likelihood
+BETA_END = 0.7  # inverse temperature of the word likelihood, in the last step
 CONCENTRATION = 10.0  # κ of the von Mises-Fisher distributions, the same for all
 CONFIDENCE = 0.9  # least probability, against the second best, of a confident document
 PSEUDO_COUNT = 1.0  # per token of the vocabulary, distributed as p
 BATCH_SIZE = 4096  # documents that are predicted at once
+
+
+class Annealing(NamedTuple):
+    """Annealing of a mixture.
+
+    Attributes
+    ----------
+    beta_start : float
+        Inverse temperature of the first step, from which it rises to `BETA_END`.
+
+    weights : bool
+        Whether the weights are annealed as well: π_k ∝ (Σ_x r_k(x))^a with
+        a = β / `BETA_END`. While β is low, features and words hardly tell components
+        apart, and free weights, a = 1, let the small ones die. Topics of very different
+        size are found better with free weights.
+    """
+
+    beta_start: float
+    weights: bool
+
+
+FREE_WEIGHTS = Annealing(0.1, weights=False)
+ANNEALED_WEIGHTS = Annealing(0.1, weights=True)
+SMALL_KEPT = Annealing(0.3, weights=True)  # most components survive, small ones too
 
 
 @dataclass
@@ -63,6 +97,7 @@ class Mixture:
         n_components: int,
         n_steps: int = N_STEPS,
         *,
+        annealing: Annealing = FREE_WEIGHTS,
         known: np.ndarray | None = None,
     ) -> "Mixture":
         """Fit a mixture by deterministic annealing EM.
@@ -82,6 +117,8 @@ class Mixture:
 
         n_steps : int, default=80
             EM steps; β rises geometrically.
+
+        annealing : Annealing, default=FREE_WEIGHTS
 
         known : ndarray of shape (n_docs,), int, default=None
             Component of labeled documents, whose responsibilities stay fixed; -1 where
@@ -115,8 +152,12 @@ class Mixture:
         labeled = np.flatnonzero(known >= 0)
         frequencies = word_frequencies(counts)
         transposed = counts.T.tocsr()
-        for beta in np.geomspace(BETA_START, BETA_END, n_steps, dtype=np.float32):
-            mixture = cls._m_step(features, transposed, resp, frequencies, beta)
+        start, anneals_weights = annealing
+        for beta in np.geomspace(start, BETA_END, n_steps, dtype=np.float32):
+            exponent = beta / np.float32(BETA_END) if anneals_weights else 1.0
+            mixture = cls._m_step(
+                features, transposed, resp, frequencies, beta, exponent
+            )
             mixture.log_likelihood, resp = mixture._e_step(features, counts)
             resp[labeled] = one_hot[known[labeled]]
         return mixture
@@ -129,12 +170,14 @@ class Mixture:
         resp: np.ndarray,
         frequencies: np.ndarray,
         beta: float,
+        weight_exponent: float,
     ) -> "Mixture":
         """Estimate the parameters from responsibilities (n_docs, n_components)."""
+        weights = (resp.mean(axis=0) + np.float32(1e-9)) ** np.float32(weight_exponent)
         return cls(
             log_likelihood_ratios(transposed, resp, frequencies, beta),
             unit_rows(resp.T @ features),
-            np.log(resp.mean(axis=0) + np.float32(1e-9)),
+            np.log(weights / weights.sum()),
         )
 
     def _e_step(

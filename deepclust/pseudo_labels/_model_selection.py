@@ -1,19 +1,19 @@
 """Select the number of mixture components by stability and mutual information.
 
 1. Two *views* of the documents are each one random half of the vocabulary. A mixture is
-   fitted on either view; both are compared on the documents that both assign with
-   p ≥ .9. A component that depends on one phrase is found in one view only, and a
-   boundary through the middle of a topic differs between views.
+   fitted on either view. A component that depends on one phrase is found in one view
+   only, and a boundary through the middle of a topic differs between views.
 2. Two *document subsamples* are each one half of the documents, with the whole
    vocabulary. Mixtures fitted on them show how much depends on the sample.
 3. The score of a number K of components is I · κ · κ', with the mutual information I
    and Cohen's kappa κ of the views, and the kappa κ' of the subsamples. Kappa alone
-   favors few components.
-4. Successive halving: all numbers are screened with few pairs and few EM steps, and the
-   survivors are compared on more pairs and with more steps.
+   favors few components, mutual information alone many.
+4. Successive halving: numbers are screened on a coarse grid with few pairs; those with
+   at least half of the best score, and their neighbors, are compared on more pairs, and
+   those with 85 % of it on twice as many.
 """
 
-from collections.abc import Iterable
+import warnings
 from dataclasses import dataclass
 from functools import cache
 from itertools import count
@@ -25,48 +25,27 @@ from sklearn.metrics import mutual_info_score
 from sklearn.metrics.cluster import contingency_matrix, expected_mutual_information
 
 from deepclust._parallel import in_threads
+from deepclust.exceptions import ClusteringWarning
 from deepclust.metrics._matching import best_match
 from deepclust.pseudo_labels._features import half_of_vocabulary, lsa_features
-from deepclust.pseudo_labels._mixture import is_confident
-from deepclust.pseudo_labels._partition_tree import TRIAL_STEPS, PartitionTree
+from deepclust.pseudo_labels._mixture import ANNEALED_WEIGHTS, is_confident
+from deepclust.pseudo_labels._partition_tree import PartitionTree
 
 __all__ = ["select_n_components"]
 
-
-class Round(NamedTuple):
-    """One round of successive halving.
-
-    Attributes
-    ----------
-    n_views : int
-        Pairs of views that are compared.
-
-    n_subsamples : int
-        Pairs of document subsamples that are compared.
-
-    n_steps : int
-        EM steps of each mixture.
-
-    min_ratio : float
-        Share of the best score that a candidate needs to survive.
-    """
-
-    n_views: int
-    n_subsamples: int
-    n_steps: int
-    min_ratio: float
-
-
-SCREENING = Round(4, 1, TRIAL_STEPS, 0.85)
-ROUNDS = (Round(6, 2, 20, 0.9), Round(10, 3, 20, 0.94))
+# Pairs of views and of document subsamples in each round, and the share of the best
+# score that a number needs for the next one.
+ROUNDS = ((2, 1), (4, 2), (8, 4))
+MIN_SHARES = (0.5, 0.85)
+MAX_ERRORS = 0.5  # standard errors below the best score, of the number selected
+N_STEPS = 10  # EM steps of each mixture
 MAX_DOCS = 6_000  # random documents that numbers of components are compared on
-MIN_CONFIDENT = 0.05  # of the documents, else the agreement of two mixtures is 0
-SMALL = 9  # numbers up to this are all candidates, and all survive the screening
+MIN_DOCS = 100  # for a warning that the views support no topics
+MIN_CONFIDENT = 0.05  # of the documents, else the kappa of two views is 0
+SMALL = 9  # numbers up to this are all candidates
 STEPS_PER_OCTAVE = 3.5  # of the candidates beyond
 MICRO_CLUSTERS_PER_COMPONENT = 1.5  # at least
-BANDWIDTH = 0.35  # octaves: standard deviation of the kernel that smooths scores
-SEARCH_WIDTH = 0.3  # octaves around the least survivor, where the best score is taken
-MIN_RATIO_FOR_TWO = 1.5  # of the score of 2 to the best other, for 2 to be taken
+MIN_INFORMATION = 0.065  # share of log K, below which the views support no topics
 
 
 def select_n_components(
@@ -90,31 +69,36 @@ def select_n_components(
 
     results : list of dict
         One row per candidate, in ascending order: "n_components", "kappa" and
-        "mutual_info" of the views, "stability", which is the kappa of the document
-        subsamples, and "score", NaN for candidates that did not survive the screening.
-        Means over the pairs of the last round of the candidate.
+        "mutual_info" (nats) of the views, "stability", which is the kappa of the
+        document subsamples, means over the pairs; "score"; "compared", whether the
+        candidate survived the screening; and "supported", whether it is the number
+        selected, or that of the greatest mutual information, the finest that the texts
+        support.
+
+    Warns
+    -----
+    ClusteringWarning
+        If the greatest mutual information is less than 6.5 % of log K: the views know
+        next to nothing of each other. The least number with half of that information is
+        returned then. Not with fewer than `MIN_DOCS` documents.
 
     Notes
     -----
-    Two partitions are compared on the documents that both assign with p ≥ .9
-    (`is_confident`). Cohen's kappa [2]_ is that of the labels after the best one-to-one
-    match of components; mutual information is in nats, less its expectation by chance
-    [3]_. With means over pairs, the score of K components is
+    Of documents with the same tokens one is kept, since copies agree whatever the
+    topics are, and of the others at most `MAX_DOCS` at random. Mutual information is
+    that of all documents, less its expectation by chance [3]_. Cohen's kappa [2]_ is
+    that of the labels after the best one-to-one match of components; for views, of the
+    documents that both assign with p ≥ .9. With means over pairs
 
         s(K) = I_views · κ_views · κ_subsamples
-        s̃(K) = min(s(K), Σ_j g(K, j) s(j) / Σ_j g(K, j))
 
-    where g is a Gaussian kernel on log₂ K, of bandwidth 0.35 [4]_, and j runs over the
-    candidates of the same round: the maximum of a noisy score is biased, that of its
-    neighbors is not.
-
-    Successive halving [5]_ compares at most `MAX_DOCS` documents. Candidates are the
-    numbers from 3 to `SMALL`, and beyond in steps of 1 / `STEPS_PER_OCTAVE` octave. The
-    screening leaves out every other of the larger ones; survivors are those within
-    15 %, 10 % and 6 % of the best s̃, and their neighbors on the grid. Of the last
-    survivors the least is taken, or the K within 0.3 octaves of it with the greatest
-    s(K). Two components agree for other reasons than topics, such as document length,
-    so that K = 2 is selected only if s(2) exceeds 1.5 times the best other score.
+    Candidates are the numbers from 2 to `SMALL`, and beyond in steps of
+    1 / `STEPS_PER_OCTAVE` octave. Successive halving [4]_: the screening leaves out
+    every other; those with at least half of the best score, and their neighbors on the
+    grid, are compared on twice as many pairs, and those with 85 % of it on twice
+    as many again. Of these the least is taken whose score is less than half a standard
+    error below the best. Component weights are annealed, so that small components do
+    not die where there are many.
 
     Time does not grow with the corpus beyond `MAX_DOCS` documents. The result does not
     depend on the number of threads.
@@ -127,9 +111,7 @@ def select_n_components(
        Psychological Measurement 20(1), 1960, doi:10.1177/001316446002000104.
     .. [3] Vinh, Epps, Bailey, "Information theoretic measures for clusterings
        comparison", JMLR 11, 2010.
-    .. [4] Nadaraya, "On estimating regression", Theory of Probability and Its
-       Applications 9(1), 1964, doi:10.1137/1109020.
-    .. [5] Jamieson, Talwalkar, "Non-stochastic best arm identification and
+    .. [4] Jamieson, Talwalkar, "Non-stochastic best arm identification and
        hyperparameter optimization", AISTATS 2016.
 
     Examples
@@ -145,52 +127,136 @@ def select_n_components(
     """
     comparison = _Comparison(counts, vectors, seed)
     grid = _candidate_grid(comparison.min_micro_clusters)
-    screened = _every_other(grid)
-    results = comparison.evaluate(screened, SCREENING)
-    survivors = _near_best(_smooth(_scores(results)), SCREENING.min_ratio)
-    survivors = _with_neighbors(survivors, grid)
-    candidates = [k for k in grid if k <= SMALL or k in survivors]
-    smoothed: dict[int, float] = {}
-    for round_ in ROUNDS:
-        last = comparison.evaluate(candidates, round_)
-        scores = _scores(last)
-        results |= last
-        smoothed |= (last_smoothed := _smooth(scores))
-        survivors = _near_best(last_smoothed, round_.min_ratio)
-        candidates = _with_neighbors(survivors, candidates)
-    results |= (two := comparison.evaluate([2], ROUNDS[-1]))
-    smoothed |= _scores(two)
+    results = comparison.evaluate(grid[::2], *ROUNDS[0])
+    candidates = _with_neighbors(_near_best(results, MIN_SHARES[0]), grid)
+    results |= (compared := comparison.evaluate(candidates, *ROUNDS[1]))
+    finalists = _near_best(compared, MIN_SHARES[1])
+    results |= (final := comparison.evaluate(finalists, *ROUNDS[2]))
+    finest = max(candidates, key=lambda k: results[k].mutual_info)
+    information = results[finest].mutual_info
+    share = information / np.log(finest)
+    if share >= MIN_INFORMATION:
+        n_components = _least_of_the_best(final)
+    else:
+        enough = [k for k in candidates if results[k].mutual_info >= information / 2]
+        n_components = min(enough)
+        if comparison.n_docs >= MIN_DOCS:
+            _warn_of_no_topics(information, share, finest)
     table = [
-        {"n_components": k, **results[k], "score": smoothed.get(k, np.nan)}
+        {
+            "n_components": k,
+            "kappa": results[k].kappa,
+            "mutual_info": results[k].mutual_info,
+            "stability": results[k].stability,
+            "score": results[k].score,
+            "compared": k in compared,
+            "supported": k in (n_components, finest),
+        }
         for k in sorted(results)
     ]
-    if smoothed[2] > MIN_RATIO_FOR_TWO * max(smoothed[k] for k in survivors):
-        return 2, table
-    least = min(survivors)
-    near = [k for k in scores if abs(np.log2(k / least)) <= SEARCH_WIDTH]
-    return max(near, key=lambda k: scores[k]), table
+    return n_components, table
 
 
-def _scores(results: dict[int, dict[str, float]]) -> dict[int, float]:
-    """Return s(K) of each candidate: the product of its results, 0 if one is ≤ 0."""
-    return {
-        k: float(np.prod([*row.values()])) if min(row.values()) > 0.0 else 0.0
-        for k, row in results.items()
-    }
+def _warn_of_no_topics(mutual_info: float, share: float, n_components: int) -> None:
+    warnings.warn(
+        "The texts support hardly any topics: partitions by two halves of the "
+        f"vocabulary share {mutual_info:.2f} nats, {share:.0%} of what {n_components} "
+        "equal classes have, so that clusters may mean little. More texts, labels, "
+        "seed words or word vectors would help.",
+        ClusteringWarning,
+        stacklevel=3,
+    )
 
 
-def _smooth(scores: dict[int, float]) -> dict[int, float]:
-    """Return s̃(K): the lesser of each score and the kernel mean around it."""
-    octaves, raw = np.log2(list(scores)), list(scores.values())
-    weights = np.exp(-0.5 * ((octaves[:, None] - octaves) / BANDWIDTH) ** 2)
-    means = weights @ raw / weights.sum(axis=1)
-    return dict(zip(scores, np.minimum(raw, means).tolist(), strict=True))
+class Agreement(NamedTuple):
+    """Agreement of two partitions.
+
+    Attributes
+    ----------
+    kappa, kappa_of_confident : float
+        Cohen's kappa of all documents, and of those that both assign with p ≥ .9.
+
+    mutual_info : float
+        Of all documents, in nats, less its expectation by chance.
+    """
+
+    kappa: float
+    kappa_of_confident: float
+    mutual_info: float
 
 
-def _near_best(scores: dict[int, float], min_ratio: float) -> list[int]:
-    """Return the candidates with at least this share of the best score."""
-    best = max(scores.values())
-    return [k for k, score in scores.items() if score >= min_ratio * best]
+class Comparison(NamedTuple):
+    """What the pairs say of one number of components.
+
+    Attributes
+    ----------
+    views : ndarray of shape (n_pairs, 2), float64
+        Kappa of the confident documents and mutual information, of each pair of views.
+
+    subsamples : ndarray of shape (n_pairs,), float64
+        Kappa of all documents, of each pair of document subsamples.
+    """
+
+    views: np.ndarray
+    subsamples: np.ndarray
+
+    @property
+    def kappa(self) -> float:
+        """Mean kappa of the views."""
+        return float(self.views[:, 0].mean())
+
+    @property
+    def mutual_info(self) -> float:
+        """Mean mutual information of the views, nats."""
+        return float(self.views[:, 1].mean())
+
+    @property
+    def stability(self) -> float:
+        """Mean kappa of the document subsamples."""
+        return float(self.subsamples.mean())
+
+    @property
+    def score(self) -> float:
+        """s(K), the product of the three, each at least 0."""
+        parts = self.kappa, self.mutual_info, self.stability
+        return float(np.prod(np.maximum(parts, 0.0)))
+
+
+def _near_best(results: dict[int, Comparison], min_share: float) -> list[int]:
+    """Return the candidates whose score is at least a share of the best."""
+    least = min_share * max(row.score for row in results.values())
+    return [k for k, row in results.items() if row.score >= least]
+
+
+def _least_of_the_best(results: dict[int, Comparison]) -> int:
+    """Return the least number whose score is the best but for the noise of the pairs.
+
+    Its score is less than half a standard error below the best; the error is that of
+    the difference, pair by pair.
+    """
+    best = max(results, key=lambda k: results[k].score)
+
+    def error(k: int) -> float:
+        """Return the standard error of log s(best) - log s(k)."""
+        parts = [
+            (one.prod(axis=-1), other.prod(axis=-1))
+            for one, other in (
+                (results[best].views, results[k].views),
+                (results[best].subsamples[:, None], results[k].subsamples[:, None]),
+            )
+        ]
+        variances = [
+            np.var((one - other) / other.mean(), ddof=1) / len(one)
+            for one, other in parts
+        ]
+        return float(np.sqrt(np.sum(variances)))
+
+    return min(
+        k
+        for k in results
+        if k == best
+        or np.log(results[best].score / results[k].score) <= MAX_ERRORS * error(k)
+    )
 
 
 def _with_neighbors(some: list[int], grid: list[int]) -> list[int]:
@@ -204,35 +270,26 @@ def _with_neighbors(some: list[int], grid: list[int]) -> list[int]:
 def _candidate_grid(n_micro_clusters: int) -> list[int]:
     """Return the candidates: all up to `SMALL`, then steps of equal ratio."""
     steps = np.round(2.0 * 2.0 ** (np.arange(64) / STEPS_PER_OCTAVE)).astype(int)
-    grid = np.union1d(np.arange(3, SMALL + 1), steps[steps > SMALL])
-    largest = max(n_micro_clusters / MICRO_CLUSTERS_PER_COMPONENT, 3)
+    grid = np.union1d(np.arange(2, SMALL + 1), steps[steps > SMALL])
+    largest = max(n_micro_clusters / MICRO_CLUSTERS_PER_COMPONENT, 2)
     return [int(k) for k in grid if k <= largest]
 
 
-def _every_other(grid: list[int]) -> list[int]:
-    """Return the candidates that are screened: beyond `SMALL` every other."""
-    n_small = sum(k <= SMALL for k in grid)
-    return grid[:n_small] + grid[n_small::2]
-
-
-class Agreement(NamedTuple):
-    """Cohen's kappa of two partitions, and mutual information (nats) beyond chance."""
-
-    kappa: float
-    mutual_info: float
-
-
-def _compare(one: np.ndarray, other: np.ndarray) -> Agreement:
-    """Return the agreement of two partitions of the same documents, int (n_docs,)."""
+def _kappa(one: np.ndarray, other: np.ndarray) -> float:
+    """Return Cohen's kappa of two partitions of the same documents, int (n_docs,)."""
     table = contingency_matrix(one, other)
     n_docs = len(one)
     rows, columns = best_match(table)
     observed = int(table[rows, columns].sum()) / n_docs
     expected = int(table.sum(axis=1)[rows] @ table.sum(axis=0)[columns]) / n_docs**2
-    kappa = (observed - expected) / (1.0 - expected) if expected < 1.0 else 0.0
+    return float((observed - expected) / (1.0 - expected)) if expected < 1.0 else 0.0
+
+
+def _mutual_info(one: np.ndarray, other: np.ndarray) -> float:
+    """Return the mutual information (nats) of two partitions, beyond chance."""
+    table = contingency_matrix(one, other)
     mutual_info = mutual_info_score(None, None, contingency=table)
-    by_chance = expected_mutual_information(table, n_docs)
-    return Agreement(kappa, float(mutual_info - by_chance))
+    return float(mutual_info - expected_mutual_information(table, len(one)))
 
 
 @dataclass(eq=False)
@@ -252,9 +309,9 @@ class View:
     features: np.ndarray
     counts: csr_matrix
 
-    def predict(self, n_components: int, n_steps: int) -> tuple[np.ndarray, np.ndarray]:
+    def predict(self, n_components: int) -> tuple[np.ndarray, np.ndarray]:
         """Return labels, int32 (n_docs,), and where they are confident, bool."""
-        mixture = self.tree.fit_cut(n_components, n_steps)
+        mixture = self.tree.fit_cut(n_components, N_STEPS, ANNEALED_WEIGHTS)
         labels, margin = mixture.predict_with_margin(self.features, self.counts)
         return labels, is_confident(margin)
 
@@ -262,26 +319,31 @@ class View:
 Pair = tuple[View, View]
 
 
-def _agreement(pair: Pair, n_components: int, n_steps: int) -> Agreement:
-    """Return the agreement on the documents that both views assign confidently."""
+def _agreement(pair: Pair, n_components: int) -> Agreement:
+    """Return the agreement of both partitions."""
     (one, confident), (other, also_confident) = (
-        view.predict(n_components, n_steps) for view in pair
+        view.predict(n_components) for view in pair
     )
     both = confident & also_confident
-    if both.mean() < MIN_CONFIDENT:
-        return Agreement(0.0, 0.0)
-    return _compare(one[both], other[both])
+    enough = both.mean() >= MIN_CONFIDENT
+    return Agreement(
+        _kappa(one, other),
+        _kappa(one[both], other[both]) if enough else 0.0,
+        _mutual_info(one, other),
+    )
 
 
 class _Comparison:
-    """Compare mixtures of views and of document subsamples; each comparison once."""
+    """Compare mixtures of two views; each comparison once."""
 
     def __init__(
         self, counts: csr_matrix, vectors: np.ndarray | None, seed: int
     ) -> None:
         rng = np.random.default_rng(seed)
-        counts = counts[np.sort(rng.permutation(counts.shape[0])[:MAX_DOCS])]
-        n_views, n_subsamples = ROUNDS[-1][:2]
+        rows = rng.permutation(_distinct(counts))[:MAX_DOCS]
+        counts = counts[np.sort(rows)]
+        self.n_docs = len(rows)
+        n_views, n_subsamples = ROUNDS[-1]
         seeds = count(seed, 2)  # of the first tree of a pair; the second has the next
         halves = [
             (half_of_vocabulary(counts, rng), next(seeds)) for _ in range(n_views)
@@ -302,31 +364,34 @@ class _Comparison:
         self._agreement = cache(_agreement)
 
     def evaluate(
-        self, candidates: Iterable[int], round_: Round
-    ) -> dict[int, dict[str, float]]:
-        """Return kappa, mutual_info and stability of each number of components."""
-        views = self.views[: round_.n_views]
-        subsamples = self.subsamples[: round_.n_subsamples]
+        self, candidates: list[int], n_views: int, n_subsamples: int
+    ) -> dict[int, Comparison]:
+        """Return what pairs of views and of subsamples say of each number."""
+        views, subsamples = self.views[:n_views], self.subsamples[:n_subsamples]
         # the largest first, so that no thread is left with one at the end
         tasks = [
-            (pair, k, round_.n_steps)
+            (pair, k)
             for k in sorted(candidates, reverse=True)
             for pair in views + subsamples
         ]
         agreement = self._agreement
         in_threads(lambda task: agreement(*task), tasks, n_jobs=-1)
-        results = {}
-        for k in sorted(candidates):
-            (kappa, mutual_info), (stability, _) = (
-                np.transpose([agreement(pair, k, round_.n_steps) for pair in pairs])
-                for pairs in (views, subsamples)
+        return {
+            k: Comparison(
+                np.array([agreement(pair, k)[1:] for pair in views]),
+                np.array([agreement(pair, k).kappa for pair in subsamples]),
             )
-            results[k] = {
-                "kappa": float(np.mean(kappa)),
-                "mutual_info": float(np.mean(mutual_info)),
-                "stability": float(np.mean(stability)),
-            }
-        return results
+            for k in sorted(candidates)
+        }
+
+
+def _distinct(counts: csr_matrix) -> np.ndarray:
+    """Return the first row of each set of tokens."""
+    first: dict[bytes, int] = {}
+    for row in range(counts.shape[0]):
+        tokens = counts.indices[counts.indptr[row] : counts.indptr[row + 1]]
+        first.setdefault(tokens.tobytes(), row)
+    return np.fromiter(first.values(), dtype=np.intp)
 
 
 def _views(

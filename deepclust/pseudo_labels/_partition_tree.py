@@ -12,7 +12,13 @@ from scipy.sparse import csr_matrix
 from sklearn.utils import gen_batches
 
 from deepclust.metrics._pairwise import unit_rows
-from deepclust.pseudo_labels._mixture import BATCH_SIZE, N_STEPS, Mixture
+from deepclust.pseudo_labels._mixture import (
+    BATCH_SIZE,
+    FREE_WEIGHTS,
+    N_STEPS,
+    Annealing,
+    Mixture,
+)
 
 __all__ = ["PartitionTree", "agglomerate", "spherical_k_means"]
 
@@ -25,7 +31,7 @@ MIN_MICRO_CLUSTERS = 8  # of as many documents
 MICRO_CLUSTER_SIZE = 4  # mean number of documents, at least
 K_MEANS_STEPS = 10
 MIXTURE_SAMPLE = 20_000  # documents that a mixture is fitted to, at most
-TRIAL_STEPS = 6  # EM steps after which linkages are compared
+TRIAL_STEPS = 3  # EM steps after which linkages are compared
 MIN_CLASS_RATIO = 0.25  # of the expected labels, for a component to join a class
 
 
@@ -106,9 +112,14 @@ class PartitionTree:
             linkage: agglomerate(self._means, self._sizes, linkage)
             for linkage in LINKAGES
         }
-        self._best_linkage: dict[int, str] = {}  # by number of components
+        self._best_linkage: dict[tuple[int, Annealing], str] = {}
 
-    def fit_cut(self, n_components: int, n_steps: int = N_STEPS) -> Mixture:
+    def fit_cut(
+        self,
+        n_components: int,
+        n_steps: int = N_STEPS,
+        annealing: Annealing = FREE_WEIGHTS,
+    ) -> Mixture:
         """Fit a mixture, starting from the better of both trees' cuts.
 
         Known classes are the first components. A component of the cut joins the class
@@ -122,24 +133,27 @@ class PartitionTree:
         n_steps : int, default=80
             EM steps.
 
+        annealing : Annealing, default=FREE_WEIGHTS
+
         Returns
         -------
         mixture : Mixture
             With more than `n_components` components where classes are known and some
             of them are not found by the cut.
         """
-        if n_components not in self._best_linkage:
+        key = (n_components, annealing)
+        if key not in self._best_linkage:
             trials = {
-                linkage: self._fit_cut(linkage, n_components, TRIAL_STEPS)
+                linkage: self._fit_cut(linkage, n_components, TRIAL_STEPS, key[1])
                 for linkage in LINKAGES
             }
             best = max(LINKAGES, key=lambda linkage: trials[linkage].log_likelihood)
-            self._best_linkage[n_components] = best
-            if n_steps == TRIAL_STEPS:
-                return trials[best]
-        return self._fit_cut(self._best_linkage[n_components], n_components, n_steps)
+            self._best_linkage[key] = best
+        return self._fit_cut(self._best_linkage[key], n_components, n_steps, annealing)
 
-    def fit_random(self, n_components: int) -> Mixture:
+    def fit_random(
+        self, n_components: int, annealing: Annealing = FREE_WEIGHTS
+    ) -> Mixture:
         """Fit a mixture, starting from a random partition of the micro-clusters.
 
         Known classes are ignored.
@@ -147,9 +161,17 @@ class PartitionTree:
         rng = np.random.default_rng((self._seed, n_components))
         component = rng.permutation(np.arange(self.n_micro_clusters) % n_components)
         labels = component[_nearest(self._features, unit_rows(self._means))]
-        return Mixture.fit(self._features, self._counts, labels, n_components)
+        return Mixture.fit(
+            self._features,
+            self._counts,
+            labels,
+            n_components,
+            annealing=annealing,
+        )
 
-    def _fit_cut(self, linkage: str, n_components: int, n_steps: int) -> Mixture:
+    def _fit_cut(
+        self, linkage: str, n_components: int, n_steps: int, annealing: Annealing
+    ) -> Mixture:
         component = np.arange(self.n_micro_clusters)
         for kept, merged in self._merges[linkage][: len(component) - n_components]:
             component[component == merged] = kept
@@ -161,7 +183,13 @@ class PartitionTree:
         if known is not None:
             labels, n_components = _join_classes(labels, n_components, known)
         return Mixture.fit(
-            self._features, self._counts, labels, n_components, n_steps, known=known
+            self._features,
+            self._counts,
+            labels,
+            n_components,
+            n_steps,
+            annealing=annealing,
+            known=known,
         )
 
 

@@ -3,7 +3,8 @@
 1. Compute LSA features and SIF-weighted word vectors (`_features.py`).
 2. Select the number of pseudo-classes by stability (`_model_selection.py`).
 3. Fit several mixtures by annealed EM (`_mixture.py`), one half from cuts of partition
-   trees (`_partition_tree.py`), one half from random partitions of micro-clusters.
+   trees (`_partition_tree.py`), one half from random partitions of micro-clusters;
+   where components die, in a way that keeps them.
 4. Take the partition that best predicts held-out words (`_document_completion.py`).
 5. Return that partition, the nearest to it with as many components, and one with fewer
    and one with more (`_consensus.py`). Documents without a confident label, or on
@@ -24,7 +25,7 @@ from deepclust._parallel import in_threads
 from deepclust.pseudo_labels._consensus import agreed_targets, nearest_partitions
 from deepclust.pseudo_labels._document_completion import document_completion_scores
 from deepclust.pseudo_labels._features import document_term_matrix, lsa_features
-from deepclust.pseudo_labels._mixture import Mixture
+from deepclust.pseudo_labels._mixture import SMALL_KEPT, Mixture
 from deepclust.pseudo_labels._model_selection import select_n_components
 from deepclust.pseudo_labels._partition_tree import PartitionTree
 from deepclust.sequences import TokenSequences
@@ -35,6 +36,8 @@ __all__ = ["PseudoLabels", "make_pseudo_labels"]
 # which has one mixture from a cut and one from a random partition, and targets.
 N_TREES = {0.8: 2, 1.0: 6, 1.25: 2}
 N_TARGETS = {0.8: 1, 1.0: 4, 1.25: 1}
+
+MIN_ALIVE = 0.9  # of the components, that a mixture should keep
 
 
 @dataclass
@@ -64,6 +67,11 @@ class _Partition(NamedTuple):
 
     labels: np.ndarray
     log_odds_margin: np.ndarray
+
+    @property
+    def n_classes(self) -> int:
+        """Number of components that some document belongs to."""
+        return len(np.unique(self.labels))
 
 
 def make_pseudo_labels(
@@ -164,8 +172,9 @@ def _fit_partitions(
 ) -> dict[float, list[_Partition]]:
     """Return partitions of all documents by mixtures, by the ratio of `N_TREES`.
 
-    Known classes are components of cuts only, so that where there are some no mixture
-    starts at random.
+    A mixture that loses components is fitted again in the way that keeps small ones.
+    Partitions with far fewer components than others are left out. Known classes are
+    components of cuts only, so that where there are some no mixture starts at random.
     """
     fits = [PartitionTree.fit_cut, PartitionTree.fit_random]
     tasks = [
@@ -179,12 +188,20 @@ def _fit_partitions(
         """Return the partition by one mixture."""
         fit, tree, ratio = task
         n_components = _n_components_at(ratio, n_pseudo_classes)
-        mixture = fit(tree, min(n_components, tree.n_micro_clusters))
-        return _predict(mixture, features, counts, known)
+        n_components = min(n_components, tree.n_micro_clusters)
+        found = _predict(fit(tree, n_components), features, counts, known)
+        if found.n_classes >= MIN_ALIVE * n_components:
+            return found
+        mixture = fit(tree, n_components, annealing=SMALL_KEPT)
+        kept = _predict(mixture, features, counts, known)
+        return max(found, kept, key=lambda partition: partition.n_classes)
 
     partitions: dict[float, list[_Partition]] = {ratio: [] for ratio in N_TREES}
     for task, found in zip(tasks, in_threads(partition, tasks, n_jobs=-1), strict=True):
         partitions[task[2]].append(found)
+    for ratio, some in partitions.items():
+        most = max(partition.n_classes for partition in some)
+        partitions[ratio] = [p for p in some if p.n_classes >= MIN_ALIVE * most]
     return partitions
 
 

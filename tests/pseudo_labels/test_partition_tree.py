@@ -5,6 +5,10 @@ import pytest
 from sklearn.metrics import adjusted_rand_score
 
 from deepclust.pseudo_labels._features import document_term_matrix, lsa_features
+from deepclust.pseudo_labels._mixture import (
+    FREE_WEIGHTS,
+    SMALL_KEPT,
+)
 from deepclust.pseudo_labels._partition_tree import (
     TRIAL_STEPS,
     PartitionTree,
@@ -18,7 +22,8 @@ def test_the_linkage_of_higher_likelihood_is_cut(topic_counts):
     counts, _ = topic_counts(6, 500)
     tree = PartitionTree(lsa_features(counts), counts, seed=0)
     both = [
-        tree._fit_cut(linkage, 6, 20).log_likelihood for linkage in ("ward", "average")
+        tree._fit_cut(linkage, 6, 20, FREE_WEIGHTS).log_likelihood
+        for linkage in ("ward", "average")
     ]
     assert tree.fit_cut(6, 20).log_likelihood == max(both)
 
@@ -92,3 +97,14 @@ def test_spherical_k_means_keeps_an_empty_center():
     rows = np.array([[1, 0], [1, 0]], dtype="float32")
     centers = np.array([[1, 0], [0, -1]], dtype="float32")
     np.testing.assert_array_equal(spherical_k_means(rows, centers, 3), centers)
+
+
+def test_annealing_of_the_weights_keeps_small_components(topic_counts):
+    counts, _ = topic_counts(6, 600)
+    features = lsa_features(counts)
+    tree = PartitionTree(features, counts, seed=0)
+    n_alive = [
+        len(set(tree.fit_cut(40, annealing=how).predict(features, counts).tolist()))
+        for how in (FREE_WEIGHTS, SMALL_KEPT)
+    ]
+    assert n_alive[0] < n_alive[1]

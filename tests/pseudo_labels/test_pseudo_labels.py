@@ -5,10 +5,13 @@ import pytest
 from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
 from threadpoolctl import threadpool_limits
 
-from deepclust.pseudo_labels import make_pseudo_labels
-from deepclust.pseudo_labels._mixture import Mixture
+from deepclust.pseudo_labels import _pseudo_labels, make_pseudo_labels
+from deepclust.pseudo_labels._mixture import FREE_WEIGHTS, SMALL_KEPT, Mixture
 from deepclust.pseudo_labels._partition_tree import PartitionTree
-from deepclust.pseudo_labels._pseudo_labels import N_TARGETS, _n_components_at
+from deepclust.pseudo_labels._pseudo_labels import (
+    N_TARGETS,
+    _n_components_at,
+)
 from deepclust.sequences import TokenSequences
 
 
@@ -52,7 +55,7 @@ def test_bad_partitions_are_no_targets(monkeypatch, topics, start):
     """The mixtures of one kind of start are spoilt: none of them is a target."""
     sequences, truth = topics(4, 400)
 
-    def spoilt(self, n_components):
+    def spoilt(self, n_components, n_steps=1, annealing=FREE_WEIGHTS):
         labels = np.random.default_rng(0).integers(0, n_components, 400)
         return Mixture.fit(
             self._features, self._counts, labels, n_components, n_steps=1
@@ -62,6 +65,38 @@ def test_bad_partitions_are_no_targets(monkeypatch, topics, start):
     for target in make_pseudo_labels(sequences, n_pseudo_classes=4).targets[1:-1]:
         kept = target >= 0
         assert adjusted_rand_score(truth[kept], target[kept]) > 0.9
+
+
+@pytest.mark.parametrize("dies", [False, True])
+def test_mixtures_that_lose_components_are_fitted_again(monkeypatch, topics, dies):
+    sequences, _ = topics(6, 400)
+    fit = Mixture.fit.__func__
+    kinds = []
+
+    def dying(cls, features, counts, labels, n_components, *args, **options):
+        kinds.append(options["annealing"])
+        if dies and options["annealing"] == FREE_WEIGHTS:
+            labels = np.minimum(labels, n_components // 2)
+        return fit(cls, features, counts, labels, n_components, *args, **options)
+
+    monkeypatch.setattr(Mixture, "fit", classmethod(dying))
+    monkeypatch.setattr(_pseudo_labels, "N_TREES", {1.0: 2})
+    monkeypatch.setattr(_pseudo_labels, "N_TARGETS", {1.0: 2})
+    made = make_pseudo_labels(sequences, n_pseudo_classes=6)
+    assert (SMALL_KEPT in kinds) == dies
+    assert made.n_pseudo_classes == 6
+
+
+def test_a_partition_with_far_fewer_components_is_no_target(monkeypatch, topics):
+    sequences, _ = topics(6, 400)
+
+    def two_components(self, n_components, annealing=FREE_WEIGHTS):
+        labels = np.arange(400) % 2
+        return Mixture.fit(self._features, self._counts, labels, n_components, 1)
+
+    monkeypatch.setattr(PartitionTree, "fit_random", two_components)
+    targets = make_pseudo_labels(sequences, n_pseudo_classes=6).targets
+    assert [int(target.max()) + 1 for target in targets[:-1]] == [5, 6, 6, 6, 6]
 
 
 def test_known_classes_are_components_and_others_are_still_found(topics):
