@@ -85,6 +85,7 @@ class TokenSequences:
     ----------
     shape : tuple (n_docs, max_len)
     lengths : ndarray of shape (n_docs,), int64
+    known_share : ndarray of shape (n_docs,), float64
 
     Examples
     --------
@@ -143,6 +144,21 @@ class TokenSequences:
     @property
     def lengths(self) -> np.ndarray:
         return np.diff(self.offsets)
+
+    @property
+    def known_share(self) -> np.ndarray:
+        """Share of each text's tokens that are in the vocabulary, float64 (n_docs,).
+
+        0 for a text without tokens.
+
+        Examples
+        --------
+        >>> from deepclust import TokenSequences
+        >>> TokenSequences.from_lists([[2, 1, 3, 1], []]).known_share
+        array([0.5, 0. ])
+        """
+        known = np.concatenate(([0], np.cumsum(self.ids != UNKNOWN_ID)))
+        return np.diff(known[self.offsets]) / np.maximum(self.lengths, 1)
 
     @property
     def shape(self) -> tuple[int, int]:

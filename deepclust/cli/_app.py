@@ -56,13 +56,16 @@ _reading = partial(typer.Option, rich_help_panel="Reading FILE")
 _clustering = partial(typer.Option, rich_help_panel="Clustering")
 _output = partial(typer.Option, rich_help_panel="Output")
 
-FILES_HELP = """.csv, .tsv, .jsonl, .parquet, .txt (one text a line), or a folder of \
-.txt files whose sub-folders are the labels."""
+FILES_HELP = """.csv, .tsv, .jsonl, .xlsx, .parquet, .txt (one text a line), also \
+packed as .gz, or a folder of .txt files whose sub-folders are the labels."""
 File = Annotated[Path, typer.Argument(metavar="FILE", help=FILES_HELP)]
 TextColumn = Annotated[str | None, _reading(help="Column with the texts.")]
 NO_HEADER_HELP = "The first row is a text already; the columns are called 1, 2, ..."
 NoHeader = Annotated[bool, _reading("--no-header", help=NO_HEADER_HELP)]
 Encoding = Annotated[str, _reading(help="Encoding of a text file.")]
+SEPARATOR_HELP = "Between the fields of a .csv file; recognized by default."
+Separator = Annotated[str | None, _reading(help=SEPARATOR_HELP)]
+Sheet = Annotated[str | None, _reading(help="Sheet of an .xlsx file, by default 1.")]
 LABEL_HELP = "Column with known classes, used only to measure the agreement."
 Label = Annotated[str | None, _reading(help=LABEL_HELP)]
 DATES_HELP = "Column with dates: the report shows each cluster over time."
@@ -79,6 +82,10 @@ NClusters = Annotated[int | None, _clustering("--clusters", min=1, help=CLUSTERS
 Seed = Annotated[int, _clustering(help="Same seed, same result.")]
 
 Folder = Annotated[Path, _output(help="Folder for the results.")]
+ID_HELP = "Column that stands first in the labels, in place of the row."
+Id = Annotated[str | None, _output("--id", help=ID_HELP)]
+KEEP_HELP = "Column of FILE to keep in the labels, once for each; all by default."
+Keep = Annotated[list[str] | None, _output("--keep", help=KEEP_HELP)]
 FORMAT_HELP = "Format of the labels and the clusters."
 TableFormat = Annotated[Format, _output("--format", help=FORMAT_HELP)]
 Top = Annotated[int, _output(min=1, help="Print so many clusters.")]
@@ -161,6 +168,8 @@ def cluster(
     column: TextColumn = None,
     no_header: NoHeader = False,
     encoding: Encoding = "utf-8",
+    separator: Separator = None,
+    sheet: Sheet = None,
     label: Label = None,
     dates: Dates = None,
     limit: Limit = None,
@@ -170,6 +179,8 @@ def cluster(
     seed: Seed = 0,
     out: Folder = Path("clusters"),
     form: TableFormat = "csv",
+    id_column: Id = None,
+    keep: Keep = None,
     top: Top = 30,
     encrypt: Encrypt = False,
     key: Keys = None,
@@ -180,19 +191,22 @@ def cluster(
 
     Writes to the folder --out:
 
-    labels.csv    row (from 0), cluster, name, text; cluster -1 is noise
+    labels.csv    row (from 0), cluster (-1 is noise), name, share of known words,
+                  and all columns of FILE
     clusters.csv  size, share, keywords and examples of each cluster
     report.html   a map to search, table, scores: opens in any browser
     map.png       the map as a picture
     model.dct     the fitted pipeline, for predict and report; holds no code
     """
-    columns = {"column": column, "label": label, "dates": dates}
-    settings = {"language": language, "noise": noise, "n_clusters": n_clusters}
+    reading: dict[str, Any] = {"header": not no_header, "encoding": encoding}
+    reading |= {"separator": separator, "sheet": sheet, "keep": keep}
+    reading["id_column"] = id_column
+    columns: dict[str, Any] = {"column": column, "label": label, "dates": dates}
+    settings: dict[str, Any] = {"language": language, "noise": noise}
+    settings |= {"n_clusters": n_clusters, "id_column": id_column}
     with _session(quiet) as progress:
         protected = protection(encrypt, key, sign_with)  # before the work begins
-        corpus = _run.read_corpus(
-            file, progress, limit, header=not no_header, encoding=encoding, **columns
-        )
+        corpus = _run.read_corpus(file, progress, limit, **reading, **columns)
         _run.run_cluster(corpus, progress, out, form, top, seed, protected, **settings)
 
 
@@ -203,6 +217,8 @@ def predict(
     column: TextColumn = None,
     no_header: NoHeader = False,
     encoding: Encoding = "utf-8",
+    separator: Separator = None,
+    sheet: Sheet = None,
     noise: Annotated[
         NoiseKind | None,
         typer.Option(help=f"{NOISE_HELP} By default as the model does."),
@@ -214,25 +230,30 @@ def predict(
         Format | None,
         _output("--format", help="By default what --out ends in, or csv."),
     ] = None,
+    id_column: Id = None,
+    keep: Keep = None,
     key: Keys = None,
     trusted_key: Trusted = None,
     quiet: Quiet = False,
 ) -> None:
     """Give the texts of a file the clusters of a fitted model.
 
-    Writes row, cluster, name and text to standard output or to the file --out.
+    Writes what the command cluster writes to labels.csv, to standard output or to the
+    file --out.
     The texts that the model was fitted on get their labels again; a text gets
     the same cluster alone as among others.
     """
+    reading: dict[str, Any] = {"header": not no_header, "encoding": encoding}
+    reading |= {"separator": separator, "sheet": sheet, "keep": keep}
+    reading["id_column"] = id_column
+    reading["column"] = column
     with _session(quiet) as progress:
         form = format_of(out, form)
         pipeline = load_model(model, key, trusted_key)
-        corpus = _run.read_corpus(
-            file, progress, column=column, header=not no_header, encoding=encoding
-        )
+        corpus = _run.read_corpus(file, progress, **reading)
         if noise is not None:
             pipeline[-1].set_params(noise=noise)
-        _run.run_predict(pipeline, corpus.data, progress, out, form)
+        _run.run_predict(pipeline, corpus, progress, out, form, id_column=id_column)
 
 
 @app.command()
@@ -242,6 +263,8 @@ def report(
     column: TextColumn = None,
     no_header: NoHeader = False,
     encoding: Encoding = "utf-8",
+    separator: Separator = None,
+    sheet: Sheet = None,
     label: Label = None,
     dates: Dates = None,
     out: Annotated[
@@ -261,12 +284,12 @@ def report(
     Map, search, keywords, scores and training curve of the texts of a file.
     The page needs no network; it holds the texts, so share it accordingly.
     """
-    columns = {"column": column, "label": label, "dates": dates}
+    reading: dict[str, Any] = {"header": not no_header, "encoding": encoding}
+    reading |= {"separator": separator, "sheet": sheet}
+    columns: dict[str, Any] = {"column": column, "label": label, "dates": dates}
     with _session(quiet) as progress:
         pipeline = load_model(model, key, trusted_key)
-        corpus = _run.read_corpus(
-            file, progress, None, header=not no_header, encoding=encoding, **columns
-        )
+        corpus = _run.read_corpus(file, progress, None, **reading, **columns)
         out = out or Path(f"report.{form}")
         _run.run_report(pipeline, corpus, progress, out, format=form, title=title)
 
@@ -288,7 +311,8 @@ def demo(
     Compares the clusters with the packages that the docstrings come from.
     Takes about a minute, and writes what the command cluster writes.
     """
-    settings = {"language": language, "noise": noise, "n_clusters": n_clusters}
+    settings: dict[str, Any] = {"language": language, "noise": noise}
+    settings["n_clusters"] = n_clusters
     with _session(quiet) as progress:
         corpus = _run.read_corpus(None, progress, limit)
         _run.run_cluster(corpus, progress, out, form, top, seed, {}, **settings)

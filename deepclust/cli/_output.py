@@ -2,11 +2,11 @@
 
 Texts and file names are shown as plain characters: no control character and no markup
 in them reaches the terminal. In csv and tsv files, a cell that a spreadsheet would run
-as a formula gets an apostrophe in front; json lines and parquet keep every text.
+as a formula gets an apostrophe in front; json lines, parquet and Excel, where such a
+cell is marked as text, keep every text.
 """
 
 import csv
-import json
 import os
 import sys
 import time
@@ -22,11 +22,12 @@ from rich.text import Text
 
 from deepclust._atomic_file import replacing
 from deepclust._optional import import_extra
+from deepclust.cli._cells import nested_as_json, one_kind_a_column, write_sheet
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Format = Literal["csv", "tsv", "jsonl", "parquet"]
+Format = Literal["csv", "tsv", "jsonl", "parquet", "xlsx"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 
 # What begins a formula in spreadsheets, also behind a tab or a carriage return.
@@ -173,17 +174,17 @@ def write_table(file: Any, table: "pd.DataFrame", form: Format) -> None:
     Parameters
     ----------
     file : Path or text stream
-        A file at the path is replaced once the new one is complete. Parquet needs a
-        path. For a terminal, control characters become spaces.
+        A file at the path is replaced once the new one is complete. Parquet and Excel
+        need a path. For a terminal, control characters become spaces.
 
     table : DataFrame
 
-    form : {"csv", "tsv", "jsonl", "parquet"}
+    form : {"csv", "tsv", "jsonl", "parquet", "xlsx"}
 
     Raises
     ------
     MissingExtraError
-        If `form` is "parquet" and pyarrow is not installed.
+        If `form` is "parquet" and pyarrow is not installed, or "xlsx" and openpyxl.
     OSError
         If the file cannot be written.
 
@@ -197,10 +198,14 @@ def write_table(file: Any, table: "pd.DataFrame", form: Format) -> None:
     cluster,text
     -1,'=1+1
     """
+    check_writer(form)
     if form == "parquet":
-        import_extra("pyarrow", extra="parquet", purpose="writing parquet files")
+        table = one_kind_a_column(table)
         with replacing(file) as part:
             table.to_parquet(part, index=False)
+    elif form == "xlsx":
+        with replacing(file) as part:
+            write_sheet(part, table)
     elif isinstance(file, Path):
         text = _as_text(table, form)
         with replacing(file) as part:
@@ -210,14 +215,23 @@ def write_table(file: Any, table: "pd.DataFrame", form: Format) -> None:
         file.flush()
 
 
+def check_writer(form: Format) -> None:
+    """Raise MissingExtraError if what writes this format is not installed."""
+    if form == "parquet":
+        import_extra("pyarrow", extra="parquet", purpose="writing parquet files")
+    elif form == "xlsx":
+        import_extra("openpyxl", extra="excel", purpose="writing Excel files")
+
+
 def _as_text(table: "pd.DataFrame", form: Format) -> str:
     if form == "jsonl":
-        rows = table.to_dict("records")
-        return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        lines = table.to_json(
+            orient="records", lines=True, force_ascii=False, date_format="iso"
+        )
+        return lines or ""
     dialect: dict[str, Any] = {}
-    if (
-        form == "tsv"
-    ):  # as `load_texts` reads it: no quotes, tabs or line breaks in cells
+    table = nested_as_json(table)
+    if form == "tsv":  # as `load_texts` reads it: no quotes, tabs, line breaks
         table = table.map(lambda x: " ".join(x.split()) if isinstance(x, str) else x)
         dialect = {"sep": "\t", "quoting": csv.QUOTE_NONE}
     return table.map(_guarded).to_csv(index=False, lineterminator="\n", **dialect)
@@ -232,8 +246,8 @@ def _guarded(value: Any) -> Any:
 
 def format_of(out: Path | None, form: Format | None) -> Format:
     """Return the format given, or else that of the file's name; "csv" without one."""
-    if out is None and form == "parquet":
-        raise InputError("parquet needs a file: give its name by --out")
+    if out is None and form in ("parquet", "xlsx"):
+        raise InputError(f"{form} needs a file: give its name by --out")
     if out is None or form is not None:
         return form or "csv"
     for known in FORMATS:

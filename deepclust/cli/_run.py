@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 
 from deepclust._atomic_file import replacing
+from deepclust.cli._cells import MAX_SHEET_ROWS
 from deepclust.cli._models import save_model
 from deepclust.cli._output import (
     Format,
     InputError,
     Progress,
+    check_writer,
     cluster_overview,
     muted_libraries,
     one_line,
@@ -39,7 +41,13 @@ def _bad_input(*errors: type[Exception], what: str = "") -> Iterator[None]:
 
 
 def read_corpus(
-    file: Path | None, progress: Progress, limit: int | None = None, **options: Any
+    file: Path | None,
+    progress: Progress,
+    limit: int | None = None,
+    *,
+    id_column: str | None = None,
+    keep: list[str] | None = None,
+    **options: Any,
 ) -> Any:
     """Return the texts of a file, or the docstrings of the installed packages.
 
@@ -53,13 +61,17 @@ def read_corpus(
     limit : int, default=None
         Number of texts to keep, evenly spaced.
 
+    id_column, keep : str, list of str, default=None
+        Columns for the table of labels; all when `keep` is empty.
+
     **options : Any
-        Parameters of `deepclust.datasets.load_texts`.
+        Further parameters of `deepclust.datasets.load_texts`.
 
     Returns
     -------
     corpus : Bunch
-        As of `load_texts`. What UTF-8 cannot encode is replaced by "?".
+        As of `load_texts`; the index of `frame` is the row of the file. What UTF-8
+        cannot encode is replaced by "?".
 
     Raises
     ------
@@ -67,23 +79,45 @@ def read_corpus(
         If the file cannot be read.
     """
     progress("reading")
+    import pandas as pd
+
     from deepclust.datasets import load_docstrings, load_texts
 
     if file is None:
         corpus = load_docstrings()
+        packages = np.array(corpus.target_names, dtype=object)[corpus.target]
+        corpus.frame = pd.DataFrame({"text": corpus.data, "package": packages})
     else:
+        if keep and id_column is not None:
+            keep = [id_column, *keep]
         with _bad_input(ValueError, LookupError, OSError, MissingExtraError):
-            corpus = load_texts(file, missing="empty", **options)
-    corpus.data = [text.encode("utf-8", "replace").decode() for text in corpus.data]
+            corpus = load_texts(file, missing="empty", keep=keep or None, **options)
+            if id_column is not None and id_column not in corpus.frame:
+                there = ", ".join(map(repr, corpus.frame))
+                raise ValueError(
+                    f"{file} has no column {id_column!r}. Its columns: {there}."
+                )
+        progress(f"read {one_line(corpus.DESCR)}")
+    corpus.data = [_encodable(text) for text in corpus.data]
+    frame = corpus.frame
+    objects = (name for name in frame if pd.api.types.is_object_dtype(frame[name]))
+    corpus.frame = frame.assign(**{n: frame[n].map(_encodable) for n in objects})
     n_texts = len(corpus.data)
     if limit is not None and limit < n_texts:
         rows = np.linspace(0, n_texts - 1, limit).astype(np.intp)
         corpus.data = [corpus.data[row] for row in rows]
+        corpus.frame = corpus.frame.iloc[rows]  # the index is the row of the file
         corpus.DESCR += f" Used here: {limit:,}."
         for name in ("target", "dates"):
             if corpus.get(name) is not None:
                 corpus[name] = corpus[name][rows]
     return corpus
+
+
+def _encodable(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    return value
 
 
 def run_cluster(
@@ -94,6 +128,8 @@ def run_cluster(
     top: int,
     seed: int,
     protection: dict[str, Any],
+    *,
+    id_column: str | None = None,
     **parameters: Any,
 ) -> None:
     """Cluster a corpus, write the results to the folder `out`, print an overview.
@@ -108,7 +144,7 @@ def run_cluster(
     out : Path
         Made if it does not exist.
 
-    form : {"csv", "tsv", "jsonl", "parquet"}
+    form : {"csv", "tsv", "jsonl", "parquet", "xlsx"}
         Format of the tables.
 
     top : int
@@ -119,6 +155,8 @@ def run_cluster(
 
     protection : dict of str to object
         Options of `save` that encrypt and sign the model.
+    id_column : str, default=None
+        Column that identifies a text in the table of labels; its row when None.
 
     **parameters : Any
         Further parameters of `make_text_clusterer`.
@@ -128,23 +166,28 @@ def run_cluster(
     InputError
         If the folder cannot be written to, or the language is not known.
     """
+    _check_form(form, len(corpus.data))
     with _bad_input(OSError, what=f"cannot write to {str(out)!r}: "):
         out.mkdir(parents=True, exist_ok=True)
         if not os.access(out, os.W_OK):
             raise PermissionError("no permission")
     parameters["random_state"] = seed
-    pipeline, cleaned, embeddings, labels = _fit(corpus.data, parameters, progress)
+    pipeline, cleaned, sequences, embeddings = _fit(corpus.data, parameters, progress)
+    labels = pipeline[-1].labels_.copy()
 
     progress("describing")
     from deepclust.inspection import cluster_table
+    from deepclust.inspection._prediction_table import prediction_columns
 
     table = cluster_table(
         corpus.data, labels, cleaned=cleaned, embeddings=embeddings, output="pandas"
     )
     names = {c: name for c, name in table.names.items() if c >= 0}
-    write_table(out / f"labels.{form}", _label_table(corpus.data, labels, names), form)
-    write_table(out / f"clusters.{form}", table.frame, form)
     pipeline[-1].cluster_names_ = names
+    found = prediction_columns(pipeline[-1], embeddings, sequences)
+    label_table = _label_table(corpus, found, id_column, progress)
+    write_table(out / f"labels.{form}", label_table, form)
+    write_table(out / f"clusters.{form}", table.frame, form)
     save_model(pipeline, out / "model.dct", **protection)
     progress("drawing")
     points = _draw(out / "map.png", embeddings, labels, table.names, seed)
@@ -168,8 +211,7 @@ def run_cluster(
     console.print(one_line(corpus.DESCR), "", sep="\n")
     console.print(cluster_overview(table.frame, top), "", sep="\n")
     if corpus.target is not None:
-        assigned = pipeline[-1].set_params(noise="nearest").predict(embeddings)
-        console.print(_agreement(corpus, labels, assigned), "", sep="\n")
+        console.print(_agreement(corpus, labels, found["nearest"]), "", sep="\n")
     files = f"labels.{form}, clusters.{form}, report.html, map.png, model.dct"
     seconds = time.perf_counter() - progress.start
     console.print(f"{one_line(out)}/: {files} ({seconds:.0f} s)", soft_wrap=True)
@@ -177,7 +219,7 @@ def run_cluster(
 
 def _fit(
     texts: list[str], parameters: dict[str, Any], progress: Progress
-) -> tuple[Any, list[str], np.ndarray, np.ndarray]:
+) -> tuple[Any, list[str], Any, np.ndarray]:
     """Fit step by step, as `Pipeline.fit_predict` does, and keep what is between."""
     from deepclust.pipeline import make_text_clusterer
 
@@ -193,29 +235,44 @@ def _fit(
     progress("encoding: the network trains on the texts", spinner=False)
     embeddings = pipeline["encode"].fit_transform(sequences)
     progress("clustering")
-    labels = pipeline["cluster"].fit_predict(embeddings)
+    pipeline["cluster"].fit(embeddings)
     pipeline.set_params(clean__verbose=0, encode__verbose=0)  # as it is saved
-    return pipeline, cleaned, embeddings, labels
+    return pipeline, cleaned, sequences, embeddings
 
 
 def run_predict(
-    pipeline: Any, texts: list[str], progress: Progress, out: Path | None, form: Format
+    pipeline: Any,
+    corpus: Any,
+    progress: Progress,
+    out: Path | None,
+    form: Format,
+    *,
+    id_column: str | None = None,
 ) -> None:
     """Predict the clusters of texts; write a table to `out` or to standard output."""
-    from deepclust.pipeline import iter_predict
+    import pandas as pd
 
+    from deepclust.inspection import prediction_table
+
+    texts = corpus.data
+    _check_form(form, len(texts))
     progress("predicting", spinner=len(texts) <= BATCH_SIZE)
-    batches = iter_predict(pipeline, texts, batch_size=BATCH_SIZE)
+    batches = (
+        prediction_table(pipeline, texts[i : i + BATCH_SIZE], output="pandas")
+        for i in range(0, len(texts), BATCH_SIZE)
+    )
     n_batches = -(-len(texts) // BATCH_SIZE)
-    labels = np.concatenate(list(progress.track(batches, n_batches)))
+    found = pd.concat(list(progress.track(batches, n_batches)))
+    columns = {name: found[name].to_numpy() for name in found}
     progress.stop()
-    table = _label_table(texts, labels, getattr(pipeline[-1], "cluster_names_", {}))
+    table = _label_table(corpus, columns, id_column, progress)
     if out is None:
         write_table(sys.stdout, table, form)
     else:
         with _bad_input(OSError, what=f"cannot write to {str(out)!r}: "):
             write_table(out, table, form)
-    share = f"{np.mean(labels >= 0):.0%} of {len(texts):,} texts in a cluster"
+    in_cluster = np.mean(columns["cluster"] >= 0)
+    share = f"{in_cluster:.0%} of {len(texts):,} texts in a cluster"
     progress(f"done: {share}", spinner=False)
 
 
@@ -234,13 +291,42 @@ def run_report(
     terminal().print(f"{one_line(out)} ({size})", soft_wrap=True)
 
 
-def _label_table(texts: list[str], labels: np.ndarray, names: dict[Any, str]) -> Any:
-    """Return a DataFrame of the row, cluster, cluster name and text of each text."""
+def _check_form(form: Format, n_texts: int) -> None:
+    """Raise InputError, before any work, if the table of labels cannot be written."""
+    with _bad_input(MissingExtraError):
+        check_writer(form)
+    if form == "xlsx" and n_texts > MAX_SHEET_ROWS:
+        raise InputError(
+            f"{n_texts:,} texts do not fit into an Excel sheet, which has "
+            f"{MAX_SHEET_ROWS:,} rows: use --format csv or parquet"
+        )
+
+
+def _label_table(
+    corpus: Any, found: dict[str, Any], id_column: str | None, progress: Progress
+) -> Any:
+    """Return a DataFrame: id or row, what was found, and the columns of the file.
+
+    A column of the file keeps its name; one of ours with the same name gets a prefix.
+    """
     import pandas as pd
 
-    columns = {"row": range(len(texts)), "cluster": labels}
-    columns["name"] = [names.get(label, "") for label in labels.tolist()]
-    return pd.DataFrame({**columns, "text": texts})
+    frame = corpus.frame
+    ours = {"row": frame.index} if id_column is None else {}
+    ours |= {name: x for name, x in found.items() if not name.startswith("nearest")}
+    taken = [name for name in ours if name in frame]
+    for name in taken:
+        progress.say(
+            f"deepclust: the file has a column {name!r}: ours is 'deepclust_{name}'"
+        )
+    table = pd.DataFrame(
+        {f"deepclust_{name}" if name in taken else name: x for name, x in ours.items()},
+        index=frame.index,
+    )
+    table = pd.concat([table, frame], axis=1)
+    if id_column is not None:
+        table.insert(0, id_column, table.pop(id_column))
+    return table
 
 
 def _class_names(corpus: Any) -> np.ndarray | None:

@@ -1,7 +1,7 @@
 """Corpora that need no download, and the reading of texts from files.
 
 `load_docstrings` gathers real short texts from the source files of the packages that
-are installed anyway. `load_texts` reads one column of a table, or a folder.
+are installed anyway. `load_texts` reads the texts of a table, or a folder.
 """
 
 import ast
@@ -10,7 +10,7 @@ import inspect
 import re
 import sysconfig
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from operator import itemgetter
 from pathlib import Path
@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 
-from deepclust.datasets._readers import read_columns
+from deepclust.datasets._readers import Reading, has_columns, read_table, values_of
 
 __all__ = ["load_docstrings", "load_texts"]
 
@@ -105,8 +105,11 @@ def load_texts(
     column: str | None = None,
     label: str | None = None,
     dates: str | None = None,
+    keep: Iterable[str] | None = None,
     header: bool = True,
     encoding: str = "utf-8",
+    separator: str | None = None,
+    sheet: str | None = None,
     missing: str = "raise",
 ) -> Bunch:
     r"""Read texts, and their labels if there are any, from a table or a folder.
@@ -114,8 +117,8 @@ def load_texts(
     Parameters
     ----------
     path : str or Path
-        `.csv`, `.tsv`, `.jsonl` (also `.ndjson`), `.parquet`, `.txt` (one text a line),
-        each but parquet also with `.gz` behind; or a folder, where every `.txt` file is
+        `.csv`, `.tsv`, `.jsonl` (also `.ndjson`) or `.txt` (one text a line), each also
+        packed as `.gz`; `.xlsx`, `.parquet`; or a folder, where every `.txt` file is
         one text and the name of its sub-folder is its label.
 
     column : str, default=None
@@ -128,12 +131,22 @@ def load_texts(
     dates : str, default=None
         Column that holds a date or a year for each text.
 
+    keep : iterable of str, default=None
+        Columns to return in `frame`; all when None.
+
     header : bool, default=True
-        Whether the first row of a csv or tsv file names the columns. If False, columns
-        are called "1", "2", and so on.
+        Whether the first row of a csv, tsv or Excel file names the columns. If False,
+        columns are called "1", "2", and so on.
 
     encoding : str, default="utf-8"
-        Encoding of text files. A byte order mark is skipped.
+        Encoding of text files. A byte order mark is skipped; one of UTF-16 is followed.
+
+    separator : str, default=None
+        Of the fields of a csv or tsv file. When None, that of a csv file is recognized
+        among comma, semicolon, tab and bar.
+
+    sheet : str, default=None
+        Name of the sheet of an Excel file; the first when None.
 
     missing : {"raise", "empty"}, default="raise"
         What to do with a row that has no text (a null): name it in an error, or keep
@@ -151,8 +164,12 @@ def load_texts(
         dates : ndarray of shape (n_docs,), datetime64 or float64, or None
             Dates in UTC, or numbers where most values are; NaT or NaN where a value is
             neither.
+        frame : DataFrame of shape (n_docs, n_columns)
+            The columns as they stand in the file; of a folder, "file" and "text".
+        column : str
+            The column of `frame` with the texts, if it was kept.
         DESCR : str
-            Where the texts come from.
+            Where the texts come from, and what was recognized: separator, sheet.
 
     Raises
     ------
@@ -164,12 +181,13 @@ def load_texts(
         a byte does not fit the encoding (the message names the line), a row is
         malformed or has no text, there is no text, or no date in the column of dates.
     MissingExtraError
-        If a parquet file is read without pyarrow.
+        If a parquet file is read without pyarrow, or an Excel file without openpyxl.
 
     Notes
     -----
-    The file is held in memory once as bytes and once decoded. Fields of a tsv file are
-    taken as they stand: a quotation mark there is a character like any other.
+    The file is held in memory, with all its columns. Cells of csv and tsv files stay
+    text: `007` keeps its zeros. Fields of a tsv file are taken as they stand: a
+    quotation mark there is a character like any other.
 
     Examples
     --------
@@ -177,29 +195,65 @@ def load_texts(
     >>> from deepclust.datasets import load_texts
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = pathlib.Path(folder, "news.csv")
-    ...     _ = path.write_text("title,topic\nRain today,weather\nA goal,sport\n")
+    ...     _ = path.write_text("title;topic\nRain today;weather\nA goal;sport\n")
     ...     corpus = load_texts(path, column="title", label="topic")
     >>> corpus.data, corpus.target, corpus.target_names
     (['Rain today', 'A goal'], array([1, 0]), ['sport', 'weather'])
+    >>> corpus.DESCR.partition("news.csv")[2]
+    ' (fields separated by semicolons)'
     """
     path = Path(path)
     if missing not in ("raise", "empty"):
         raise ValueError(f"missing must be 'raise' or 'empty'. Received: {missing!r}")
     if not path.exists():
         raise FileNotFoundError(f"There is no file or folder {str(path)!r}.")
-    texts, labels, dated = read_columns(
-        path, column, label, dates, header=header, encoding=encoding
-    )
-    if not texts:
+    frame, note = read_table(path, Reading(header, encoding, separator, sheet))
+    if not len(frame):
         raise ValueError(f"{path} holds no texts.")
-    target, target_names = (None, None) if labels is None else _encode(labels)
+    if not has_columns(path):
+        _refuse_columns(path, column, label, dates, *(keep or ()))
+        column, label = "text", "label" if "label" in frame else None
+    names = list(frame.columns)
+    if column is None:
+        column = _text_column(names, (label, dates), path)
+    for name in (column, label, dates, *(keep or ())):
+        if name is not None and name not in names:
+            there = ", ".join(map(repr, names))
+            raise ValueError(f"{path} has no column {name!r}. Its columns: {there}.")
+    target, target_names = None, None
+    if label is not None:
+        target, target_names = _encode(values_of(frame[label]))
+    where = f"{path}: {dates!r}"
     return Bunch(
-        data=_without_nulls(texts, path, missing),
+        data=_texts_of(values_of(frame[column]), path, missing),
         target=target,
         target_names=target_names,
-        dates=None if dated is None else _parse_dates(dated, f"{path}: {dates!r}"),
-        DESCR=f"{len(texts):,} texts of {path}",
+        dates=None if dates is None else _parse_dates(values_of(frame[dates]), where),
+        frame=frame if keep is None else frame[list(dict.fromkeys(keep))],
+        column=column,
+        DESCR=f"{len(frame):,} texts of {path}" + (f" ({note})" if note else ""),
     )
+
+
+def _refuse_columns(path: Path, *names: str | None) -> None:
+    named = [name for name in names if name is not None]
+    if named:
+        raise ValueError(
+            f"{path} is plain text: it has no columns. Leave out {named[0]!r}."
+        )
+
+
+def _text_column(names: list[str], others: tuple[str | None, ...], path: Path) -> str:
+    """Return the name of the only column left, or "text" in any case."""
+    left = [name for name in names if name not in others]
+    texts = [name for name in left if name.strip().lower() == "text"]
+    choice = left if len(left) == 1 else texts
+    if len(choice) != 1:
+        raise ValueError(
+            f"{path} has several columns: {', '.join(map(repr, names))}. Name the one "
+            "that holds the texts (column=..., or --column on the command line)."
+        )
+    return choice[0]
 
 
 def _encode(labels: list[Any]) -> tuple[np.ndarray, list[str]]:
@@ -221,19 +275,22 @@ def _parse_dates(values: list[Any], what: str) -> np.ndarray:
     return dates.dt.tz_localize(None).to_numpy()
 
 
-def _without_nulls(texts: list[Any], path: Path, missing: str) -> list[str]:
-    for row, text in enumerate(texts):
-        if text is None and missing == "raise":
+def _texts_of(values: list[Any], path: Path, missing: str) -> list[str]:
+    """Return the values as texts; a number among texts is what a spreadsheet makes."""
+    if None in values and missing == "raise":
+        raise ValueError(
+            f"{path}: row {values.index(None)} has no text. Pass missing='empty' to "
+            "keep such rows as empty texts."
+        )
+    if not any(isinstance(value, str) for value in values):
+        row = next((row for row, value in enumerate(values) if value is not None), None)
+        if row is not None:
+            kind = type(values[row]).__name__
             raise ValueError(
-                f"{path}: row {row} has no text. Pass missing='empty' to keep such "
-                "rows as empty texts."
-            )
-        if text is not None and not isinstance(text, str):
-            raise ValueError(
-                f"{path}: row {row} holds {type(text).__name__}, not text: {text!r}. "
+                f"{path}: row {row} holds {kind}, not text: {values[row]!r}. "
                 "Name another column."
             )
-    return ["" if text is None else text for text in texts]
+    return ["" if value is None else str(value) for value in values]
 
 
 # Docstrings -----------------------------------------------------------------------

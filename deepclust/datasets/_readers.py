@@ -1,110 +1,185 @@
-"""Read columns of one file, or the text files of a folder.
+"""Read the columns of one file, or the text files of a folder.
 
-A format is a function that takes the path, whether the first row names the columns, and
-the encoding. It returns the names of the columns and a function from a position to the
-values of that column as they stand in the file, None for a null.
+A format is a function that takes the path and a `Reading`. It returns a DataFrame of
+all columns as they stand in the file, None or NA for a null, and a note on what was
+recognized, such as the separator. pandas reads Excel; csv and json lines are read here,
+so that an error names its line.
 """
 
+import codecs
 import csv
 import gzip
 import io
 import json
+import zipfile
 import zlib
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from deepclust._optional import import_extra
 
+Table = tuple[pd.DataFrame, str]
+
+SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+_ROWS_COMPARED = 200  # to recognize the separator
 _MIN_UNPACKED = 100_000_000  # bytes of a gzip file that are always read
 _MAX_RATIO = 100  # unpacked to packed; that of texts is 3 to 10
 
-Column = list[Any]
-Table = tuple[list[str], Callable[[int], Column]]
+
+@dataclass(frozen=True)
+class Reading:
+    """What the caller says about a file; see `load_texts`."""
+
+    header: bool = True
+    encoding: str = "utf-8"
+    separator: str | None = None
+    sheet: str | None = None
 
 
-def read_columns(
-    path: Path, column: str | None, *others: str | None, header: bool, encoding: str
-) -> list[Column | None]:
-    """Return the column of texts, then one item for each of `others`: None for None.
+def read_table(path: Path, how: Reading) -> Table:
+    """Return all columns of a file, and a note, "" where there is nothing to say.
 
-    The format is that of the file's name.
+    The format is that of the file's name. A folder has the columns "file" and "text",
+    and "label" if there are sub-folders; a plain text file has the column "text".
     """
-    suffix = Path(path.name.lower().removesuffix(".gz")).suffix
-    if path.is_dir() or suffix == ".txt":
-        named = [name for name in (column, *others) if name is not None]
-        if named:
-            raise ValueError(
-                f"{path} is plain text: it has no columns. Leave out {named[0]!r}."
-            )
-        read = _read_folder if path.is_dir() else _read_lines
-        columns: list[Column | None] = [*read(path, encoding)]
-        return columns + [None] * (1 + len(others) - len(columns))
+    suffix = _suffix(path)
+    if path.is_dir():
+        return _read_folder(path, how)
     if suffix not in _FORMATS:
         raise ValueError(
             f"Cannot tell the format of {path.name!r}; the name should end in one of "
-            f"{', '.join([*_FORMATS, '.txt'])} (or be a folder of .txt files)."
+            f"{', '.join(_FORMATS)} (or be a folder of .txt files)."
         )
-    names, values = _FORMATS[suffix](path, header, encoding)
-    if not names:
-        return [[], *[None] * len(others)]
-    if column is None:
-        column = _text_column(names, others, path)
-    for name in (column, *others):
-        if name is not None and name not in names:
-            there = ", ".join(map(repr, names))
-            raise ValueError(f"{path} has no column {name!r}. Its columns: {there}.")
-    wanted = (column, *others)
-    return [None if name is None else values(names.index(name)) for name in wanted]
+    if how.separator is not None and suffix not in _DELIMITED:
+        raise ValueError(f"{path} has no separator: leave out {how.separator!r}.")
+    if how.sheet is not None and suffix not in _EXCEL:
+        raise ValueError(f"{path} is no Excel file: leave out the sheet {how.sheet!r}.")
+    return _FORMATS[suffix](path, how)
 
 
-def _text_column(names: list[str], others: tuple[str | None, ...], path: Path) -> str:
-    """Return the name of the only column left, or "text" in any case."""
-    left = [name for name in names if name not in others]
-    texts = [name for name in left if name.strip().lower() == "text"]
-    choice = left if len(left) == 1 else texts
-    if len(choice) != 1:
-        raise ValueError(
-            f"{path} has several columns: {', '.join(map(repr, names))}. Name the one "
-            "that holds the texts (column=..., or --column on the command line)."
-        )
-    return choice[0]
+def has_columns(path: Path) -> bool:
+    """Return whether columns can be named: not in a folder or a plain text file."""
+    return not path.is_dir() and _suffix(path) != ".txt"
 
 
-def _read_text(path: Path, encoding: str) -> str:
+def values_of(column: pd.Series) -> list[Any]:
+    """Return the values as Python objects, None for a null."""
+    values = column.astype(object)
+    return values.where(values.notna(), None).tolist()
+
+
+def _suffix(path: Path) -> str:
+    return Path(path.name.lower().removesuffix(".gz")).suffix
+
+
+def _as_frame(names: Iterable[str], columns: Iterable[list[Any]]) -> pd.DataFrame:
+    """Return a DataFrame of objects; no type is guessed."""
+    pairs = zip(names, columns, strict=True)
+    return pd.DataFrame({name: pd.Series(c, dtype=object) for name, c in pairs})
+
+
+def _distinct(names: Iterable[Any]) -> list[str]:
+    """Return names of columns: "column 3" for an empty one, "a (2)" for a second "a".
+
+    >>> _distinct(["a", "", "a"])
+    ['a', 'column 2', 'a (2)']
+    """
+    found: dict[str, None] = {}
+    for place, name in enumerate(names, start=1):
+        plain = (str(name).strip() and str(name)) or f"column {place}"
+        unique, n = plain, 1
+        while unique in found:
+            n += 1
+            unique = f"{plain} ({n})"
+        found[unique] = None
+    return list(found)
+
+
+# Text files -----------------------------------------------------------------------
+
+
+def _read_text(path: Path, encoding: str) -> tuple[str, str]:
+    """Return the text of a file, unpacked if it is gzip, and a note."""
+    data = path.read_bytes()
+    if path.suffix.lower() == ".gz" or data.startswith(b"\x1f\x8b"):
+        try:
+            data = gzip.decompress(data)
+        except (gzip.BadGzipFile, EOFError) as error:
+            raise ValueError(f"{path} is not a whole gzip file: {error}") from error
+    note = ""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        encoding, note = "utf-16", "read as utf-16"
     try:
-        is_packed = path.suffix.lower() == ".gz"
-        data = _unpack(path) if is_packed else path.read_bytes()
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise ValueError(f"{path} is not a whole gzip file: {error}") from error
-    try:
-        return data.decode(encoding).removeprefix("\ufeff")
+        return data.decode(encoding).removeprefix("\ufeff"), note
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         raise ValueError(
             f"{path}, line {line}: byte 0x{data[error.start]:02x} at offset "
-            f"{error.start} is not {encoding}. Name the file's encoding, for instance "
-            "'latin-1' or 'utf-16'."
+            f"{error.start} is not {encoding}. Name the file's encoding: 'cp1252' if a "
+            "spreadsheet on Windows wrote it (encoding=..., or --encoding on the "
+            "command line)."
         ) from error
 
 
-def _unpack(path: Path) -> bytes:
-    """Return the content of a gzip file, unless it grows as no text does."""
-    limit = max(_MIN_UNPACKED, _MAX_RATIO * path.stat().st_size)
-    with gzip.open(path) as file:
-        data = file.read(limit + 1)
-    if len(data) > limit:
-        raise ValueError(
-            f"{path} unpacks to more than {_MAX_RATIO} times its size, and more than "
-            f"{limit / 1e6:,.0f} MB. If that is meant, unpack it first."
-        )
-    return data
+def _read_csv(path: Path, how: Reading) -> Table:
+    text, note = _read_text(path, how.encoding)
+    separator = how.separator
+    first, _, rest = text.partition("\n")
+    if first.startswith("sep=") and len(first.rstrip("\r")) == 5:  # of a spreadsheet
+        text, separator = rest, separator or first[4]
+    recognized = separator or recognize_separator(text, how.header)
+    notes = [note] if note else []
+    if recognized != ",":
+        written = SEPARATORS.get(recognized, repr(recognized))
+        notes.append(f"fields separated by {written}")
+    table = _rows_as_frame(path, text, how, delimiter=recognized)
+    return table, "; ".join(notes)
 
 
-def _read_delimited(path: Path, header: bool, encoding: str, **dialect: Any) -> Table:
-    lines = io.StringIO(_read_text(path, encoding), newline="")
-    rows = csv.reader(lines, **dialect)
+def _read_tsv(path: Path, how: Reading) -> Table:
+    text, note = _read_text(path, how.encoding)
+    separator = how.separator or "\t"
+    dialect = {"delimiter": separator, "quoting": csv.QUOTE_NONE}
+    return _rows_as_frame(path, text, how, **dialect), note
+
+
+def recognize_separator(text: str, header: bool = True) -> str:
+    r"""Return the separator by which the first rows have the same number of fields.
+
+    Of several, the one with the most fields. Where there is none, the one in the header
+    that is most frequent there, a comma before others.
+
+    Examples
+    --------
+    >>> from deepclust.datasets._readers import recognize_separator
+    >>> recognize_separator("id;text\n1;Hello, you\n2;One, two, three\n")
+    ';'
+    """
+    n_fields = {}
+    for separator in SEPARATORS:
+        rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+        try:
+            counts = {len(row) for row in islice(rows, _ROWS_COMPARED) if row}
+        except csv.Error:
+            continue
+        n_fields[separator] = counts.pop() if len(counts) == 1 else 0
+    best = max(n_fields, key=n_fields.__getitem__, default=",")
+    if n_fields.get(best, 0) > 1:
+        return best
+    first = text.partition("\n")[0] if header else ""
+    return "," if "," in first else max(SEPARATORS, key=first.count)
+
+
+def _rows_as_frame(path: Path, text: str, how: Reading, **dialect: Any) -> pd.DataFrame:
+    try:
+        rows = csv.reader(io.StringIO(text, newline=""), **dialect)
+    except TypeError as error:
+        raise ValueError(f"The separator must be one character: {error}.") from error
     # A field may be as long as a document; the module's default is 128 KiB.
     limit = csv.field_size_limit(2**31 - 1)
     try:
@@ -114,22 +189,23 @@ def _read_delimited(path: Path, header: bool, encoding: str, **dialect: Any) -> 
     finally:
         csv.field_size_limit(limit)
     if not table:
-        return [], lambda i: []
+        return pd.DataFrame()
     first = table[0][1]
-    names = first if header else [str(i + 1) for i in range(len(first))]
-    body = table[1:] if header else table
+    names = _distinct(first if how.header else range(1, len(first) + 1))
+    body = table[1:] if how.header else table
     for line, row in body:
         if len(row) != len(names):
             raise ValueError(
                 f"{path}, line {line}: {len(row)} fields where the first row has "
                 f"{len(names)}. A field that holds the separator must be quoted."
             )
-    return names, lambda i: [row[i] for _, row in body]
+    return _as_frame(names, ([row[i] for _, row in body] for i in range(len(names))))
 
 
-def _read_json_lines(path: Path, header: bool, encoding: str) -> Table:
+def _read_json_lines(path: Path, how: Reading) -> Table:
     records = []
-    for number, line in enumerate(_read_text(path, encoding).split("\n"), start=1):
+    text, note = _read_text(path, how.encoding)
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         try:
@@ -143,39 +219,81 @@ def _read_json_lines(path: Path, header: bool, encoding: str) -> Table:
             )
         records.append(record)
     names = list(dict.fromkeys(name for record in records for name in record))
-    return names, lambda i: [record.get(names[i]) for record in records]
+    columns = ([record.get(name) for record in records] for name in names)
+    return _as_frame(names, columns), note
 
 
-def _read_parquet(path: Path, header: bool, encoding: str) -> Table:
+def _read_lines(path: Path, how: Reading) -> Table:
+    text, note = _read_text(path, how.encoding)
+    lines = text.replace("\r\n", "\n").split("\n")
+    return _as_frame(["text"], [lines[:-1] if lines[-1] == "" else lines]), note
+
+
+def _read_folder(folder: Path, how: Reading) -> Table:
+    """Return the text of each `.txt` file, and its sub-folder if there are any."""
+    paths = sorted(path for path in folder.rglob("*.txt") if path.is_file())
+    texts = [_read_text(path, how.encoding)[0] for path in paths]
+    places = [path.relative_to(folder) for path in paths]
+    columns = {"file": [place.as_posix() for place in places], "text": texts}
+    labels = [place.parts[0] if len(place.parts) > 1 else "" for place in places]
+    if any(labels):
+        columns["label"] = labels
+    return _as_frame(columns, columns.values()), ""
+
+
+# Binary files ---------------------------------------------------------------------
+
+
+def _read_parquet(path: Path, how: Reading) -> Table:
     parquet = import_extra(
         "pyarrow.parquet", extra="parquet", purpose="reading parquet files"
     )
     try:
-        file = parquet.ParquetFile(path)
+        table = parquet.read_table(path)
     except (OSError, ValueError) as error:  # pyarrow's ArrowInvalid is a ValueError
         raise ValueError(f"{path} cannot be read as parquet: {error}") from error
-    names = file.schema_arrow.names
-    return names, lambda i: file.read(columns=[names[i]]).column(names[i]).to_pylist()
+    # Arrow's own types: whole numbers with nulls stay whole; an index is a column
+    return table.to_pandas(types_mapper=pd.ArrowDtype, ignore_metadata=True), ""
 
 
-def _read_lines(path: Path, encoding: str) -> list[Column]:
-    lines = _read_text(path, encoding).replace("\r\n", "\n").split("\n")
-    return [lines[:-1] if lines[-1] == "" else lines]
+def _read_excel(path: Path, how: Reading) -> Table:
+    import_extra("openpyxl", extra="excel", purpose="reading Excel files")
+    try:
+        with pd.ExcelFile(path, engine="openpyxl") as book:
+            sheets = [str(name) for name in book.sheet_names]
+            if how.sheet is not None and how.sheet not in sheets:
+                there = ", ".join(map(repr, sheets))
+                raise ValueError(
+                    f"{path} has no sheet {how.sheet!r}. Its sheets: {there}."
+                )
+            sheet = how.sheet or sheets[0]
+            options: dict[str, Any] = {"keep_default_na": False, "na_values": [""]}
+            rows = pd.read_excel(book, sheet, header=None, dtype=object, **options)
+    except (OSError, KeyError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path} cannot be read as Excel: {error}") from error
+    rows = rows.where(rows.notna(), None)
+    if how.header and len(rows):
+        names = _distinct("" if name is None else name for name in rows.iloc[0])
+        rows = rows.iloc[1:].reset_index(drop=True)
+    else:
+        names = [str(place) for place in range(1, rows.shape[1] + 1)]
+    rows.columns = pd.Index(names)
+    return rows, f"sheet {sheet!r} of {len(sheets)}" if len(sheets) > 1 else ""
 
 
-def _read_folder(folder: Path, encoding: str) -> list[Column]:
-    """Return the text of each `.txt` file, and its sub-folder if there are any."""
-    paths = sorted(path for path in folder.rglob("*.txt") if path.is_file())
-    texts = [_read_text(path, encoding) for path in paths]
-    places = [path.relative_to(folder).parts[:-1] for path in paths]
-    labels = [place[0] if place else "" for place in places]
-    return [texts, labels] if any(places) else [texts]
-
-
-_FORMATS: dict[str, Callable[[Path, bool, str], Table]] = {
-    ".csv": _read_delimited,
-    ".tsv": partial(_read_delimited, delimiter="\t", quoting=csv.QUOTE_NONE),
+_DELIMITED: dict[str, Callable[[Path, Reading], Table]] = {
+    ".csv": _read_csv,
+    ".tsv": _read_tsv,
+}
+_EXCEL: dict[str, Callable[[Path, Reading], Table]] = {
+    ".xlsx": _read_excel,
+    ".xlsm": _read_excel,
+}
+_FORMATS = {
+    **_DELIMITED,
     ".jsonl": _read_json_lines,
     ".ndjson": _read_json_lines,
     ".parquet": _read_parquet,
+    **_EXCEL,
+    ".txt": _read_lines,
 }

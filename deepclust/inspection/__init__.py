@@ -1,14 +1,16 @@
 """Describe clusters: keywords, names, representative texts, table, tree, attributions.
 
-All functions take `(texts, labels)` of any clusterer, except `explain`, which takes a
-fitted pipeline. Terms are counted on tokens separated by white space: pass the output
-of `TextCleaner`. Public: the names below. Open `_cluster_table.py` first.
+All functions take `(texts, labels)` of any clusterer, except `explain` and
+`prediction_table`, which take a fitted pipeline. Terms are counted on tokens separated
+by white space: pass the output of `TextCleaner`. Public: the names below. Open
+`_cluster_table.py` first.
 """
 
 from deepclust.inspection._attributions import Explanation, explain
 from deepclust.inspection._cluster_table import ClusterTable, cluster_table
 from deepclust.inspection._cluster_tree import ClusterTree, cluster_tree
 from deepclust.inspection._keywords import cluster_keywords, cluster_names
+from deepclust.inspection._prediction_table import prediction_table
 from deepclust.inspection._representatives import borderline_texts, representative_texts
 
 __all__ = [
@@ -21,5 +23,6 @@ __all__ = [
     "cluster_table",
     "cluster_tree",
     "explain",
+    "prediction_table",
     "representative_texts",
 ]

@@ -181,14 +181,15 @@ def cluster_table(
         "borderline": [chosen[0] for chosen in borderline.values()],
     }
     return ClusterTable(
-        nw.from_dict(columns, backend=_backend(output)).to_native(),
+        nw.from_dict(columns, backend=data_frame_backend(output)).to_native(),
         keywords=keywords,
         representatives=representatives,
         borderline=borderline,
     )
 
 
-def _backend(output: str | None) -> Literal["pandas", "polars"]:
+def data_frame_backend(output: str | None) -> Literal["pandas", "polars"]:
+    """Return the kind of data frame asked for, or else scikit-learn's setting."""
     if output not in (None, "pandas", "polars"):
         raise ValueError(f"output must be 'pandas' or 'polars'. Received: {output!r}.")
     wanted = output or get_config()["transform_output"]

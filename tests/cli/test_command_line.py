@@ -68,8 +68,12 @@ def test_cluster_predict_report(tmp_path, corpus, corpus_file, capsys, monkeypat
 
     printed = capsys.readouterr()
     labels = pd.read_csv(clustered / "labels.csv", keep_default_na=False)
-    assert labels["text"].tolist() == corpus.texts
+    columns = ["row", "cluster", "name", "known_words"]
+    assert [*labels][:4] == columns
+    assert [*labels][-3:] == ["id", "body", "topic"]  # those of the file
+    assert labels["body"].tolist() == corpus.texts
     assert labels["row"].tolist() == list(range(len(corpus.texts)))
+    assert labels["known_words"].between(0.5, 1).all()
     table = pd.read_csv(clustered / "clusters.csv")
     assert table["size"].sum() == len(corpus.texts)
     assert set(table["cluster"]) == set(labels["cluster"])
@@ -94,12 +98,15 @@ def test_cluster_predict_report(tmp_path, corpus, corpus_file, capsys, monkeypat
 
     new = tmp_path / "new.jsonl"
     chosen = ["--noise", "nearest", "--quiet", "--out", str(new)]
+    chosen += ["--id", "topic", "--keep", "body"]
     assert main(["predict", model, *source, *chosen]) == 0
     printed = capsys.readouterr()
     assert (printed.out, printed.err) == ("", "")
     records = [json.loads(line) for line in new.read_text("utf-8").splitlines()]
     assert min(record["cluster"] for record in records) >= 0
-    assert [record["text"] for record in records] == corpus.texts
+    assert [record["body"] for record in records] == corpus.texts
+    assert next(iter(records[0])) == "topic"
+    assert "id" not in records[0]
 
     page = tmp_path / "r.html"
     options = ["--label", "topic", "--out", str(page), "--title", "Four <topics>"]
@@ -132,6 +139,11 @@ def test_noise_nearest_limit_quiet_and_format(tmp_path, corpus_file, capsys):
         (["cluster", "no-such-file.csv"], "no file or folder 'no-such-file.csv'"),
         (["cluster", "{corpus}"], "several columns: 'id', 'body', 'topic'"),
         (["cluster", "{corpus}", "--column", "text"], "no column 'text'"),
+        (["cluster", "{corpus}", "--column", "body", "--id", "nr"], "no column 'nr'"),
+        (["cluster", "{corpus}", "--column", "body", "--keep", "x"], "no column 'x'"),
+        (["cluster", "{corpus}", "--separator", ";;"], "must be one character"),
+        (["cluster", "{corpus}", "--sheet", "one"], "no Excel file"),
+        (["predict", "no.joblib", "{corpus}", "--format", "xlsx"], "--out"),
         (["cluster", "{corpus}", "--column", "body", "--encoding", "nix"], "nix"),
         (["cluster", "{corpus}", "--column", "body", "--out", "{corpus}"], "cannot"),
         (["cluster", "{corpus}", "--column", "body", "--language", "xx-no"], "xx-no"),
@@ -232,6 +244,8 @@ def test_a_limit_spreads_over_texts_labels_and_dates(tmp_path):
     corpus = _run.read_corpus(path, Progress(quiet=True), 3, **columns)
 
     assert corpus.data == ["text 0", "text 4", "text 8"]
+    assert corpus.frame.index.tolist() == [0, 4, 8]
+    assert corpus.frame["kind"].tolist() == ["a", "a", "a"]
     assert corpus.target.tolist() == [0, 0, 0]
     assert corpus.dates.tolist() == [1990, 1994, 1998]
 
@@ -240,7 +254,26 @@ def test_what_utf_8_cannot_encode_is_replaced(tmp_path):
     path = tmp_path / "a.jsonl"
     path.write_text('{"text": "half \\ud800"}\n')
 
-    assert _run.read_corpus(path, Progress(quiet=True)).data == ["half ?"]
+    corpus = _run.read_corpus(path, Progress(quiet=True))
+
+    assert corpus.data == ["half ?"]
+    assert corpus.frame["text"].tolist() == ["half ?"]
+
+
+def test_a_column_of_the_file_keeps_its_name(capsys):
+    frame = pd.DataFrame({"name": ["Ann", "Bob"], "text": ["a", "b"]})
+    found = {"cluster": [0, -1], "name": ["x", ""], "nearest": [0, 0]}
+    arguments = Bunch(frame=frame), found
+
+    table = _run._label_table(*arguments, None, Progress(quiet=True))
+
+    assert table.columns.tolist() == [
+        *("row", "cluster", "deepclust_name", "name", "text"),
+    ]
+    assert table["name"].tolist() == ["Ann", "Bob"]
+    assert "ours is 'deepclust_name'" in capsys.readouterr().err
+    table = _run._label_table(*arguments, "text", Progress(quiet=True))
+    assert table.columns.tolist() == ["text", "cluster", "deepclust_name", "name"]
 
 
 def test_a_pickle_is_not_opened(tmp_path):
@@ -363,13 +396,58 @@ def test_other_formats_keep_every_text(tmp_path, form):
     assert load_texts(path, column="text").data == HOSTILE
 
 
+def test_an_excel_sheet_holds_formulas_as_text(tmp_path):
+    pytest.importorskip("openpyxl")
+    path = tmp_path / "a.xlsx"
+    texts = [*HOSTILE, "bell \x07", "x"]
+
+    write_table(path, pd.DataFrame({"cluster": range(11), "text": texts}), "xlsx")
+
+    assert load_texts(path, column="text").data == [*HOSTILE, "bell  ", "x"]
+    assert load_texts(path, column="text").frame["cluster"].tolist() == [*range(11)]
+
+
+def test_columns_of_json_lines_fit_into_every_format(tmp_path):
+    pytest.importorskip("openpyxl")
+    mixed = [1, "two", None]
+    nested = [{"a": [1]}, None, {"a": []}]
+    when = pd.to_datetime(["2024-03-07T10:00Z"] * 3)
+    table = pd.DataFrame({"text": ["a", "b", "c"], "mixed": mixed, "nested": nested})
+    table = table.assign(when=when)
+
+    for form in ("csv", "tsv", "jsonl", "parquet", "xlsx"):
+        path = tmp_path / f"a.{form}"
+        write_table(path, table, form)
+        frame = load_texts(path, column="text").frame
+        assert frame.columns.tolist() == table.columns.tolist()
+        assert "two" in frame["mixed"].tolist()
+    sheet = load_texts(tmp_path / "a.xlsx", column="text").frame
+    assert sheet["nested"].tolist() == ['{"a": [1]}', None, '{"a": []}']
+    assert sheet["when"][0].startswith("2024-03-07T10:00")
+
+
+def test_more_texts_than_an_excel_sheet_has_rows():
+    with pytest.raises(InputError, match="1,048,575 rows"):
+        _run._check_form("xlsx", 2**20)
+
+
+@pytest.mark.parametrize("form", ["parquet", "xlsx"])
+def test_a_missing_writer_shows_before_the_work(form, monkeypatch, tmp_path):
+    for package in ("pyarrow", "openpyxl"):
+        monkeypatch.setitem(sys.modules, package, None)
+    corpus = Bunch(data=["a"])
+
+    with pytest.raises(InputError, match=r"pip install \"deepclust\[(parquet|excel)\]"):
+        _run.run_cluster(corpus, Progress(quiet=True), tmp_path, form, 1, 0, {})
+
+
 def test_a_failed_write_leaves_the_old_file(tmp_path):
     table, model = tmp_path / "a.parquet", tmp_path / "model.dct"
     for path in (table, model):
         path.write_text("old")
 
-    with pytest.raises(TypeError, match="Expected bytes"):
-        write_table(table, pd.DataFrame({"a": [b"bytes", 1, "text"]}), "parquet")
+    with pytest.raises(ValueError, match="Could not convert"):
+        write_table(table, pd.DataFrame({"a": [object()]}), "parquet")
     with pytest.raises(TypeError, match="tokenizer"):
         save_model(deepclust.TextCleaner(tokenizer=str.split), model)
 

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from deepclust.datasets import load_docstrings, load_texts
@@ -185,11 +186,126 @@ def test_parquet_without_pyarrow(tmp_path, monkeypatch):
         load_texts(tmp_path / "a.parquet")
 
 
+def test_all_columns_are_kept_as_they_stand(tmp_path):
+    path = write(tmp_path / "a.csv", "id,text,id,\n007,a,1.50,\n008,b,,x\n")
+
+    corpus = load_texts(path)
+
+    assert corpus.frame.columns.tolist() == ["id", "text", "id (2)", "column 4"]
+    assert corpus.frame.values.tolist() == [
+        ["007", "a", "1.50", ""],
+        ["008", "b", "", "x"],
+    ]
+    assert corpus.column == "text"
+    kept = load_texts(path, column="text", keep=["id (2)", "id"]).frame
+    assert kept.columns.tolist() == ["id (2)", "id"]
+    with pytest.raises(ValueError, match="no column 'date'"):
+        load_texts(path, keep=["date"])
+
+
+@pytest.mark.parametrize(
+    ("content", "read", "said"),
+    [
+        ("id;text;n\n1;Hi, you;3,5\n2;One, two, three;4,5\n", "Hi, you", "semicolons"),
+        ("id\ttext\n1\tHi; you\n2\tb\n", "Hi; you", "tabs"),
+        ("id|text\n1|Hi\n2|b\n", "Hi", "bars"),
+        ('id;text\n1;"Hi;\nyou"\n2;b\n', "Hi;\nyou", "semicolons"),
+        ("sep=;\r\nid;text\r\n1;Hi\r\n", "Hi", "semicolons"),
+        ("id,text\n1,Hi; you\n2,b; c\n", "Hi; you", None),
+        ("text\nHi; you\nb; c\n", "Hi; you", None),
+    ],
+)
+def test_the_separator_is_recognized_and_said(tmp_path, content, read, said):
+    corpus = load_texts(write(tmp_path / "a.csv", content), column="text")
+
+    assert corpus.data[0] == read
+    assert corpus.DESCR.endswith(
+        "a.csv" if said is None else f"a.csv (fields separated by {said})"
+    )
+
+
+def test_a_separator_can_be_given(tmp_path):
+    path = write(tmp_path / "a.csv", "id~text\n1~Hi\n")
+
+    assert load_texts(path, column="text", separator="~").data == ["Hi"]
+    with pytest.raises(ValueError, match="one character"):
+        load_texts(path, separator="~~")
+
+
+def test_a_bad_row_of_a_semicolon_file_is_named(tmp_path):
+    path = write(tmp_path / "a.csv", "id;text\n1;a\n2;b;c\n")
+
+    with pytest.raises(ValueError, match="line 3: 3 fields where the first row has 2"):
+        load_texts(path)
+
+
+def test_what_a_spreadsheet_saves(tmp_path):
+    windows = write(tmp_path / "w.csv", "text;n\r\nGrün;1\r\n", encoding="cp1252")
+    wide = write(tmp_path / "u.csv", "text\tn\r\nGrün\t1\r\n", encoding="utf-16")
+    packed = tmp_path / "packed.csv"  # without .gz
+    packed.write_bytes(gzip.compress(b"text;n\nGr\xc3\xbcn;1\n"))
+
+    with pytest.raises(ValueError, match=r"'cp1252' if a spreadsheet .* --encoding"):
+        load_texts(windows)
+    assert load_texts(windows, column="text", encoding="cp1252").data == ["Grün"]
+    assert load_texts(wide, column="text").data == ["Grün"]
+    assert "read as utf-16" in load_texts(wide, column="text").DESCR
+    assert load_texts(packed, column="text").data == ["Grün"]
+
+
+@pytest.fixture
+def workbook(tmp_path):
+    pytest.importorskip("openpyxl")
+    rows = [["Nr", "Text", "Text"], [7, "NA", None], [8, 42, "b"], [9, None, "c"]]
+    with pd.ExcelWriter(tmp_path / "a.xlsx") as writer:
+        for sheet, part in (("First", rows), ("Second", rows[:2])):
+            frame = pd.DataFrame(part)
+            frame.to_excel(writer, sheet_name=sheet, index=False, header=False)
+    return tmp_path / "a.xlsx"
+
+
+def test_excel(workbook):
+    corpus = load_texts(workbook, column="Text", missing="empty")
+
+    assert corpus.data == ["NA", "42", ""]
+    assert corpus.frame.columns.tolist() == ["Nr", "Text", "Text (2)"]
+    assert corpus.frame["Nr"].tolist() == [7, 8, 9]
+    assert "(sheet 'First' of 2)" in corpus.DESCR
+    assert len(load_texts(workbook, column="Text", sheet="Second").data) == 1
+    assert load_texts(workbook, column="2", header=False, missing="empty").data == [
+        *("Text", "NA", "42", ""),
+    ]
+    with pytest.raises(ValueError, match=r"no sheet 'x'. Its sheets: 'First', 'Seco"):
+        load_texts(workbook, sheet="x")
+    with pytest.raises(ValueError, match="row 2 has no text"):
+        load_texts(workbook, column="Text")
+
+
+def test_excel_without_openpyxl(workbook, monkeypatch):
+    monkeypatch.setitem(sys.modules, "openpyxl", None)
+
+    with pytest.raises(MissingExtraError, match=r"deepclust\[excel\]"):
+        load_texts(workbook)
+
+
+def test_parquet_keeps_whole_numbers_and_the_index(tmp_path):
+    pytest.importorskip("pyarrow")
+    frame = pd.DataFrame({"text": ["a", "b"], "n": pd.array([1, None], "Int64")})
+    frame.set_axis(pd.Index([5, 6], name="nr")).to_parquet(tmp_path / "a.parquet")
+
+    corpus = load_texts(tmp_path / "a.parquet")
+
+    assert corpus.frame["nr"].tolist() == [5, 6]
+    assert corpus.frame["n"].tolist()[0] == 1
+    assert str(corpus.frame["n"].dtype).startswith("int64")
+
+
 def test_plain_text_file(tmp_path):
     path = write(tmp_path / "a.txt", "first\r\n\r\nthird\u2028still third\n")
 
     assert load_texts(path).data == ["first", "", "third\u2028still third"]
     assert load_texts(path).target is None
+    assert load_texts(path).frame["text"].tolist() == load_texts(path).data
     with pytest.raises(ValueError, match="it has no columns"):
         load_texts(path, column="text")
 
@@ -204,6 +320,7 @@ def test_folder_of_text_files(tmp_path):
     assert corpus.data == ["none", "one", "two"]
     assert corpus.target.tolist() == [-1, 0, 1]
     assert corpus.target_names == ["a", "b"]
+    assert corpus.frame["file"].tolist() == ["0.txt", "a/1.txt", "b/2.txt"]
 
 
 def test_folder_without_sub_folders_has_no_labels(tmp_path):
@@ -273,6 +390,9 @@ def test_other_encoding(tmp_path):
         ("a.xyz", "a", {}, "Cannot tell the format of 'a.xyz'"),
         ("a.csv.gz", "not gzip", {}, "not a whole gzip file"),
         ("a.parquet", "not parquet", {}, "cannot be read as parquet"),
+        ("a.xlsx", "not excel", {}, "cannot be read as Excel"),
+        ("a.jsonl", '{"text": "a"}', {"separator": ";"}, "no separator: leave out"),
+        ("a.csv", "text\na\n", {"sheet": "x"}, "is no Excel file"),
     ],
 )
 def test_a_bad_file_is_named_with_its_fault(
