@@ -70,6 +70,9 @@ LABEL_HELP = "Column with known classes, used only to measure the agreement."
 Label = Annotated[str | None, _reading(help=LABEL_HELP)]
 DATES_HELP = "Column with dates: the report shows each cluster over time."
 Dates = Annotated[str | None, _reading(help=DATES_HELP)]
+DATE_FORMAT_HELP = """Of all dates, such as %d.%m.%Y or %Y; unix for seconds since \
+1970, number for any number. Found by default, but not for numbers."""
+DateFormat = Annotated[str | None, _reading(help=DATE_FORMAT_HELP)]
 LIMIT_HELP = "Use so many texts, spread over the file."
 Limit = Annotated[int | None, typer.Option(min=1, help=LIMIT_HELP)]
 
@@ -172,6 +175,7 @@ def cluster(
     sheet: Sheet = None,
     label: Label = None,
     dates: Dates = None,
+    date_format: DateFormat = None,
     limit: Limit = None,
     language: Language = "en",
     noise: Noise = "keep",
@@ -202,6 +206,7 @@ def cluster(
     reading |= {"separator": separator, "sheet": sheet, "keep": keep}
     reading["id_column"] = id_column
     columns: dict[str, Any] = {"column": column, "label": label, "dates": dates}
+    columns["date_format"] = date_format
     settings: dict[str, Any] = {"language": language, "noise": noise}
     settings |= {"n_clusters": n_clusters, "id_column": id_column}
     with _session(quiet) as progress:
@@ -267,6 +272,7 @@ def report(
     sheet: Sheet = None,
     label: Label = None,
     dates: Dates = None,
+    date_format: DateFormat = None,
     out: Annotated[
         Path | None, _output(help="File to write; report.html by default.")
     ] = None,
@@ -287,6 +293,7 @@ def report(
     reading: dict[str, Any] = {"header": not no_header, "encoding": encoding}
     reading |= {"separator": separator, "sheet": sheet}
     columns: dict[str, Any] = {"column": column, "label": label, "dates": dates}
+    columns["date_format"] = date_format
     with _session(quiet) as progress:
         pipeline = load_model(model, key, trusted_key)
         corpus = _run.read_corpus(file, progress, None, **reading, **columns)

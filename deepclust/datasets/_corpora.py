@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 
+from deepclust.datasets._dates import parse_dates
 from deepclust.datasets._readers import Reading, has_columns, read_table, values_of
 
 __all__ = ["load_docstrings", "load_texts"]
@@ -105,6 +106,7 @@ def load_texts(
     column: str | None = None,
     label: str | None = None,
     dates: str | None = None,
+    date_format: str | None = None,
     keep: Iterable[str] | None = None,
     header: bool = True,
     encoding: str = "utf-8",
@@ -129,7 +131,13 @@ def load_texts(
         Column that holds the labels; an empty label means "unlabeled".
 
     dates : str, default=None
-        Column that holds a date or a year for each text.
+        Column that holds a date for each text, or a number such as a year.
+
+    date_format : str, default=None
+        Of all dates, as in "%d.%m.%Y"; "unix" for seconds since 1970; "number" for
+        numbers that are no dates but an order in time. When None, it is found: the
+        format that reads the most cells, out of ISO 8601 and what pandas guesses.
+        Whole numbers, such as years, need a format.
 
     keep : iterable of str, default=None
         Columns to return in `frame`; all when None.
@@ -162,8 +170,8 @@ def load_texts(
         target_names : list of str or None
             Labels, sorted.
         dates : ndarray of shape (n_docs,), datetime64 or float64, or None
-            Dates in UTC, or numbers where most values are; NaT or NaN where a value is
-            neither.
+            Dates in UTC, or numbers with `date_format="number"`; NaT or NaN where a
+            cell is empty or holds none.
         frame : DataFrame of shape (n_docs, n_columns)
             The columns as they stand in the file; of a folder, "file" and "text".
         column : str
@@ -179,9 +187,15 @@ def load_texts(
         If a gzip file unpacks to more than 100 MB and 100 times its size,
         the format is unknown, a column is missing (the message lists those there),
         a byte does not fit the encoding (the message names the line), a row is
-        malformed or has no text, there is no text, or no date in the column of dates.
+        malformed or has no text, there is no text, no date in the column of dates, or
+        its format is ambiguous: 03/04/2024 is of March or of April.
     MissingExtraError
         If a parquet file is read without pyarrow, or an Excel file without openpyxl.
+
+    Warns
+    -----
+    TextWarning
+        If cells of the column of dates hold none; tells how many.
 
     Notes
     -----
@@ -223,15 +237,20 @@ def load_texts(
     target, target_names = None, None
     if label is not None:
         target, target_names = _encode(values_of(frame[label]))
-    where = f"{path}: {dates!r}"
+    dated, notes = None, [note]
+    if dates is not None:
+        where = f"{path}: {dates!r}"
+        dated, used = parse_dates(values_of(frame[dates]), where, date_format)
+        notes.append(f"dates read as {used}")
+    said = "; ".join(filter(None, notes))
     return Bunch(
         data=_texts_of(values_of(frame[column]), path, missing),
         target=target,
         target_names=target_names,
-        dates=None if dates is None else _parse_dates(values_of(frame[dates]), where),
+        dates=dated,
         frame=frame if keep is None else frame[list(dict.fromkeys(keep))],
         column=column,
-        DESCR=f"{len(frame):,} texts of {path}" + (f" ({note})" if note else ""),
+        DESCR=f"{len(frame):,} texts of {path}" + (f" ({said})" if said else ""),
     )
 
 
@@ -261,18 +280,6 @@ def _encode(labels: list[Any]) -> tuple[np.ndarray, list[str]]:
     named = [None if label in (None, "") else str(label) for label in labels]
     codes, names = pd.factorize(np.array(named, dtype=object), sort=True)
     return codes, list(names)
-
-
-def _parse_dates(values: list[Any], what: str) -> np.ndarray:
-    """Return numbers if most values are numbers, such as years, else dates."""
-    series = pd.Series(values)
-    numbers = pd.to_numeric(series, errors="coerce")
-    if numbers.notna().sum() * 2 > len(series):
-        return numbers.to_numpy(dtype=float)
-    dates = pd.to_datetime(series, errors="coerce", utc=True, format="mixed")
-    if not dates.notna().any():
-        raise ValueError(f"{what} holds no date.")
-    return dates.dt.tz_localize(None).to_numpy()
 
 
 def _texts_of(values: list[Any], path: Path, missing: str) -> list[str]:

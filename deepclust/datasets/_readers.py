@@ -105,13 +105,12 @@ def _distinct(names: Iterable[Any]) -> list[str]:
 
 def _read_text(path: Path, encoding: str) -> tuple[str, str]:
     """Return the text of a file, unpacked if it is gzip, and a note."""
-    data = path.read_bytes()
+    data, note = path.read_bytes(), ""
     if path.suffix.lower() == ".gz" or data.startswith(b"\x1f\x8b"):
         try:
-            data = gzip.decompress(data)
-        except (gzip.BadGzipFile, EOFError) as error:
+            data = _unpack(path)
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
             raise ValueError(f"{path} is not a whole gzip file: {error}") from error
-    note = ""
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         encoding, note = "utf-16", "read as utf-16"
     try:
@@ -124,6 +123,19 @@ def _read_text(path: Path, encoding: str) -> tuple[str, str]:
             "spreadsheet on Windows wrote it (encoding=..., or --encoding on the "
             "command line)."
         ) from error
+
+
+def _unpack(path: Path) -> bytes:
+    """Return the content of a gzip file, unless it grows as no text does."""
+    limit = max(_MIN_UNPACKED, _MAX_RATIO * path.stat().st_size)
+    with gzip.open(path) as file:
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise ValueError(
+            f"{path} unpacks to more than {_MAX_RATIO} times its size, and more than "
+            f"{limit / 1e6:,.0f} MB. If that is meant, unpack it first."
+        )
+    return data
 
 
 def _read_csv(path: Path, how: Reading) -> Table:

@@ -64,7 +64,8 @@ def test_cluster_predict_report(tmp_path, corpus, corpus_file, capsys, monkeypat
     clustered = tmp_path / "out"
     arguments = ["--column", "body", "--label", "topic", "--out", str(clustered)]
 
-    assert main(["cluster", str(corpus_file), *arguments, "--dates", "id"]) == 0
+    dates = ["--dates", "id", "--date-format", "number"]
+    assert main(["cluster", str(corpus_file), *arguments, *dates]) == 0
 
     printed = capsys.readouterr()
     labels = pd.read_csv(clustered / "labels.csv", keep_default_na=False)
@@ -143,11 +144,12 @@ def test_noise_nearest_limit_quiet_and_format(tmp_path, corpus_file, capsys):
         (["cluster", "{corpus}", "--column", "body", "--keep", "x"], "no column 'x'"),
         (["cluster", "{corpus}", "--separator", ";;"], "must be one character"),
         (["cluster", "{corpus}", "--sheet", "one"], "no Excel file"),
-        (["predict", "no.joblib", "{corpus}", "--format", "xlsx"], "--out"),
+        (["predict", "no.dct", "{corpus}", "--format", "xlsx"], "--out"),
         (["cluster", "{corpus}", "--column", "body", "--encoding", "nix"], "nix"),
         (["cluster", "{corpus}", "--column", "body", "--out", "{corpus}"], "cannot"),
         (["cluster", "{corpus}", "--column", "body", "--language", "xx-no"], "xx-no"),
         (["cluster", "{corpus}", "--column", "body", "--dates", "topic"], "no date"),
+        (["cluster", "{corpus}", "--column", "body", "--dates", "id"], "--date-format"),
         (["predict", "no.dct", "{corpus}"], "no model 'no.dct'"),
         (["predict", "{corpus}", "{corpus}"], "no model file of deepclust"),
         (["predict", "no.dct", "{corpus}", "--out", "a.doc"], "give --format"),
@@ -241,6 +243,7 @@ def test_a_limit_spreads_over_texts_labels_and_dates(tmp_path):
     path.write_text("text,kind,year\n" + "".join(rows))
 
     columns = {"column": "text", "label": "kind", "dates": "year"}
+    columns["date_format"] = "number"
     corpus = _run.read_corpus(path, Progress(quiet=True), 3, **columns)
 
     assert corpus.data == ["text 0", "text 4", "text 8"]

@@ -9,7 +9,7 @@ import pytest
 
 from deepclust.datasets import load_docstrings, load_texts
 from deepclust.datasets._corpora import _summary
-from deepclust.exceptions import MissingExtraError
+from deepclust.exceptions import MissingExtraError, TextWarning
 
 
 @pytest.fixture(scope="module")
@@ -329,21 +329,23 @@ def test_folder_without_sub_folders_has_no_labels(tmp_path):
     assert load_texts(tmp_path).target is None
 
 
-def test_dates_are_years_or_dates_in_utc(tmp_path):
+def test_dates_are_in_utc_and_unreadable_ones_are_counted(tmp_path):
     path = write(
         tmp_path / "a.csv",
         "text,year,day\na,1999,2024-05-01\nb,,2024-05-02T01:00+02:00\nc,2001,soon\n",
     )
 
-    years = load_texts(path, dates="year").dates
-    days = load_texts(path, column="text", dates="day").dates
+    with pytest.warns(TextWarning, match=r"1 of 3 cells .* row 2: 'soon'"):
+        corpus = load_texts(path, column="text", dates="day")
 
-    np.testing.assert_array_equal(years, [1999, np.nan, 2001])
-    utc = np.array(["2024-05-01", "2024-05-01T23:00", "NaT"], dtype=days.dtype)
-    np.testing.assert_array_equal(days, utc)
+    utc = np.array(["2024-05-01", "2024-05-01T23:00", "NaT"], dtype=corpus.dates.dtype)
+    np.testing.assert_array_equal(corpus.dates, utc)
+    assert "dates read as ISO8601" in corpus.DESCR
     assert load_texts(path, column="text").dates is None
     with pytest.raises(ValueError, match=r"a\.csv: 'text' holds no date"):
         load_texts(path, column="text", dates="text")
+    years = load_texts(path, dates="year", date_format="number").dates
+    np.testing.assert_array_equal(years, [1999, np.nan, 2001])
 
 
 def test_plain_texts_have_no_columns(tmp_path):
