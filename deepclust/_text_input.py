@@ -1,4 +1,7 @@
-"""The one check of "an iterable of texts" that every text-taking estimator calls."""
+"""The one check of "an iterable of texts" that every text-taking estimator calls.
+
+And texts as cells of a terminal: short, in one line, without control characters.
+"""
 
 from collections.abc import Iterable
 from typing import Any
@@ -82,3 +85,22 @@ def truncate(text: str, width: int) -> str:
     'a long…'
     """
     return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def one_line(text: Any) -> str:
+    r"""Return the text with white space and control characters as single spaces.
+
+    Examples
+    --------
+    >>> from deepclust._text_input import one_line
+    >>> one_line("\x1b[31mred\n  line")
+    '[31mred line'
+    """
+    return " ".join(printable(str(text)).split())
+
+
+def printable(text: Any) -> Any:
+    """Return a str with control characters as spaces, anything else as it is."""
+    if not isinstance(text, str):
+        return text
+    return "".join(char if char.isprintable() else " " for char in text)

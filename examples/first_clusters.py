@@ -37,7 +37,7 @@ def main(
     cleaned = pipe["clean"].transform(texts)
     embeddings = pipe[:-1].transform(texts)
     table = cluster_table(texts, labels, cleaned=cleaned, embeddings=embeddings)
-    print(table.head(20).to_string(index=False, max_colwidth=60))
+    print(table)
 
     # A new text gets the same cluster alone and in a batch.
     new = ["Compute the eigenvalues of a symmetric matrix.", "Send an email message."]

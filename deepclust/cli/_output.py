@@ -15,19 +15,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from rich.console import Console, Group
+from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 from rich.text import Text
 
 from deepclust._atomic_file import replacing
 from deepclust._optional import import_extra
+from deepclust._text_input import one_line, printable
 from deepclust.cli._cells import nested_as_json, one_kind_a_column, write_sheet
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Format = Literal["csv", "tsv", "jsonl", "parquet", "xlsx"]
+WIDTH = 120  # columns, where no terminal has a width
 FORMATS: tuple[Format, ...] = get_args(Format)
 
 # What begins a formula in spreadsheets, also behind a tab or a carriage return.
@@ -55,25 +56,10 @@ def terminal(*, stderr: bool = False) -> Console:
     """
     plain = {"markup": False, "emoji": False, "highlight": False}
     colors = None if os.environ.get("NO_COLOR") else "auto"
-    return _Console(stderr=stderr, color_system=colors, **plain)  # type: ignore[arg-type]
-
-
-def one_line(text: Any) -> str:
-    r"""Return the text with white space and control characters as single spaces.
-
-    Examples
-    --------
-    >>> from deepclust.cli._output import one_line
-    >>> one_line("\x1b[31mred\n  line")
-    '[31mred line'
-    """
-    return " ".join(_printable(str(text)).split())
-
-
-def _printable(text: Any) -> Any:
-    if not isinstance(text, str):
-        return text
-    return "".join(char if char.isprintable() else " " for char in text)
+    console = _Console(stderr=stderr, color_system=colors, **plain)  # type: ignore[arg-type]
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = WIDTH  # of a file or a pipe
+    return console
 
 
 class Progress:
@@ -131,40 +117,6 @@ def muted_libraries() -> Iterator[None]:
         os.close(kept)
 
 
-def cluster_overview(clusters: "pd.DataFrame", top: int) -> Group:
-    """Return a table of the `top` largest clusters, as wide as the terminal.
-
-    Parameters
-    ----------
-    clusters : DataFrame of shape (n_clusters, n_columns)
-        With the columns cluster, size, share, keywords and example; largest first.
-
-    top : int
-        Rows to show.
-
-    Returns
-    -------
-    overview : rich.console.Group
-    """
-    table = Table(box=None, expand=True, pad_edge=False, header_style="bold")
-    table.add_column("cluster", justify="right", style="cyan", width=7)
-    table.add_column("size", justify="right", min_width=5)
-    text: dict[str, Any] = {"no_wrap": True, "overflow": "ellipsis"}
-    table.add_column("keywords", ratio=2, style="green", **text)
-    table.add_column("example", ratio=3, **text)
-    shown = clusters[clusters["cluster"] >= 0]
-    for row in shown.head(top).itertuples():
-        cells = (row.cluster, row.size, row.keywords, row.example)
-        table.add_row(*(Text(one_line(cell)) for cell in cells))
-    rest, ends = shown.iloc[top:], []
-    if len(rest):
-        size = rest["size"].sum()
-        ends = [f"{'...':>7}  {size:>5}  in {len(rest)} smaller clusters"]
-    for row in clusters[clusters["cluster"] < 0].itertuples():
-        ends.append(f"{'noise':>7}  {row.size:>5}  in no cluster ({row.share:.0%})")
-    return Group(table, *(Text(end, "dim") for end in ends))
-
-
 # Files ----------------------------------------------------------------------------
 
 
@@ -211,7 +163,7 @@ def write_table(file: Any, table: "pd.DataFrame", form: Format) -> None:
         with replacing(file) as part:
             part.write_text(text, "utf-8", newline="")
     else:
-        file.write(_as_text(table.map(_printable) if file.isatty() else table, form))
+        file.write(_as_text(table.map(printable) if file.isatty() else table, form))
         file.flush()
 
 

@@ -19,7 +19,6 @@ from deepclust.cli._output import (
     InputError,
     Progress,
     check_writer,
-    cluster_overview,
     muted_libraries,
     one_line,
     terminal,
@@ -206,6 +205,7 @@ def run_cluster(
         points=points,
     )
     progress("done", spinner=False)
+    from deepclust.inspection._overview import cluster_overview
 
     console = terminal()
     console.print(one_line(corpus.DESCR), "", sep="\n")

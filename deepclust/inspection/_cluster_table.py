@@ -16,6 +16,7 @@ from deepclust.inspection._keywords import (
     names_by_label,
 )
 from deepclust.inspection._labeled_texts import LabeledTexts
+from deepclust.inspection._overview import as_text
 from deepclust.inspection._representatives import find_borderline, find_representatives
 
 __all__ = ["ClusterTable", "cluster_table"]
@@ -46,6 +47,7 @@ class ClusterTable:
 
     Notes
     -----
+    Printed, it shows size, name, keywords and example of 30 clusters in 120 columns.
     Notebooks show it as HTML, with every text escaped. It contains texts of the corpus.
 
     Examples
@@ -78,7 +80,7 @@ class ClusterTable:
         return getattr(self.frame, name)
 
     def __repr__(self) -> str:
-        return repr(self.frame)
+        return as_text(self.frame)
 
     def _repr_html_(self) -> str:
         rows = nw.from_native(self.frame, eager_only=True).rows(named=True)

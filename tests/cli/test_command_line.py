@@ -22,12 +22,12 @@ from deepclust.cli._models import load_model, save_model
 from deepclust.cli._output import (
     InputError,
     Progress,
-    cluster_overview,
     one_line,
     terminal,
     write_table,
 )
 from deepclust.datasets import load_texts
+from deepclust.inspection._overview import cluster_overview
 
 
 def columns(text):
@@ -507,6 +507,7 @@ def test_the_table_fits_the_terminal(width):
             "cluster": [*range(5), -1],
             "size": [50_000, 400, 30, 20, 10, 7],
             "share": [0.9, 0.05, 0.03, 0.01, 0.005, 0.005],
+            "name": ["alpha, beta", "b", "数据库 " * 9, "", "e", "noise"],
             "keywords": ["alpha, beta, gamma " * 4, "b", "数据库 " * 30, "d", "e", ""],
             "example": ["x" * 500, "\x1b[31mred\nline", "聚类" * 200, "", "y", "z"],
         }
@@ -519,7 +520,7 @@ def test_the_table_fits_the_terminal(width):
     assert max(map(columns, lines)) <= width
     assert "\x1b" not in "".join(lines)
     assert len(lines) == 1 + 3 + 1 + 1
-    assert "30  in 2 smaller clusters" in lines[4]
+    assert "30  in 2 more clusters" in lines[4]
     assert "noise      7" in lines[5]
     assert "…" in lines[1]
 
@@ -527,7 +528,11 @@ def test_the_table_fits_the_terminal(width):
 def test_texts_are_no_markup_and_hold_no_control_characters(capsys, tmp_path):
     table = pd.DataFrame(
         {"cluster": [0], "size": [9], "share": [1.0]}
-        | {"keywords": ["[bold]a[/bold] :smile:"], "example": ["\x1b[31mred\x07[/]"]}
+        | {
+            "name": ["[red]n"],
+            "keywords": ["[bold]a[/bold] :smile:"],
+            "example": ["\x1b[31mred\x07[/]"],
+        }
     )
     file = io.StringIO()
     Console(file=file, width=120, force_terminal=True).print(cluster_overview(table, 3))
@@ -545,6 +550,14 @@ def test_texts_are_no_markup_and_hold_no_control_characters(capsys, tmp_path):
     assert main(["\x1b[2J[red]x"]) == 2
     assert main(["demo", "--\x1b[2J"]) == 2
     assert "\x1b" not in capsys.readouterr().err
+
+
+def test_a_file_gets_120_columns(monkeypatch, capsys):
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+    assert terminal().width == 120
+    monkeypatch.setenv("COLUMNS", "60")
+    assert terminal().width == 60
 
 
 def test_one_line_has_no_line_breaks_and_control_characters():
@@ -576,7 +589,9 @@ def test_colors_appear_on_terminals_without_no_color(variable, colored, monkeypa
     console = terminal()
 
     with console.capture() as capture:
-        console.print(cluster_overview(table.assign(keywords="k", example="e"), 1))
+        console.print(
+            cluster_overview(table.assign(name="n", keywords="k", example="e"), 1)
+        )
 
     assert ("\x1b[" in capture.get()) == colored
 

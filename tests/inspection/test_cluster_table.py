@@ -114,6 +114,22 @@ def test_a_long_table_and_long_texts_are_cut_in_html():
     assert "x" * 300 not in shown
 
 
+@pytest.mark.parametrize("output", ["pandas", "polars"])
+def test_a_table_prints_itself_in_120_columns(output):
+    texts = ["apple pie recipe with " + "x" * 500, *TEXTS[1:]]
+
+    lines = str(cluster_table(texts, LABELS, output=output)).splitlines()
+
+    assert lines[0].split() == ["cluster", "size", "name", "keywords", "example"]
+    assert max(map(len, lines)) <= 120
+    assert lines[2].split()[:4] == ["1", "2", "car,", "engine"]
+    assert lines[-1].split()[:2] == ["noise", "1"]
+    many = str(cluster_table([f"word{i}" for i in range(40)], range(40)))
+    assert len(many.splitlines()) == 32
+    assert "10  in 10 more clusters" in many
+    assert "example" in str(cluster_table(["a", "b"], ["x", "y"]))
+
+
 def test_a_table_can_be_copied_and_pickled():
     table = pickle.loads(pickle.dumps(copy.deepcopy(cluster_table(TEXTS, LABELS))))
 
