@@ -1,23 +1,131 @@
-"""make_text_clusterer: the four steps as a plain scikit-learn pipeline.
+"""make_text_clusterer: the four steps as a scikit-learn pipeline, `TextClusterer`.
 
 `iter_predict` passes any number of texts through a fitted one, batch by batch.
 """
 
+import warnings
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
 import numpy as np
 from sklearn.pipeline import Pipeline
+from sklearn.utils.metaestimators import available_if
 
 from deepclust._text_input import check_texts
 from deepclust.cleaning import TextCleaner
 from deepclust.clustering import DBSCAN
 from deepclust.encoding import RNNLSTMEncoder
-from deepclust.exceptions import InvalidTextError
+from deepclust.exceptions import ClusteringWarning, InvalidTextError, TextWarning
 from deepclust.vectorizing import Vectorizer
 
-__all__ = ["iter_predict", "make_text_clusterer"]
+__all__ = ["TextClusterer", "iter_predict", "make_text_clusterer"]
+
+_FEW_TEXTS = 100
+_TOLERANCE = 0.2  # of n_clusters, which is approximate
+
+
+class TextClusterer(Pipeline):
+    """A scikit-learn pipeline that checks the parameters of all steps before any work.
+
+    Parameters, attributes and methods are those of `sklearn.pipeline.Pipeline`;
+    `make_text_clusterer` makes one.
+
+    See Also
+    --------
+    make_text_clusterer : The pipeline with the four steps.
+
+    Notes
+    -----
+    A wrong parameter of the last step is an error at once, not after the training.
+    """
+
+    def fit(self, X: Any, y: Any = None, **params: Any) -> "TextClusterer":
+        """Check all parameters, then fit one step after the other.
+
+        Parameters
+        ----------
+        X : iterable of str, length n_docs
+            Texts; or what the first step takes.
+
+        y : array-like of shape (n_docs,), default=None
+            Labels; see `RNNLSTMEncoder`.
+
+        **params : dict
+            Passed to the steps, as in scikit-learn.
+
+        Returns
+        -------
+        self : TextClusterer
+
+        Raises
+        ------
+        InvalidTextError
+            If a row is not a `str`.
+        InvalidParameterError
+            (a `ValueError`) If a parameter of any step is wrong.
+
+        Warns
+        -----
+        TextWarning
+            If there are fewer than 100 texts.
+        ClusteringWarning
+            If the number of clusters is far from `n_clusters`.
+        """
+        X = self._check(X)
+        super().fit(X, y, **params)
+        warn_of_another_number(self[-1])
+        return self
+
+    @available_if(lambda self: hasattr(self._final_estimator, "fit_predict"))
+    def fit_predict(self, X: Any, y: Any = None, **params: Any) -> Any:
+        """Check all parameters, fit and return the labels; see `fit`."""
+        X = self._check(X)
+        labels = super().fit_predict(X, y, **params)
+        warn_of_another_number(self[-1])
+        return labels
+
+    def check_parameters(self) -> None:
+        """Raise InvalidParameterError if a parameter of any step is wrong."""
+        for _, step in self.steps:
+            if hasattr(step, "_validate_params"):
+                step._validate_params()
+
+    def _check(self, X: Any) -> Any:
+        self.check_parameters()
+        if not isinstance(self[0], TextCleaner):
+            return X
+        texts = check_texts(X, estimator="TextCleaner")
+        warn_of_few_texts(len(texts))
+        return texts
+
+
+def warn_of_few_texts(n_texts: int) -> None:
+    """Warn if clusters of so few texts are hardly more than chance."""
+    if n_texts < _FEW_TEXTS:
+        warnings.warn(
+            f"Only {n_texts} texts: the corpus is the only source of what words mean, "
+            "and some hundred texts are the least it takes. Do not rely on these "
+            "clusters.",
+            TextWarning,
+            stacklevel=4,
+        )
+
+
+def warn_of_another_number(clusterer: Any) -> None:
+    """Warn if the number of clusters is far from the one asked for."""
+    wanted, found = (
+        getattr(clusterer, name, None) for name in ("n_clusters", "n_clusters_")
+    )
+    if wanted is None or found is None:
+        return
+    if abs(found - wanted) > max(1, _TOLERANCE * wanted):
+        warnings.warn(
+            f"n_clusters={wanted}, but the nearest possible number of clusters of "
+            f"these {len(clusterer.labels_):,} texts is {found}.",
+            ClusteringWarning,
+            stacklevel=3,
+        )
 
 
 def make_text_clusterer(
@@ -30,7 +138,7 @@ def make_text_clusterer(
     n_jobs: int | None = None,
     memory: Any = None,
     verbose: int = 0,
-) -> Pipeline:
+) -> TextClusterer:
     """Return a pipeline that turns texts into clusters.
 
     Parameters
@@ -42,7 +150,8 @@ def make_text_clusterer(
         Label of texts in no dense region: -1, or the nearest cluster.
 
     n_clusters : int, default=None
-        Approximate number of clusters; chosen by stability when None.
+        Approximate number of clusters; chosen by stability when None. A warning tells
+        the number where the nearest possible one is far off.
 
     seed_words : dict of str to list of str, default=None
         Words of topics that are known; see `RNNLSTMEncoder`.
@@ -63,9 +172,10 @@ def make_text_clusterer(
 
     Returns
     -------
-    pipeline : sklearn.pipeline.Pipeline
-        Steps `clean`, `vectorize`, `encode`, `cluster`; their parameters are set as in
-        `pipeline.set_params(encode__lstm_units=64)`.
+    pipeline : TextClusterer
+        An `sklearn.pipeline.Pipeline` of the steps `clean`, `vectorize`, `encode`,
+        `cluster`; their parameters are set as in
+        `pipeline.set_params(encode__lstm_units=64)`. All are checked before any work.
 
     See Also
     --------
@@ -87,7 +197,7 @@ def make_text_clusterer(
     ['clean', 'vectorize', 'encode', 'cluster']
     """
     n_pseudo_classes = "auto" if n_clusters is None else max(int(n_clusters), 2)
-    return Pipeline(
+    return TextClusterer(
         [
             ("clean", TextCleaner(language=language, n_jobs=n_jobs, verbose=verbose)),
             ("vectorize", Vectorizer(random_state=random_state)),

@@ -14,15 +14,15 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 from tiny import TINY, tiny_clusterer
 
-from deepclust import make_text_clusterer
-from deepclust.exceptions import InvalidTextError
+from deepclust import TextCleaner, make_text_clusterer
+from deepclust.exceptions import ClusteringWarning, InvalidTextError, TextWarning
 
 HERE = Path(__file__).parent
 
 
-def test_it_is_a_plain_pipeline_of_four_steps():
+def test_it_is_a_pipeline_of_four_steps():
     pipeline = make_text_clusterer(language="de", noise="nearest", n_clusters=7)
-    assert type(pipeline) is Pipeline
+    assert isinstance(pipeline, Pipeline)
     assert [name for name, _ in pipeline.steps] == [
         "clean",
         "vectorize",
@@ -160,6 +160,47 @@ def test_some_labels_help_and_bring_probabilities(corpus):
     assert adjusted_rand_score(corpus.target, labels) > 0.7
     odds = pipeline["encode"].predict_proba(pipeline[:-2].transform(corpus.texts[:9]))
     np.testing.assert_allclose(odds.sum(axis=1), 1.0, rtol=1e-5)
+
+
+# --- parameters and their warnings ----------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["fit", "fit_predict"])
+@pytest.mark.parametrize(
+    "wrong",
+    [{"cluster__noise": "drop"}, {"encode__epochs": "many"}, {"cluster__eps": -1.0}],
+)
+def test_parameters_of_all_steps_are_checked_before_any_work(
+    corpus, monkeypatch, method, wrong
+):
+    pipeline = tiny_clusterer(**wrong)
+    name = next(iter(wrong)).split("__")[1]
+    monkeypatch.setattr(TextCleaner, "transform", lambda *a: pytest.fail("has begun"))
+
+    with pytest.raises(ValueError, match=f"The '{name}' param"):
+        getattr(pipeline, method)(corpus.texts)
+
+
+def test_few_texts_warn(corpus):
+    with pytest.warns(TextWarning, match="Only 10 texts"):
+        tiny_clusterer().fit(corpus.texts[:10])
+
+
+def test_another_number_of_clusters_than_asked_for_is_said(corpus):
+    pipeline = tiny_clusterer(cluster__n_clusters=500)
+
+    with pytest.warns(ClusteringWarning, match=r"n_clusters=500, .* 300 texts is \d+"):
+        pipeline.fit(corpus.texts)
+
+
+def test_a_part_of_the_pipeline_has_no_fit_predict(fitted_clusterer):
+    assert hasattr(fitted_clusterer, "fit_predict")
+    assert not hasattr(fitted_clusterer[:-1], "fit_predict")
+
+
+def test_any_iterable_of_texts_is_fitted(corpus):
+    labels = tiny_clusterer().fit_predict(iter(corpus.texts[:120]))
+    assert labels.shape == (120,)
 
 
 # --- bad input ------------------------------------------------------------------------

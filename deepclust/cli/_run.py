@@ -221,9 +221,16 @@ def _fit(
     texts: list[str], parameters: dict[str, Any], progress: Progress
 ) -> tuple[Any, list[str], Any, np.ndarray]:
     """Fit step by step, as `Pipeline.fit_predict` does, and keep what is between."""
-    from deepclust.pipeline import make_text_clusterer
+    from deepclust.pipeline import (
+        make_text_clusterer,
+        warn_of_another_number,
+        warn_of_few_texts,
+    )
 
+    warn_of_few_texts(len(texts))
     pipeline = make_text_clusterer(**parameters, verbose=int(progress.bars))
+    with _bad_input(ValueError):
+        pipeline.check_parameters()
     progress("cleaning", spinner=False)
     with _bad_input(ValueError, ImportError):  # an unknown language, a missing extra
         cleaned = pipeline["clean"].fit_transform(texts)
@@ -236,6 +243,7 @@ def _fit(
     embeddings = pipeline["encode"].fit_transform(sequences)
     progress("clustering")
     pipeline["cluster"].fit(embeddings)
+    warn_of_another_number(pipeline["cluster"])
     pipeline.set_params(clean__verbose=0, encode__verbose=0)  # as it is saved
     return pipeline, cleaned, sequences, embeddings
 
