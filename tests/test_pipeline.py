@@ -1,5 +1,6 @@
 """The whole pipeline: the promises that hold from raw text to label."""
 
+import copy
 import os
 import subprocess
 import sys
@@ -224,6 +225,18 @@ def test_empty_texts_are_noise_and_counted(corpus):
     assert labels[-3:].tolist() == [-1, -1, -1]
     assert (labels[:-3] >= 0).all()
     assert pipeline["encode"].n_unknown_texts_ == 3
+
+
+@pytest.mark.parametrize("noise", ["keep", "nearest"])
+def test_a_text_of_unknown_words_is_noise(fitted_clusterer, noise):
+    known, unknown = "Simmer the soup", "Simmer qwertz zxcvb plugh xyzzy"
+    pipeline = copy.deepcopy(fitted_clusterer).set_params(cluster__noise=noise)
+    kept = copy.deepcopy(pipeline).set_params(vectorize__max_unseen=1.0)
+
+    assert pipeline.predict([unknown]).tolist() == [-1]
+    if noise == "nearest":
+        assert kept.predict([unknown]).tolist() != [-1]
+        assert pipeline.predict([known]).tolist() != [-1]
 
 
 def test_only_empty_texts_are_refused():

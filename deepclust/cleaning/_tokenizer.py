@@ -26,6 +26,7 @@ import itertools
 import json
 import re
 import unicodedata
+import zlib
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -293,6 +294,8 @@ class Tokenizer:
         self.min_token_length: int = options["min_token_length"]
         self.keep_numbers: bool = options["keep_numbers"]
         self.max_len: int | None = options.get("max_len")
+        self.max_unseen: float = options.get("max_unseen", 1.0)
+        self.rare_tokens = frozenset(rules.get("rare_tokens", ()))
         self.stop_words = frozenset(rules["stop_words"])
         self.index = {token: i for i, token in enumerate(rules.get("vocabulary", ()))}
         self.split = split or RuleSplitter(rules["splitter"])
@@ -331,7 +334,14 @@ class Tokenizer:
     def __call__(self, texts: Iterable[str]) -> list[list[int]]:
         """Return the ids of each text, at most `max_len`; 1 is an unknown token."""
         rows = (with_han_pairs(self.tokens(text))[: self.max_len] for text in texts)
-        return [[self.index.get(token, 1) for token in row] for row in rows]
+        return [self._ids(tokens) for tokens in rows]
+
+    def _ids(self, tokens: list[str]) -> list[int]:
+        ids = [self.index.get(token, 1) for token in tokens]
+        return hide_unseen(tokens, ids, self.max_unseen, self._is_rare)
+
+    def _is_rare(self, token: str) -> bool:
+        return token_checksum(token) in self.rare_tokens
 
     def padded(self, texts: Iterable[str]) -> list[list[int]]:
         """Return the ids of each text, right-padded with 0 to one length."""
@@ -538,3 +548,29 @@ class RuleSplitter:
                     parts += [piece[start : found.start()], found.group()]
                     start = found.end()
         return [part for part in [*parts, piece[start:]] if part]
+
+
+def token_checksum(token: str) -> int:
+    """Return what is kept of a rare token: it tells it again, but not what it is."""
+    return zlib.crc32(token.encode("utf-8", "surrogatepass"))
+
+
+def hide_unseen(
+    tokens: list[str],
+    ids: list[int],
+    max_unseen: float,
+    is_rare: Callable[[str], bool],
+) -> list[int]:
+    """Return the ids; unknown ones alone if too many tokens were never seen.
+
+    >>> hide_unseen(["a", "b", "c"], [1, 1, 5], 0.6, {"b"}.__contains__)
+    [1, 1, 5]
+    >>> hide_unseen(["a", "b", "c"], [1, 1, 5], 0.6, set().__contains__)
+    [1, 1, 1]
+    """
+    limit = max_unseen * len(ids)
+    if ids.count(1) <= limit:
+        return ids
+    pairs = zip(tokens, ids, strict=True)
+    n_unseen = sum(i == 1 and not is_rare(token) for token, i in pairs)
+    return [1] * len(ids) if n_unseen > limit else ids

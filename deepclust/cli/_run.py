@@ -183,7 +183,7 @@ def run_cluster(
     )
     names = {c: name for c, name in table.names.items() if c >= 0}
     pipeline[-1].cluster_names_ = names
-    found = prediction_columns(pipeline[-1], embeddings, sequences)
+    found = prediction_columns(pipeline[-1], embeddings, sequences.known_share)
     label_table = _label_table(corpus, found, id_column, progress)
     write_table(out / f"labels.{form}", label_table, form)
     write_table(out / f"clusters.{form}", table.frame, form)

@@ -10,7 +10,6 @@ from sklearn.utils.validation import check_is_fitted
 from deepclust._text_input import check_texts
 from deepclust.inspection._cluster_table import data_frame_backend
 from deepclust.inspection._keywords import names_by_label
-from deepclust.sequences import TokenSequences
 
 __all__ = ["prediction_columns", "prediction_table"]
 
@@ -38,7 +37,7 @@ def prediction_table(pipeline: Any, texts: Any, *, output: str | None = None) ->
         membership : probability of the cluster, or of noise; only where the last step
         has `predict_proba`.
         nearest, nearest_name : the nearest cluster of a text that is noise; −1 where
-        the text has no known word.
+        the text has no known word, or hardly one (`Vectorizer(max_unseen=)`).
         layer_1, layer_2, ... : the cluster at each layer, the broadest first; only
         where the last step has `predict_layers`.
 
@@ -73,23 +72,24 @@ def prediction_table(pipeline: Any, texts: Any, *, output: str | None = None) ->
     check_is_fitted(pipeline)
     backend = data_frame_backend(output)
     rows: Any = check_texts(texts, estimator="prediction_table")
-    sequences = None
+    known = None
     for _, step in pipeline.steps[:-1]:
+        if hasattr(step, "known_share"):
+            known = step.known_share(rows)
         rows = step.transform(rows)
-        sequences = rows if isinstance(rows, TokenSequences) else sequences
-    columns = prediction_columns(pipeline[-1], rows, sequences)
+    columns = prediction_columns(pipeline[-1], rows, known)
     return nw.from_dict(columns, backend=backend).to_native()
 
 
 def prediction_columns(
-    clusterer: Any, embeddings: np.ndarray, sequences: TokenSequences | None
+    clusterer: Any, embeddings: np.ndarray, known_share: np.ndarray | None
 ) -> dict[str, np.ndarray]:
     """Return the columns of `prediction_table` for the results of the steps before."""
     labels = np.asarray(clusterer.predict(embeddings))
     names = names_by_label(getattr(clusterer, "cluster_names_", None))
     columns = {"cluster": labels, "name": _names_of(labels, names)}
-    if sequences is not None:
-        columns["known_words"] = np.round(sequences.known_share, 3)
+    if known_share is not None:
+        columns["known_words"] = np.round(known_share, 3)
     if hasattr(clusterer, "predict_proba"):
         membership = _membership(np.asarray(clusterer.predict_proba(embeddings)))
         columns["membership"] = membership[np.arange(len(labels)), labels].round(3)

@@ -135,7 +135,9 @@ def export_tokenizer(cleaner: Any, vectorizer: Any, path: Any) -> Path:
         return pattern.pattern, pattern.flags
 
     rules["options"]["max_len"] = int(vectorizer.max_len_)
+    rules["options"]["max_unseen"] = float(vectorizer.max_unseen)
     rules["vocabulary"] = vectorizer.vocabulary_.tokens
+    rules["rare_tokens"] = vectorizer.rare_tokens_.tolist()
     path = Path(path)
     with replacing(path) as part, part.open("w", encoding="utf-8") as file:
         json.dump(rules, file, ensure_ascii=False, indent=1, default=source_and_flags)

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
 from warnings import warn
 
@@ -14,7 +14,11 @@ from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from deepclust._text_input import check_texts
-from deepclust.cleaning._tokenizer import with_han_pairs
+from deepclust.cleaning._tokenizer import (
+    hide_unseen,
+    token_checksum,
+    with_han_pairs,
+)
 from deepclust.exceptions import EmptyVocabularyError, TextWarning
 from deepclust.sequences import UNKNOWN_ID, TokenSequences, Vocabulary
 from deepclust.vectorizing._word_vectors import (
@@ -59,6 +63,12 @@ class Vectorizer(  # type: ignore[call-arg]
         Number of tokens after which a text is cut. "auto" takes the 99.5 % quantile
         of the lengths of the training texts, at most 256.
 
+    max_unseen : float, default=0.6
+        A text of which a greater share of the tokens was never seen by `fit`, not even
+        in a single text, is taken for unknown: all its tokens become the unknown token,
+        so that a later step has nothing to guess from, and its label is noise. 1.0
+        keeps every text. Texts of `fit` are not affected.
+
     word_vectors : "corpus", path, object or None, default="corpus"
         "corpus" learns vectors from the training texts; None uses none. A path or
         object is looked up: GloVe text, word2vec text or binary, gensim `KeyedVectors`,
@@ -95,6 +105,10 @@ class Vectorizer(  # type: ignore[call-arg]
     n_truncated_ : int
         Number of training texts longer than `max_len_`.
 
+    rare_tokens_ : ndarray of uint32
+        Sorted checksums of the training tokens that are not in the vocabulary; the
+        tokens themselves, which may be names, are not kept.
+
     See Also
     --------
     TextCleaner : The step before, which cleans the texts.
@@ -104,7 +118,8 @@ class Vectorizer(  # type: ignore[call-arg]
     -----
     Linear time in the tokens, plus the decomposition of the co-occurrence matrix, about
     two seconds for 10,000 tokens. Tokens outside the vocabulary become the
-    unknown id 1 and keep their position.
+    unknown id 1 and keep their position. Checksums of rare tokens take 4 bytes each;
+    one in 40,000 unseen words passes for one of 100,000 rare ones.
 
     Examples
     --------
@@ -122,6 +137,7 @@ class Vectorizer(  # type: ignore[call-arg]
         "min_df": _COUNT_OR_PROPORTION,
         "max_df": _COUNT_OR_PROPORTION,
         "max_features": [Interval(Integral, 1, None, closed="left"), None],
+        "max_unseen": [Interval(Real, 0, 1, closed="both")],
         "max_len": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "word_vectors": "no_validation",  # by check_source, which knows the kinds
         "vector_dim": [Interval(Integral, 1, None, closed="left")],
@@ -135,6 +151,7 @@ class Vectorizer(  # type: ignore[call-arg]
         max_df: int | float = 1.0,
         max_features: int | None = 50_000,
         max_len: int | str = "auto",
+        max_unseen: float = 0.6,
         word_vectors: Any = "corpus",
         vector_dim: int = 100,
         random_state: Any = None,
@@ -143,6 +160,7 @@ class Vectorizer(  # type: ignore[call-arg]
         self.max_df = max_df
         self.max_features = max_features
         self.max_len = max_len
+        self.max_unseen = max_unseen
         self.word_vectors = word_vectors
         self.vector_dim = vector_dim
         self.random_state = random_state
@@ -240,8 +258,8 @@ class Vectorizer(  # type: ignore[call-arg]
             If more than half of the tokens are unknown.
         """
         check_is_fitted(self)
-        sequences = self._sequences(check_texts(X, estimator="Vectorizer"))
-        n_unknown = np.count_nonzero(sequences.ids == UNKNOWN_ID)
+        texts = check_texts(X, estimator="Vectorizer")
+        sequences, n_unknown = self._sequences_and_unknown(texts)
         n_ids = len(sequences.ids)
         if n_ids >= _MIN_TOKENS and n_unknown > _HIGH_OOV_RATE * n_ids:
             warn(
@@ -252,6 +270,23 @@ class Vectorizer(  # type: ignore[call-arg]
                 stacklevel=2,
             )
         return sequences
+
+    def known_share(self, X: Iterable[str]) -> np.ndarray:
+        """Return the share of each text's tokens that are in the vocabulary.
+
+        Parameters
+        ----------
+        X : iterable of str, length n_docs
+            Clean texts.
+
+        Returns
+        -------
+        known_share : ndarray of shape (n_docs,), float64
+            0 for a text without tokens. Not affected by `max_unseen`.
+        """
+        check_is_fitted(self)
+        texts = check_texts(X, estimator="Vectorizer")
+        return TokenSequences.from_lists([self._ids(t)[1] for t in texts]).known_share
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Return the tokens of the vocabulary in the order of their ids, from id 2."""
@@ -277,6 +312,8 @@ class Vectorizer(  # type: ignore[call-arg]
                 "not empty; TextCleaner drops stop words and punctuation."
             )
         chosen, self.min_df_ = self._select(document_frequency, n_documents)
+        rare = document_frequency.keys() - set(chosen)
+        self.rare_tokens_ = np.unique(np.fromiter(map(token_checksum, rare), np.uint32))
         known = sum(term_frequency[token] for token in chosen)
         self.oov_rate_ = 1.0 - known / term_frequency.total()
         self.max_len_ = self._choose_max_len(lengths)
@@ -317,13 +354,29 @@ class Vectorizer(  # type: ignore[call-arg]
         return int(min(quantile, _AUTO_MAX_LEN))
 
     def _sequences(self, texts: list[str]) -> TokenSequences:
-        """Pure per-chunk transform."""
-        find, width = self.vocabulary_.index.get, self.max_len_
-        rows = [
-            [find(token, UNKNOWN_ID) for token in _tokens_of(text)[:width]]
-            for text in texts
-        ]
-        return TokenSequences.from_lists(rows, self.vocabulary_, max_len=width)
+        return self._sequences_and_unknown(texts)[0]
+
+    def _sequences_and_unknown(self, texts: list[str]) -> tuple[TokenSequences, int]:
+        """Pure per-chunk transform, and the number of tokens not in the vocabulary."""
+        rows, n_unknown = [], 0
+        for text in texts:
+            tokens, ids = self._ids(text)
+            n_unknown += ids.count(UNKNOWN_ID)
+            rows.append(hide_unseen(tokens, ids, self.max_unseen, self._is_rare))
+        width = self.max_len_
+        sequences = TokenSequences.from_lists(rows, self.vocabulary_, max_len=width)
+        return sequences, n_unknown
+
+    def _ids(self, text: str) -> tuple[list[str], list[int]]:
+        tokens = _tokens_of(text)[: self.max_len_]
+        find = self.vocabulary_.index.get
+        return tokens, [find(token, UNKNOWN_ID) for token in tokens]
+
+    def _is_rare(self, token: str) -> bool:
+        """Return whether `fit` saw a token that is not in the vocabulary."""
+        checksum = token_checksum(token)
+        place = np.searchsorted(self.rare_tokens_, checksum)
+        return checksum in self.rare_tokens_[place : place + 1]
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

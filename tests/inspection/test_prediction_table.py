@@ -20,6 +20,13 @@ def test_one_row_a_text(fitted_clusterer, corpus):
     assert fitted_clusterer["cluster"].noise == "keep"
 
 
+def test_the_known_words_of_a_text_that_is_taken_for_unknown(fitted_clusterer):
+    table = prediction_table(fitted_clusterer, ["Simmer qwertz zxcvb xyzzy"])
+
+    row = table.iloc[0]
+    assert (row["cluster"], row["nearest"], row["known_words"]) == (-1, -1, 0.25)
+
+
 def test_one_text_alone_equals_the_batch(fitted_clusterer, corpus):
     batch = prediction_table(fitted_clusterer, corpus.texts[:5])
     alone = prediction_table(fitted_clusterer, [corpus.texts[3]])

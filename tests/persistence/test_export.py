@@ -278,3 +278,16 @@ def test_a_language_whose_rules_are_a_program_is_refused(tmp_path):
 
     with pytest.raises(ValueError, match=r"TextCleaner\(language='hi'\)"):
         export_tokenizer(TextCleaner(language="hi"), vectorizer, tmp_path / "t.json")
+
+
+def test_the_exported_tokenizer_hides_texts_of_unseen_tokens(tmp_path):
+    texts = ["time flies", "time passes", "the clock stops", "the clock runs"]
+    cleaner = TextCleaner(remove_stop_words=False)
+    vectorizer = Vectorizer(word_vectors=None).fit(texts)
+    path = export_tokenizer(cleaner, vectorizer, tmp_path / "tokenizer.json")
+    new = ["time app crashes", "time flies crashes", *texts]
+
+    exported = Tokenizer.from_json(path)(new)
+
+    assert exported[0] == [1, 1, 1]
+    assert exported == [row.tolist() for row in vectorizer.transform(new)]

@@ -234,3 +234,28 @@ def test_cloning_does_not_share_the_vectors():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         twin.fit(TEXTS)
+
+
+def test_a_text_of_unseen_tokens_is_unknown():
+    texts = ["time flies", "time passes", "the clock stops", "the clock runs"]
+    vectorizer = Vectorizer(word_vectors=None).fit(texts)
+    time = vectorizer.vocabulary_.index["time"]
+    new = ["time app crashes", "time flies crashes", "time app", "flies stops app"]
+
+    rows = [row.tolist() for row in vectorizer.transform(new)]
+
+    assert rows[0] == [1, 1, 1]  # two of three tokens were never seen
+    assert rows[1] == [time, 1, 1]  # "flies" was, in one text
+    assert rows[2] == [time, 1]
+    np.testing.assert_allclose(vectorizer.known_share(new), [1 / 3, 1 / 3, 1 / 2, 0])
+    kept = vectorizer.set_params(max_unseen=1.0).transform(new)[0]
+    assert np.asarray(kept)[0].tolist()[0] == time
+
+
+def test_texts_of_fit_are_not_affected_by_unseen_tokens():
+    texts = ["time flies fast today", "time passes"]
+    strict = Vectorizer(word_vectors=None, max_unseen=0.0)
+
+    assert strict.fit_transform(texts).ids.tolist() == [2, 1, 1, 1, 2, 1]
+    assert strict.transform(texts).ids.tolist() == [2, 1, 1, 1, 2, 1]
+    assert strict.rare_tokens_.dtype == np.uint32
