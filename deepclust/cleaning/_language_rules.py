@@ -6,6 +6,7 @@ the rules of a language are a program, as in Japanese, spaCy itself splits the p
 
 import functools
 import itertools
+import pkgutil
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -158,6 +159,14 @@ def _make_splitter(rules: TokenRules) -> Callable[[str], Pairs] | None:
     )
 
 
+def languages() -> list[str]:
+    """Return the codes of the languages that spaCy has rules for."""
+    import spacy.lang
+
+    modules = pkgutil.iter_modules(spacy.lang.__path__)
+    return sorted(module.name for module in modules if module.ispkg)
+
+
 def _language_class(language: str) -> Any:
     from spacy.util import get_lang_class
 
@@ -168,7 +177,8 @@ def _language_class(language: str) -> Any:
     except ImportError as error:
         raise ValueError(
             f"The 'language' parameter of TextCleaner must be an ISO code that spaCy "
-            f"has rules for, or 'xx' for any language. Received: {language!r}."
+            f"has rules for, or 'xx' for any language. Received: {language!r}. There "
+            f"are {', '.join(languages())}."
         ) from error
 
 

@@ -10,6 +10,7 @@ How one text is cleaned:
 4. Tokens are lower-cased, stop words dropped, words replaced by lemma or stem.
 """
 
+import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import fields
 from numbers import Integral
@@ -22,9 +23,11 @@ from sklearn.utils._param_validation import Interval
 from tqdm import tqdm
 
 from deepclust._text_input import check_texts
+from deepclust.cleaning._language_check import likely_language
 from deepclust.cleaning._language_rules import TokenRules, tokenizer_for
 from deepclust.cleaning._redaction import KINDS, redact
 from deepclust.cleaning._tokenizer import strip_html
+from deepclust.exceptions import TextWarning
 
 __all__ = ["TextCleaner"]
 
@@ -147,7 +150,7 @@ class TextCleaner(  # type: ignore[call-arg]
         self.verbose = verbose
 
     def fit(self, X: Iterable[str], y: Any = None) -> "TextCleaner":
-        """Check the parameters and the texts; nothing is learned.
+        """Check the parameters, the texts and their language; nothing is learned.
 
         Parameters
         ----------
@@ -168,14 +171,23 @@ class TextCleaner(  # type: ignore[call-arg]
 
         MissingExtraError
             If the language, `lemmatize` or `stem` needs a package that is missing.
+
+        Warns
+        -----
+        TextWarning
+            If the texts are probably in another language, by their script and stop
+            words.
         """
         self._check_parameters()
-        check_texts(X, estimator="TextCleaner")
+        self._check_language(check_texts(X, estimator="TextCleaner"))
         return self
 
     def fit_transform(self, X: Iterable[str], y: Any = None) -> list[str]:
-        """Same as `transform`."""
-        return self.transform(X)
+        """Check the language as `fit` does, and clean each text."""
+        self._check_parameters()
+        texts = check_texts(X, estimator="TextCleaner")
+        self._check_language(texts)
+        return self.transform(texts)
 
     def transform(self, X: Iterable[str]) -> list[str]:
         """Clean each text.
@@ -228,6 +240,18 @@ class TextCleaner(  # type: ignore[call-arg]
         rules = TokenRules(**parameters)
         tokenizer_for(rules)  # a missing package shows here, not in a worker
         return rules
+
+    def _check_language(self, texts: list[str]) -> None:
+        likely = likely_language(texts, self.language)
+        if likely is not None and self.tokenizer is None:
+            warnings.warn(
+                f"The texts look like language={likely!r}, but the 'language' "
+                f"parameter of TextCleaner is {self.language!r}: the stop words of the "
+                f"texts will look like topics. Pass language={likely!r} (--language "
+                f"{likely} on the command line), or 'xx' for several languages.",
+                TextWarning,
+                stacklevel=3,
+            )
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -1,0 +1,59 @@
+import warnings
+
+import pytest
+
+from deepclust import TextCleaner
+from deepclust.cleaning._language_check import likely_language
+from deepclust.exceptions import TextWarning
+
+SENTENCES = {
+    "en": "The customer has not been able to log in since the update of the app.",
+    "de": "Der Kunde kann sich seit dem Update nicht mehr in der App anmelden.",
+    "fr": "Le client ne peut plus se connecter depuis la mise à jour de cette app.",
+    "es": "El cliente no puede entrar desde la actualización de la aplicación.",
+    "ru": "Клиент не может войти в приложение после обновления, и это не первый раз.",
+    "uk": "Клієнт не може увійти до застосунку після оновлення, і це не вперше.",
+    "ja": "今日はとても良い天気ですねと彼は言いました。",
+    "zh": "客户在更新之后无法登录应用程序，已经不是第一次了。",
+    "el": "Ο πελάτης δεν μπορεί να συνδεθεί στην εφαρμογή μετά την ενημέρωση.",
+}
+
+
+@pytest.mark.parametrize("language", SENTENCES)
+def test_another_language_is_told_and_the_own_one_is_not(language):
+    texts = [SENTENCES[language]] * 25
+
+    assert likely_language(texts, language) is None
+    told = likely_language(texts, "de" if language == "en" else "en")
+    assert told == {"uk": "ru"}.get(language, language)
+
+
+def test_nothing_is_said_of_titles_code_and_few_words():
+    titles = ["Oracle SQL trigger", "Magento cart price", "Bash sed pattern"] * 50
+
+    assert likely_language(titles, "en") is None
+    assert likely_language([SENTENCES["de"]] * 2, "en") is None
+    assert likely_language([SENTENCES["de"]] * 50, "xx") is None
+    assert likely_language(["", "123 !?"] * 100, "en") is None
+    mixed = [SENTENCES["de"], SENTENCES["en"]] * 30
+    assert likely_language(mixed, "en") is None
+
+
+@pytest.mark.parametrize("method", ["fit", "fit_transform"])
+def test_the_cleaner_warns_at_fit_and_names_the_parameter(method):
+    texts = [SENTENCES["de"]] * 25
+
+    with pytest.warns(
+        TextWarning, match=r"'language' parameter .* 'en'.*language='de'"
+    ):
+        getattr(TextCleaner(), method)(texts)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        getattr(TextCleaner(language="de"), method)(texts)
+        getattr(TextCleaner(tokenizer=str.split), method)(texts)
+        TextCleaner().transform(texts)
+
+
+def test_an_unknown_language_is_an_error_that_lists_all():
+    with pytest.raises(ValueError, match=r"'german'. There are .*de, .*zh"):
+        TextCleaner(language="german").fit(["text"])
