@@ -132,6 +132,7 @@ def make_text_clusterer(
     *,
     language: str = "en",
     noise: str = "keep",
+    layer: str | int = "auto",
     n_clusters: int | None = None,
     seed_words: dict[str, list[str]] | None = None,
     random_state: Any = None,
@@ -148,6 +149,9 @@ def make_text_clusterer(
 
     noise : {"keep", "nearest"}, default="keep"
         Label of texts in no dense region: -1, or the nearest cluster.
+
+    layer : {"auto", "broad", "fine"} or int, default="auto"
+        Which of the nested layers the labels are from; see `DBSCAN`.
 
     n_clusters : int, default=None
         Approximate number of clusters; chosen by stability when None. A warning tells
@@ -216,6 +220,7 @@ def make_text_clusterer(
                     metric="cosine",
                     n_clusters=n_clusters,
                     noise=noise,
+                    layer=layer,
                     n_jobs=-1 if n_jobs is None else n_jobs,
                 ),
             ),

@@ -22,7 +22,9 @@ HERE = Path(__file__).parent
 
 
 def test_it_is_a_pipeline_of_four_steps():
-    pipeline = make_text_clusterer(language="de", noise="nearest", n_clusters=7)
+    pipeline = make_text_clusterer(
+        language="de", noise="nearest", layer="broad", n_clusters=7
+    )
     assert isinstance(pipeline, Pipeline)
     assert [name for name, _ in pipeline.steps] == [
         "clean",
@@ -33,6 +35,7 @@ def test_it_is_a_pipeline_of_four_steps():
     parameters = pipeline.get_params(deep=True)
     assert parameters["clean__language"] == "de"
     assert parameters["cluster__noise"] == "nearest"
+    assert parameters["cluster__layer"] == "broad"
     assert parameters["cluster__n_clusters"] == 7
     assert parameters["encode__n_pseudo_classes"] == 7
     assert parameters["clean__n_jobs"] is None  # one process, and all threads

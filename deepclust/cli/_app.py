@@ -50,6 +50,16 @@ Examples:
   python -m deepclust cluster notes/         # a folder of .txt files
 """
 
+
+def _layer(text: str) -> str | int:
+    """Read a layer of DBSCAN."""
+    if text in ("auto", "broad", "fine"):
+        return text
+    if text in "012345" and len(text) == 1:
+        return int(text)
+    raise typer.BadParameter("a layer is auto, broad, fine, or a number from 0 to 5.")
+
+
 # Options --------------------------------------------------------------------------
 
 _reading = partial(typer.Option, rich_help_panel="Reading FILE")
@@ -80,6 +90,8 @@ Language = Annotated[str, _clustering(help="spaCy's code, such as de or zh.")]
 NOISE_HELP = "Leave noise as -1, or give each such text the nearest cluster."
 NoiseKind = Literal["keep", "nearest"]
 Noise = Annotated[NoiseKind, _clustering(help=NOISE_HELP)]
+LAYER_HELP = "Which of nested layers: auto, broad, fine, or a number from 0 (broad) on."
+Layer = Annotated[Any, _clustering(parser=_layer, metavar="LAYER", help=LAYER_HELP)]
 CLUSTERS_HELP = "Aim at about so many clusters."
 NClusters = Annotated[int | None, _clustering("--clusters", min=1, help=CLUSTERS_HELP)]
 Seed = Annotated[int, _clustering(help="Same seed, same result.")]
@@ -179,6 +191,7 @@ def cluster(
     limit: Limit = None,
     language: Language = "en",
     noise: Noise = "keep",
+    layer: Layer = "auto",
     n_clusters: NClusters = None,
     seed: Seed = 0,
     out: Folder = Path("clusters"),
@@ -207,7 +220,7 @@ def cluster(
     reading["id_column"] = id_column
     columns: dict[str, Any] = {"column": column, "label": label, "dates": dates}
     columns["date_format"] = date_format
-    settings: dict[str, Any] = {"language": language, "noise": noise}
+    settings: dict[str, Any] = {"language": language, "noise": noise, "layer": layer}
     settings |= {"n_clusters": n_clusters, "id_column": id_column}
     with _session(quiet) as progress:
         protected = protection(encrypt, key, sign_with)  # before the work begins
@@ -306,6 +319,7 @@ def demo(
     limit: Limit = None,
     language: Language = "en",
     noise: Noise = "keep",
+    layer: Layer = "auto",
     n_clusters: NClusters = None,
     seed: Seed = 0,
     out: Folder = Path("deepclust-demo"),
@@ -318,7 +332,7 @@ def demo(
     Compares the clusters with the packages that the docstrings come from.
     Takes about a minute, and writes what the command cluster writes.
     """
-    settings: dict[str, Any] = {"language": language, "noise": noise}
+    settings: dict[str, Any] = {"language": language, "noise": noise, "layer": layer}
     settings["n_clusters"] = n_clusters
     with _session(quiet) as progress:
         corpus = _run.read_corpus(None, progress, limit)

@@ -28,6 +28,14 @@ from deepclust.clustering._eps_selection import (
     suggested_radius,
 )
 from deepclust.clustering._incremental import IncrementalClusters
+from deepclust.clustering._layers import (
+    MAX_LAYERS,
+    broader_layers,
+    finer_layers,
+    in_content_order,
+    nested_around,
+    with_parts,
+)
 from deepclust.clustering._memory_limit import affordable_block
 from deepclust.clustering._metric_space import METRICS, MetricSpace
 from deepclust.clustering._unique_rows import Points, UniqueRows, content_hashes
@@ -38,6 +46,7 @@ __all__ = ["DBSCAN"]
 
 _TREE_ATTRIBUTES = ("reachability_", "reachability_rows_")
 _EDIT_ATTRIBUTES = ("cluster_names_", "edits_")
+_BROADEST, _FINEST, _BEST = "broad", "fine", "auto"
 _KEPT_BY_CUT = (*_TREE_ATTRIBUTES, "eps_path_", "n_features_in_", "feature_names_in_")
 _PREDICT_BLOCK = 2**22
 
@@ -80,6 +89,11 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         Label noise -1, or with the cluster of the nearest core point at any distance.
         May be set after `fit`; `predict` follows it.
 
+    layer : {"auto", "broad", "fine"} or int, default="auto"
+        Which of the layers `labels_` and `predict` give: the one that DBSCAN finds, the
+        broadest, the finest, or the one at this place, 0 being the broadest (the
+        finest, if there are not so many). May be set after `fit`; `predict` follows it.
+
     memory_limit : int or str, default="1GiB"
         Bound of the working memory beyond the input, in bytes or as "512MiB", "2GB".
 
@@ -103,6 +117,10 @@ class DBSCAN(ClusterMixin, BaseEstimator):
 
     components_ : ndarray of shape (n_core, n_features)
         Those rows, copied at every access.
+
+    layers_ : ndarray of shape (n_rows, n_layers), intp
+        Labels of the rows at 1 to 6 nested layers, the broadest first, computed at the
+        first access; see Notes. -1 is noise.
 
     n_clusters_ : int
         Number of clusters.
@@ -164,6 +182,15 @@ class DBSCAN(ClusterMixin, BaseEstimator):
     other than Euclidean and cosine, the tree takes O(n²) time and is that of 5,000 rows
     at most, the silhouette is Euclidean all the same, and `cut` clusters again.
 
+    The layers are nested: two rows that share a cluster share one at every broader
+    layer, and a row that is noise is noise at all of them. One layer is that of
+    `layer="auto"`. Broader ones merge its clusters by average linkage of their means,
+    at numbers of clusters where the linkage heights have a gap. Finer ones split its
+    clusters into parts that the hierarchy separates at a smaller radius, where these
+    have the greater silhouette; they need `reachability_`. The numbers of clusters of
+    neighboring layers differ by half or more. Beyond 2,000 clusters there are no
+    broader layers; with sparse rows or metric="precomputed" there is one layer.
+
     References
     ----------
     .. [1] M. Ester, H.-P. Kriegel, J. Sander, X. Xu, "A density-based algorithm for
@@ -185,6 +212,10 @@ class DBSCAN(ClusterMixin, BaseEstimator):
     array([ 0, -1])
     >>> model.set_params(noise="nearest").predict([[0.3], [6.0]])
     array([0, 1])
+    >>> X = np.array([[0.0], [1.0], [10.0], [11.0], [90.0], [91.0], [92.0]])
+    >>> DBSCAN(eps=3, min_samples=2).fit(X).layers_.T
+    array([[0, 0, 0, 0, 1, 1, 1],
+           [1, 1, 2, 2, 0, 0, 0]])
     """
 
     _parameter_constraints: dict = {
@@ -197,6 +228,10 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         "metric_params": [dict, None],
         "n_clusters": [Interval(Integral, 1, None, closed="left"), None],
         "noise": [StrOptions({"keep", "nearest"})],
+        "layer": [
+            StrOptions({_BEST, _BROADEST, _FINEST}),
+            Interval(Integral, 0, MAX_LAYERS - 1, closed="both"),
+        ],
         "memory_limit": [Interval(Integral, 1, None, closed="left"), str],
         "n_jobs": [Integral, None],
     }
@@ -210,6 +245,7 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         metric_params: dict | None = None,
         n_clusters: int | None = None,
         noise: str = "keep",
+        layer: str | int = "auto",
         memory_limit: int | str = "1GiB",
         n_jobs: int | None = None,
     ) -> None:
@@ -219,6 +255,7 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         self.metric_params = metric_params
         self.n_clusters = n_clusters
         self.noise = noise
+        self.layer = layer
         self.memory_limit = memory_limit
         self.n_jobs = n_jobs
 
@@ -432,9 +469,49 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         -------
         labels : ndarray of shape (n_rows,), intp
         """
+        return self._nearest_cluster(self._check_new_rows(X))
+
+    def predict_layers(self, X: Any) -> np.ndarray:
+        """Assign rows to the clusters of every layer.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_features)
+            May have no rows.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_rows, n_layers), intp
+            The broadest layer first. Each row takes the clusters of its nearest core
+            point, as in `predict`; the rows of `fit` get `layers_`.
+
+        Raises
+        ------
+        ValueError
+            If the rows of `fit` were changed in place.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from deepclust import DBSCAN
+        >>> X = np.array([[0.0], [1.0], [10.0], [11.0], [90.0], [91.0], [92.0]])
+        >>> DBSCAN(eps=3, min_samples=2).fit(X).predict_layers([[2.0], [12.0], [50.0]])
+        array([[ 0,  1],
+               [ 0,  2],
+               [-1, -1]])
+        """
+        X = self._check_new_rows(X)
+        core_layers, _ = self._core_layers()
+        labels = np.full((X.shape[0], core_layers.shape[1]), -1, dtype=np.intp)
+        found = self._nearest_core(X, self._noise_radius())
+        labels[found >= 0] = core_layers[found[found >= 0]]
+        return labels
+
+    @property
+    def layers_(self) -> np.ndarray:
+        """Labels of the rows of `fit` at every layer."""
         check_is_fitted(self)
-        X = self._check_rows(X, dtype=self._X.dtype, reset=False, ensure_min_samples=0)
-        return self._nearest_cluster(X)
+        return self.predict_layers(self._fitted_rows())
 
     def score(self, X: Any, y: Any = None) -> float:
         """Return the silhouette of the predicted clusters, or their agreement with `y`.
@@ -487,6 +564,12 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         X = validate_data(self, X, accept_sparse=accepted, reset=reset, **options)
         space.check_range(X)
         return space.as_graph(X) if space.is_graph and reset else X
+
+    def _check_new_rows(self, X: Any) -> Any:
+        check_is_fitted(self)
+        return self._check_rows(
+            X, dtype=self._X.dtype, reset=False, ensure_min_samples=0
+        )
 
     def _delete_attributes(self, *names: str) -> None:
         for name in names:
@@ -553,6 +636,13 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         self.core_sample_indices_ = np.flatnonzero(rows.expand(core, False))
         self._core_labels = labels[self.core_sample_indices_]
         self._cache: dict = {}
+        self._delete_attributes("_chosen_layers")
+        self._fitted_layer = self.layer
+        if self.layer != _BEST:
+            self._chosen_layers = layers, _ = self._core_layers()
+            found = self._nearest_core(X, self._space.radius(self.eps_))
+            self._core_labels = layers[:, self._place_of(self.layer)]
+            labels = np.append(self._core_labels, -1)[found]
         self._set_labels(labels)
 
     def _set_labels(self, labels: np.ndarray) -> None:
@@ -638,15 +728,24 @@ class DBSCAN(ClusterMixin, BaseEstimator):
 
     def _nearest_cluster(self, X: np.ndarray) -> np.ndarray:
         """Return the cluster of the nearest core point of each row, or -1."""
-        labels = np.full(X.shape[0], -1, dtype=np.intp)
-        if not len(self.core_sample_indices_):
-            return labels
-        rows, valid = self._space.rows(X)
-        limit = np.inf if self.noise == "nearest" else self._space.radius(self.eps_)
-        with threadpool_limits(limits=1, user_api="blas"):
-            found = self._core_search()(rows[valid], limit)
-        labels[valid] = np.where(found >= 0, self._core_labels[found], -1)
-        return labels
+        core_labels = self._core_labels
+        if self.layer != self._fitted_layer:
+            core_labels = self._core_layers()[0][:, self._place_of(self.layer)]
+        found = self._nearest_core(X, self._noise_radius())
+        return np.append(core_labels, -1)[found]  # place -1 is the last
+
+    def _noise_radius(self) -> float:
+        """Return the distance from the nearest core point at which noise begins."""
+        return np.inf if self.noise == "nearest" else self._space.radius(self.eps_)
+
+    def _nearest_core(self, X: np.ndarray, radius: float) -> np.ndarray:
+        """Return the place of each row's nearest core point within `radius`, or -1."""
+        found = np.full(X.shape[0], -1, dtype=np.intp)
+        if len(self.core_sample_indices_):
+            rows, valid = self._space.rows(X)
+            with threadpool_limits(limits=1, user_api="blas"):
+                found[valid] = self._core_search()(rows[valid], radius)
+        return found
 
     def _core_search(self) -> Callable[[np.ndarray, float], np.ndarray]:
         """Return the search for the nearest core point, built at first use."""
@@ -662,6 +761,65 @@ class DBSCAN(ClusterMixin, BaseEstimator):
             )
         return self._cache["search"]
 
+    def _core_layers(self) -> tuple[np.ndarray, int]:
+        """Return the layers of the core points, and the place of `layer="auto"`.
+
+        They are kept where the labels depend on them, else found at the first use.
+        """
+        if hasattr(self, "_chosen_layers"):
+            return self._chosen_layers
+        if "layers" not in self._cache:
+            with threadpool_limits(limits=1, user_api="blas"):
+                self._cache["layers"] = self._find_layers()
+        return self._cache["layers"]
+
+    def _find_layers(self) -> tuple[np.ndarray, int]:
+        labels = self._core_labels
+        if self._space.is_unmerged:  # there are no means
+            return labels[:, None], 0
+        rows, _ = self._space.rows(self.components_)
+        finer: list[np.ndarray] = []
+        for means, parents in self._finer_parts():
+            finer.append(
+                with_parts(rows, finer[-1] if finer else labels, means, parents)
+            )
+        order, rows, numbers = in_content_order(rows, labels)
+        layers = np.empty((len(labels), MAX_LAYERS), dtype=np.intp)
+        broader = broader_layers(rows, numbers)[len(finer) + 1 - MAX_LAYERS :]
+        for place, layer in enumerate(broader):
+            layers[order, place] = layer
+        for place, layer in enumerate([labels, *finer], len(broader)):
+            layers[:, place] = np.unique(layer, return_inverse=True)[1]
+        layers = layers[:, : len(broader) + 1 + len(finer)]
+        return self._numbered_layers(layers), len(broader)
+
+    def _finer_parts(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Return the parts of the clusters at finer layers; none without a tree."""
+        if not hasattr(self, "reachability_"):
+            return []
+        labels = np.full(len(self._X), -1, dtype=np.intp)
+        labels[self.core_sample_indices_] = self._core_labels
+        rows, _ = self._space.rows(self._X[self.reachability_rows_])
+        radii = [self._space.radius(eps) for eps in self.eps_path_["eps"]]
+        labels = labels[self.reachability_rows_]
+        return finer_layers(self.reachability_, radii, rows, labels)
+
+    def _numbered_layers(self, layers: np.ndarray) -> np.ndarray:
+        """Number each layer of the core points by the weight of all its rows."""
+        found = self._nearest_core(self._fitted_rows(), self._space.radius(self.eps_))
+        numbered = np.empty_like(layers)
+        for place, layer in enumerate(layers.T):
+            labels = renumbered(np.append(layer, -1)[found], self._weights)
+            numbered[:, place] = labels[self.core_sample_indices_]
+        return numbered
+
+    def _place_of(self, layer: str | int) -> int:
+        """Return the place of a layer among all."""
+        layers, best = self._core_layers()
+        last = layers.shape[1] - 1
+        places = {_BEST: best, _BROADEST: 0, _FINEST: last}
+        return places[layer] if isinstance(layer, str) else min(layer, last)
+
     def _relabel(self, core_labels: np.ndarray) -> dict[int, int]:
         """Change the clusters of the core points; all rows follow their nearest one.
 
@@ -675,14 +833,15 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         new_labels : dict of int to int
             The new number of each label.
         """
-        rows, valid = self._space.rows(self._fitted_rows())
-        found = np.full(len(valid), -1, dtype=np.intp)
-        found[valid] = self._core_search()(rows[valid], self._space.radius(self.eps_))
+        layers, place = self._core_layers()[0], self._place_of(self._fitted_layer)
+        found = self._nearest_core(self._fitted_rows(), self._space.radius(self.eps_))
         # Copies of a core point are one point: they take the label of the first copy.
         core_labels = core_labels[found[self.core_sample_indices_]]
         labels = np.where(found >= 0, core_labels[found], -1)
         numbered = renumbered(labels, self._weights)
         self._core_labels = numbered[self.core_sample_indices_]
+        layers = nested_around(layers, place, self._core_labels)
+        self._chosen_layers = self._numbered_layers(layers), self._core_layers()[1]
         self._set_labels(numbered)
         old, first = np.unique(labels[found >= 0], return_index=True)
         new = numbered[found >= 0][first]

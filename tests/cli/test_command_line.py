@@ -9,6 +9,7 @@ import subprocess
 import sys
 import unicodedata
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -125,12 +126,15 @@ def test_cluster_predict_report(tmp_path, corpus, corpus_file, capsys, monkeypat
 def test_noise_nearest_limit_quiet_and_format(tmp_path, corpus_file, capsys):
     arguments = [str(corpus_file), "--column", "body", "--out", str(tmp_path / "out")]
     chosen = ["--noise", "nearest", "--limit", "200", "--quiet", "--format", "parquet"]
+    chosen += ["--layer", "broad"]
 
     assert main(["cluster", *arguments, *chosen]) == 0
 
     labels = pd.read_parquet(tmp_path / "out" / "labels.parquet")
     assert len(labels) == 200
     assert labels["cluster"].min() >= 0
+    model = joblib.load(tmp_path / "out" / "model.joblib")
+    assert model["cluster"].layer == "broad"
     assert "s  encoding" not in capsys.readouterr().err
 
 
@@ -323,6 +327,8 @@ def test_texts_without_words_are_bad_input(tmp_path, capsys):
     [
         ["cluster", "a", "--limit", "0"],
         ["cluster", "a", "--noise", "drop"],
+        ["cluster", "a", "--layer", "middle"],
+        ["cluster", "a", "--layer", "6"],
         ["cluster"],
         ["predict", "model"],
         ["--bogus"],
