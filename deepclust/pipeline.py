@@ -131,7 +131,7 @@ def warn_of_another_number(clusterer: Any) -> None:
 def make_text_clusterer(
     *,
     language: str = "en",
-    noise: str = "keep",
+    noise: str | float = "keep",
     layer: str | int = "auto",
     n_clusters: int | None = None,
     seed_words: dict[str, list[str]] | None = None,
@@ -147,8 +147,9 @@ def make_text_clusterer(
     language : str, default="en"
         Of the texts, as an ISO code; see `TextCleaner`.
 
-    noise : {"keep", "nearest"}, default="keep"
-        Label of texts in no dense region: -1, or the nearest cluster.
+    noise : {"keep", "nearest"} or float, default="keep"
+        Label of texts in no dense region: -1, or the nearest cluster, for all of them
+        or up to this outlier score; see `DBSCAN`.
 
     layer : {"auto", "broad", "fine"} or int, default="auto"
         Which of the nested layers the labels are from; see `DBSCAN`.

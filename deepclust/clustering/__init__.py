@@ -3,7 +3,8 @@
 It selects eps from the density hierarchy, predicts new rows, and learns in batches.
 `merge`, `split` and `rename` edit its clusters. Open `_dbscan.py` first, then
 `_components.py` (clusters at one eps), `_mutual_reachability.py` (the hierarchy, all
-eps) and `_eps_selection.py`; all search by `_neighbors.py` and `_cell_index.py`.
+eps), `_eps_selection.py`, `_layers.py` and `_membership.py`; all search by
+`_neighbors.py` and `_cell_index.py`.
 """
 
 from deepclust.clustering._dbscan import DBSCAN

@@ -27,6 +27,7 @@ from deepclust.metrics._pairwise import squared_distances
 __all__ = [
     "MAX_LAYERS",
     "broader_layers",
+    "cluster_means",
     "finer_layers",
     "in_content_order",
     "nested_around",
@@ -117,7 +118,7 @@ def broader_layers(rows: np.ndarray, labels: np.ndarray) -> list[np.ndarray]:
     n_clusters = int(labels.max(initial=-1)) + 1
     if not MIN_RATIO * 2 <= n_clusters <= MAX_MERGED:
         return []
-    merges = linkage(_means(rows, labels), "average")
+    merges = linkage(cluster_means(rows, labels), "average")
     heights = np.maximum(merges[:, 2], np.finfo(np.float64).tiny)
     layers: list[np.ndarray] = []
     k = n_clusters
@@ -191,7 +192,7 @@ def finer_layers(
                 continue
             members = np.flatnonzero(parts >= 0)
             parents = labels[members][np.unique(parts[members], return_index=True)[1]]
-            means = _means(rows[members], parts[members])
+            means = cluster_means(rows[members], parts[members])
             parts = with_parts(rows, labels, means, parents)
             silhouette = noise_aware_silhouette(rows, parts, weights)
             if silhouette > best:
@@ -296,8 +297,28 @@ def _numbered(labels: np.ndarray) -> np.ndarray:
     return np.argsort(np.argsort(first))[inverse]
 
 
-def _means(rows: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Return the mean of each cluster, float64; labels 0, 1, ... are all in use."""
+def cluster_means(rows: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return the mean of each cluster.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_rows, n_features), float32 or float64
+
+    labels : ndarray of shape (n_rows,), intp
+        From 0, each number in use.
+
+    Returns
+    -------
+    means : ndarray of shape (n_clusters, n_features), float64
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from deepclust.clustering._layers import cluster_means
+    >>> cluster_means(np.array([[1.0], [5.0], [3.0]]), np.array([0, 1, 0]))
+    array([[2.],
+           [5.]])
+    """
     means = np.empty((int(labels.max()) + 1, rows.shape[1]))
     order = np.argsort(labels, kind="stable")
     for cluster, members in enumerate(np.split(order, np.cumsum(np.bincount(labels)))):

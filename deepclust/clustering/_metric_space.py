@@ -22,6 +22,7 @@ from deepclust.clustering._mutual_reachability import (
 )
 from deepclust.clustering._neighbors import nearest
 from deepclust.clustering._unique_rows import Points, UniqueRows
+from deepclust.metrics._pairwise import squared_distances
 
 __all__ = ["METRICS", "MetricSpace"]
 
@@ -150,6 +151,18 @@ class MetricSpace:
     def eps(self, radius: Any) -> Any:
         """Return what a distance of `rows` is in the metric."""
         return radius**2 / 2 if self.name == "cosine" else radius
+
+    def distances(
+        self, rows: np.ndarray, points: np.ndarray, nearest: np.ndarray
+    ) -> np.ndarray:
+        """Return the distance of each row to its nearest point, in the metric.
+
+        `nearest` is the place of that point in `points`.
+        """
+        if self.name is not None:
+            return self.eps(np.sqrt(squared_distances(rows, points[nearest])))
+        search = self.search(Points(points, np.ones(len(points))))
+        return search.k_nearest(rows, 1)[1][:, 0]
 
     def search(self, points: Points) -> NeighborSearch:
         """Return the search for a metric not implemented here."""
