@@ -10,6 +10,7 @@ from deepclust.inspection._attributions import Explanation, explain
 from deepclust.inspection._cluster_table import ClusterTable, cluster_table
 from deepclust.inspection._cluster_tree import ClusterTree, cluster_tree
 from deepclust.inspection._keywords import cluster_keywords, cluster_names
+from deepclust.inspection._layer_names import layer_names
 from deepclust.inspection._prediction_table import prediction_table
 from deepclust.inspection._representatives import borderline_texts, representative_texts
 
@@ -23,6 +24,7 @@ __all__ = [
     "cluster_table",
     "cluster_tree",
     "explain",
+    "layer_names",
     "prediction_table",
     "representative_texts",
 ]
