@@ -29,7 +29,7 @@ def check_texts(texts: Any, *, estimator: str = "this estimator") -> list[str]:
     Raises
     ------
     InvalidTextError
-        (a `ValueError`) If `texts` is a bare string, is not iterable, has two
+        (a `ValueError`) If `texts` is a bare string, a set, is not iterable, has two
         dimensions, or holds anything but `str` (None, NaN, a number, bytes).
 
     Notes
@@ -56,6 +56,11 @@ but row 1 is None (NoneType). Drop that row or replace it by "".
         raise InvalidTextError(
             f"{estimator} expects one text a row. Received an array of shape "
             f"{tuple(texts.shape)}; pass one column of it."
+        )
+    if isinstance(texts, (set, frozenset)):
+        raise InvalidTextError(
+            f"{estimator} expects an iterable of str with an order. Received a "
+            f"{type(texts).__name__}, whose order differs between runs; sort it first."
         )
     if isinstance(texts, dict) or not isinstance(texts, Iterable):
         raise InvalidTextError(

@@ -23,6 +23,12 @@ def test_no_texts_are_no_texts(texts):
     assert check_texts(texts) == []
 
 
+@pytest.mark.parametrize("kind", [set, frozenset])
+def test_a_set_has_no_order(kind):
+    with pytest.raises(InvalidTextError, match=f"Received a {kind.__name__}.*sort it"):
+        check_texts(kind(["a", "b"]))
+
+
 def test_subclasses_of_str_are_texts():
     class Title(str):
         __slots__ = ()

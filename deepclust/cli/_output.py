@@ -8,6 +8,7 @@ cell is marked as text, keep every text.
 
 import csv
 import os
+import re
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -33,7 +34,10 @@ FORMATS: tuple[Format, ...] = get_args(Format)
 
 # What begins a formula in spreadsheets, also behind a tab or a carriage return.
 # https://owasp.org/www-community/attacks/CSV_Injection
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
+# Programs of other settings split at a semicolon, a tab or a bar as well.
+_FORMULA = re.compile(
+    r"^(?=\s*[=+\-@＝＋－＠]|[\t\r\n])|(?<=[;\t|])(?=\s*[=+\-@＝＋－＠])"
+)
 
 
 class InputError(Exception):
@@ -190,10 +194,8 @@ def _as_text(table: "pd.DataFrame", form: Format) -> str:
 
 
 def _guarded(value: Any) -> Any:
-    """Return the value, with an apostrophe in front if it could be a formula."""
-    if isinstance(value, str) and value.startswith(_FORMULA):
-        return f"'{value}"
-    return value
+    """Return the value, with an apostrophe in front of what could be a formula."""
+    return _FORMULA.sub("'", value) if isinstance(value, str) else value
 
 
 def format_of(out: Path | None, form: Format | None) -> Format:

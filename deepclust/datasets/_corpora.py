@@ -113,6 +113,7 @@ def load_texts(
     separator: str | None = None,
     sheet: str | None = None,
     missing: str = "raise",
+    follow_links: bool = False,
 ) -> Bunch:
     r"""Read texts, and their labels if there are any, from a table or a folder.
 
@@ -159,6 +160,9 @@ def load_texts(
     missing : {"raise", "empty"}, default="raise"
         What to do with a row that has no text (a null): name it in an error, or keep
         the row as an empty text.
+
+    follow_links : bool, default=False
+        Whether to read files of a folder that are links to a file outside.
 
     Returns
     -------
@@ -221,7 +225,8 @@ def load_texts(
         raise ValueError(f"missing must be 'raise' or 'empty'. Received: {missing!r}")
     if not path.exists():
         raise FileNotFoundError(f"There is no file or folder {str(path)!r}.")
-    frame, note = read_table(path, Reading(header, encoding, separator, sheet))
+    how = Reading(header, encoding, separator, sheet, follow_links)
+    frame, note = read_table(path, how)
     if not len(frame):
         raise ValueError(f"{path} holds no texts.")
     if not has_columns(path):

@@ -11,6 +11,7 @@ import csv
 import gzip
 import io
 import json
+import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable
@@ -39,6 +40,7 @@ class Reading:
     encoding: str = "utf-8"
     separator: str | None = None
     sheet: str | None = None
+    follow_links: bool = False
 
 
 def read_table(path: Path, how: Reading) -> Table:
@@ -244,6 +246,17 @@ def _read_lines(path: Path, how: Reading) -> Table:
 def _read_folder(folder: Path, how: Reading) -> Table:
     """Return the text of each `.txt` file, and its sub-folder if there are any."""
     paths = sorted(path for path in folder.rglob("*.txt") if path.is_file())
+    if not how.follow_links:
+        root = folder.resolve()
+        inside = [path for path in paths if path.resolve().is_relative_to(root)]
+        if n_left_out := len(paths) - len(inside):
+            warnings.warn(
+                f"{n_left_out} files of {folder} are links that leave the folder, and "
+                "were not read. load_texts(..., follow_links=True) reads them.",
+                UserWarning,
+                stacklevel=4,
+            )
+        paths = inside
     texts = [_read_text(path, how.encoding)[0] for path in paths]
     places = [path.relative_to(folder) for path in paths]
     columns = {"file": [place.as_posix() for place in places], "text": texts}

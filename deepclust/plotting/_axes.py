@@ -1,5 +1,6 @@
 """Axes, colors, names, bars and matrices of all pictures."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -42,6 +43,7 @@ COLORS = (
     *("#88ccee", "#117733", "#aa4499", "#999933"),
 )
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
 Names = Mapping[Any, str] | Sequence[str] | None
 
 
@@ -56,8 +58,12 @@ def new_axes(ax: Axes | None, size: tuple[float, float]) -> Axes:
 
 
 def write(text: Any, width: int = 32) -> str:
-    """Return at most `width` characters that matplotlib does not read as a formula."""
-    return truncate(str(text), width).replace("$", r"\$")
+    """Return at most `width` characters that matplotlib does not read as a formula.
+
+    A lone surrogate, which no font can hold, becomes a replacement character.
+    """
+    text = _SURROGATE.sub("\ufffd", str(text))
+    return truncate(text, width).replace("$", r"\$")
 
 
 def cluster_name(names: Names, cluster: Any) -> str:

@@ -396,6 +396,49 @@ def test_cells_that_are_formulas_are_guarded(tmp_path, form):
     assert set(numbers) == {"-1"}
 
 
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("\n=1+1", "'\n=1+1"),
+        ("\r\n@a", "'\r\n@a"),
+        ("  =1", "'  =1"),
+        ("\xa0=1", "'\xa0=1"),
+        ("a;=1", "a;'=1"),
+        ("a; =1|+2", "a;' =1|'+2"),
+        ("a\t-1", "a\t'-1"),
+        ("a, - b; c\n- item", "a, - b; c\n- item"),
+    ],
+)
+def test_formulas_behind_line_breaks_and_other_separators(tmp_path, text, written):
+    path = tmp_path / "a.csv"
+
+    write_table(path, pd.DataFrame({"text": [text], "n": [-1]}), "csv")
+
+    with path.open(newline="", encoding="utf-8") as file:
+        assert list(csv.reader(file)) == [["text", "n"], [written, "-1"]]
+
+
+@pytest.mark.parametrize(
+    "name", ["\x1b[31mred\x07", "a\u202etxt.exe", "a\rb\nc", "\udcff"]
+)
+@pytest.mark.parametrize("command", ["cluster", "predict", "report", "unknown"])
+def test_control_characters_of_file_names_do_not_reach_the_terminal(
+    name, command, tmp_path, capsys
+):
+    path = tmp_path / f"{name}.doc"
+    path.write_text("a")
+    arguments = [command, str(path)] + [str(path)] * (command in ("predict", "report"))
+    if command == "unknown":
+        arguments = [str(path)]
+
+    assert main([*arguments, "--trust-model"][: 4 if len(arguments) == 3 else 2]) == 2
+
+    printed = capsys.readouterr()
+    text = (printed.out + printed.err).replace("\n", "")
+    assert text
+    assert text.isprintable()
+
+
 @pytest.mark.parametrize("form", ["jsonl", "parquet"])
 def test_other_formats_keep_every_text(tmp_path, form):
     path = tmp_path / f"a.{form}"

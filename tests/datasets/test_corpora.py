@@ -412,3 +412,17 @@ def test_missing_file_and_bad_policy(tmp_path):
         load_texts(tmp_path / "none.csv")
     with pytest.raises(ValueError, match="missing must be"):
         load_texts(tmp_path, missing="drop")
+
+
+def test_links_that_leave_the_folder_are_read_only_if_asked(tmp_path):
+    folder, private = tmp_path / "notes", tmp_path / "private.txt"
+    (folder / "a").mkdir(parents=True)
+    (folder / "a" / "one.txt").write_text("one")
+    (folder / "inside.txt").symlink_to(folder / "a" / "one.txt")
+    private.write_text("secret")
+    (folder / "a" / "two.txt").symlink_to(private)
+
+    with pytest.warns(UserWarning, match="1 files of .* links that leave the folder"):
+        corpus = load_texts(folder)
+    assert corpus.data == ["one", "one"]
+    assert load_texts(folder, follow_links=True).data == ["one", "secret", "one"]

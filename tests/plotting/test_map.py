@@ -127,6 +127,13 @@ def test_map_draws_where_it_is_told():
     ax.figure.savefig(io.BytesIO(), format="png")  # "a$b" is no formula
 
 
+def test_a_lone_surrogate_is_drawn_as_a_replacement_character():
+    ax = plot_map(np.eye(3), [0, 0, 0], names=["half \ud800"])
+
+    ax.figure.savefig(io.BytesIO(), format="png")
+    assert [text.get_text() for text in ax.texts] == ["half \ufffd"]
+
+
 def test_map_refuses_bad_input():
     with pytest.raises(ValueError, match="3 embeddings and 2 labels"):
         plot_map(np.eye(3), [0, 1])
