@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from deepclust import save
 from deepclust._atomic_file import replacing
 from deepclust.cli import _run
-from deepclust.cli._output import save_model, write_table
+from deepclust.cli._output import write_table
 from deepclust.persistence import export_pipeline, export_tokenizer
 from deepclust.reporting import write_report
 
@@ -46,7 +47,7 @@ def tokenizer(path, pipeline):
 
 
 def model(path, pipeline):
-    save_model(pipeline, path)
+    save(pipeline, path)
 
 
 def csv(path, pipeline):

@@ -26,9 +26,9 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from deepclust._atomic_file import replacing
 from deepclust.exceptions import IntegrityError, ModelFormatError
 from deepclust.persistence._arrays import parse_json
-from deepclust.persistence._atomic import replacing
 from deepclust.persistence._encryption import Cipher
 
 __all__ = ["FORMAT", "ModelFile", "read_manifest", "read_section", "write_file"]
@@ -104,7 +104,7 @@ def write_file(
         for name, length in lengths.items()
     ]
     flags = 0 if sign is None else SIGNED
-    with replacing(path) as file:
+    with replacing(path) as part, part.open("wb") as file:
         file.write(_head(manifest, flags))
         binding = _binding(manifest)
         for entry in entries:

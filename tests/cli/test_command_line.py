@@ -298,12 +298,12 @@ def test_a_pickle_is_not_opened(tmp_path):
 
 
 def test_a_report_of_texts_of_which_no_word_is_known(tmp_path, fitted_clusterer):
-    save_model(fitted_clusterer, tmp_path / "model.joblib")
+    save_model(fitted_clusterer, tmp_path / "model.dct")
     (tmp_path / "new.txt").write_text("qqqq zzzz\n" * 6)
-    files = [str(tmp_path / "model.joblib"), str(tmp_path / "new.txt")]
+    files = [str(tmp_path / "model.dct"), str(tmp_path / "new.txt")]
 
     out = tmp_path / "r.html"
-    assert main(["report", *files, "--trust-model", "--out", str(out)]) == 0
+    assert main(["report", *files, "--out", str(out)]) == 0
     assert "6 texts" in out.read_text("utf-8")
 
 
@@ -431,7 +431,7 @@ def test_control_characters_of_file_names_do_not_reach_the_terminal(
     if command == "unknown":
         arguments = [str(path)]
 
-    assert main([*arguments, "--trust-model"][: 4 if len(arguments) == 3 else 2]) == 2
+    assert main(arguments) == 2
 
     printed = capsys.readouterr()
     text = (printed.out + printed.err).replace("\n", "")
