@@ -285,6 +285,11 @@ def state_of(value: Any) -> dict[str, Any]:
         return {field: getattr(value, field) for field in value.__match_args__}
     state = dict(value.__getstate__())
     if name == "DBSCAN" and "_X" in state:
+        if value._space.is_unmerged:
+            raise TypeError(
+                "A model file cannot hold a DBSCAN fitted on sparse rows or on "
+                "precomputed distances. Use pickle, or fit on dense rows."
+            )
         rows, core = state.pop("_X"), state["core_sample_indices_"]
         state["core_rows"] = rows[core]
         state["other_rows"] = np.delete(rows, core, axis=0)

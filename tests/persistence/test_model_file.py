@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from forging import change_state, forge
+from scipy.sparse import csr_array
 from sklearn.cluster import KMeans
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -279,3 +280,13 @@ def test_predicting_needs_no_tensorflow(small_model, model_file, tmp_path):
     texts = ["Bake the bread in a hot oven", "A red dwarf star"]
     expected = " ".join(map(str, small_model.predict(texts)))
     assert done.stdout.splitlines() == [expected, expected, "[]"]
+
+
+@pytest.mark.parametrize("metric", ["precomputed", "euclidean"])
+def test_a_dbscan_of_sparse_rows_or_distances_is_refused(metric, tmp_path):
+    rows = csr_array(np.ones((6, 6)) - np.eye(6))
+    model = DBSCAN(eps=0.5, metric=metric, min_samples=1).fit(rows)
+
+    with pytest.raises(TypeError, match="sparse rows or on precomputed distances"):
+        save(model, tmp_path / "m.dct")
+    assert not list(tmp_path.iterdir())
