@@ -115,7 +115,7 @@ def save(
     -----
     The same model gives the same bytes, unless it is encrypted. Of a pipeline, `memory`
     is not saved: a cache consists of pickles. Memory beyond the model: a copy of the
-    rows of `fit`.
+    rows of `fit`, where the file is encrypted or not "full".
 
     Examples
     --------
@@ -140,7 +140,9 @@ def save(
     if profile == "share":
         model = shareable(model, texts, groups, min_sources=min_sources)
     path = Path(path)
-    class_names, sections = objects_to_sections(model)
+    encrypted = passphrase is not None or keys is not None
+    for_all = profile == "full" and not encrypted
+    class_names, sections = objects_to_sections(model, for_all=for_all)
     sections = {role: sections[role] for role in PROFILES[profile]}
     embeddings = probe_embeddings(model)
     if embeddings is not None:
@@ -152,7 +154,7 @@ def save(
         "libraries": library_versions(),
     }
     cipher = None
-    if passphrase is None and keys is None:
+    if not encrypted:
         tables = {name: array_table(arrays) for name, arrays in sections.items()}
         manifest["arrays"] = tables
     else:  # shapes would tell how many texts there are
@@ -230,8 +232,7 @@ def load(
     Notes
     -----
     Nothing in the file is run or imported. All digests are checked before anything is
-    used, and no result depends on what is not checked. Memory: the file, and a copy of
-    the rows of `fit`. Time: about 0.5 GB/s.
+    used. Memory: the size of the file; with an owner key, a copy of the rows of `fit`.
 
     Examples
     --------

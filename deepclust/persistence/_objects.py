@@ -31,13 +31,16 @@ MAX_NESTED = 16  # objects in objects
 
 
 def objects_to_sections(
-    root: Any,
+    root: Any, *, for_all: bool = True
 ) -> tuple[list[str], dict[str, dict[str, np.ndarray]]]:
     """Return the classes of all objects, and the arrays of each section.
 
     Parameters
     ----------
     root : estimator
+
+    for_all : bool, default=True
+        Whether all readers get all sections.
 
     Returns
     -------
@@ -72,7 +75,7 @@ def objects_to_sections(
     states: dict[str, dict[int, dict]] = {role: {} for role in ROLES}
     for number, (value, where) in enumerate(found):  # grows while it is walked
         class_name, parameters = type(value).__name__, parameters_of(type(value))
-        for name, attribute in state_of(value).items():
+        for name, attribute in state_of(value, for_all=for_all).items():
             role = role_of(class_name, name, parameters)
             path = f"{where}.{name}".lstrip(".").replace("steps.", "", 1)
             encoded = writers[role].encode(attribute, path)

@@ -128,13 +128,16 @@ def _complete_dbscan(state: dict[str, Any]) -> None:
     from deepclust.clustering._dbscan import _checksum
 
     state["_cache"] = {}
-    core_rows = state.pop("core_rows", None)
-    if core_rows is None:
+    core_labels, core_rows = state.get("_core_labels"), state.pop("core_rows", None)
+    if core_labels is None:
         return
-    core_labels, n_core = state["_core_labels"], len(core_rows)
-    n_clusters = state["n_clusters_"]
-    outside = (core_labels < 0) | (core_labels >= n_clusters)
-    if len(core_labels) != n_core or outside.any():
+    n_core, n_clusters = len(core_labels), state["n_clusters_"]
+    if ((core_labels < 0) | (core_labels >= n_clusters)).any():
+        raise ModelFormatError("the clusters of core points are none")
+    if "_X" in state:
+        _check_rows(state, len(state["_X"]))
+        return
+    if len(core_rows) != n_core:
         raise ModelFormatError("the clusters of core points do not fit the core points")
     if "other_rows" not in state:
         state["_X"], state["_weights"] = core_rows, np.ones(n_core)
@@ -142,17 +145,22 @@ def _complete_dbscan(state: dict[str, Any]) -> None:
         state["labels_"], state["_checksum"] = core_labels.copy(), _checksum(core_rows)
         return
     others, core = state.pop("other_rows"), state["core_sample_indices_"]
-    n_rows = n_core + len(others)
-    is_core = np.zeros(n_rows, dtype=bool)
+    n_rows, width = n_core + len(others), core_rows.shape[1]
+    is_core = _check_rows(state, n_rows)
+    state["_X"] = np.empty((n_rows, width), dtype=core_rows.dtype)
+    state["_X"][core], state["_X"][~is_core] = core_rows, others
+
+
+def _check_rows(state: dict[str, Any], n_rows: int) -> np.ndarray:
+    """Return which rows are core points, if all attributes have as many rows."""
+    core, is_core = state["core_sample_indices_"], np.zeros(n_rows, dtype=bool)
     if len(core) and not (core.min() >= 0 and core.max() < n_rows):
         raise ModelFormatError("core_sample_indices_ does not fit the rows")
     is_core[core] = True
     lengths = {len(state["labels_"]), len(state["_weights"]), n_rows}
-    width = core_rows.shape[1]
-    if is_core.sum() != n_core or len(lengths) > 1 or others.shape[1] != width:
+    if not is_core.sum() == len(core) == len(state["_core_labels"]) or len(lengths) > 1:
         raise ModelFormatError("the rows of fit do not fit each other")
-    state["_X"] = np.empty((n_rows, width), dtype=core_rows.dtype)
-    state["_X"][core], state["_X"][~is_core] = core_rows, others
+    return is_core
 
 
 def _complete_pipeline(state: dict[str, Any]) -> None:
@@ -218,6 +226,7 @@ CLASSES: dict[str, ModelClass] = {
     "DBSCAN": ModelClass(
         "deepclust.clustering",
         {
+            "_X": Attribute("predict", np.ndarray, _FLOAT, 2),
             "core_rows": Attribute("predict", np.ndarray, _FLOAT, 2),
             "_core_labels": Attribute("predict", np.ndarray, "int64", 1),
             "eps_": Attribute("predict", Real),
@@ -270,8 +279,16 @@ def parameters_of(cls: Any) -> Mapping[str, inspect.Parameter]:
     return inspect.signature(cls.__init__).parameters
 
 
-def state_of(value: Any) -> dict[str, Any]:
+def state_of(value: Any, *, for_all: bool) -> dict[str, Any]:
     """Return the attributes of an object of a registered class.
+
+    Parameters
+    ----------
+    value : object
+
+    for_all : bool
+        Whether all readers get all attributes. Else the rows of `DBSCAN` are in two
+        parts, of which only the owner gets one; this copies them.
 
     Raises
     ------
@@ -284,12 +301,12 @@ def state_of(value: Any) -> dict[str, Any]:
     if name in ("Vocabulary", "ReachabilityTree"):
         return {field: getattr(value, field) for field in value.__match_args__}
     state = dict(value.__getstate__())
-    if name == "DBSCAN" and "_X" in state:
-        if value._space.is_unmerged:
-            raise TypeError(
-                "A model file cannot hold a DBSCAN fitted on sparse rows or on "
-                "precomputed distances. Use pickle, or fit on dense rows."
-            )
+    if name == "DBSCAN" and "_X" in state and value._space.is_unmerged:
+        raise TypeError(
+            "A model file cannot hold a DBSCAN fitted on sparse rows or on "
+            "precomputed distances. Use pickle, or fit on dense rows."
+        )
+    if "_X" in state and not for_all:
         rows, core = state.pop("_X"), state["core_sample_indices_"]
         state["core_rows"] = rows[core]
         state["other_rows"] = np.delete(rows, core, axis=0)

@@ -239,7 +239,7 @@ def test_a_manifest_that_disagrees_with_a_section_is_refused(model_file, tmp_pat
     ("array", "named"),
     [
         ("encode.weights_.lstm/kernel", r"weights_, array 'lstm/kernel',"),
-        ("cluster.core_rows", r"DBSCAN\.core_rows"),
+        ("cluster._X", r"DBSCAN\._X"),
     ],
 )
 def test_wrong_numbers_are_refused(model_file, tmp_path, wrong, array, named):

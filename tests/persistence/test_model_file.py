@@ -181,7 +181,7 @@ def test_inspect_shows_what_is_in_a_file(model_file, small_model):
     assert manifest["classes"][:2] == ["Pipeline", "TextCleaner"]
     assert manifest["libraries"]["numpy"] == np.__version__
     shape = list(small_model[-1]._X.shape)
-    assert manifest["arrays"]["predict"]["cluster.core_rows"][1][1] == shape[1]
+    assert manifest["arrays"]["predict"]["cluster._X"][1] == shape
     assert json.dumps(manifest)
 
 
