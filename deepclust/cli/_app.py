@@ -267,6 +267,7 @@ def predict(
     reading["column"] = column
     with _session(quiet) as progress:
         form = format_of(out, form)
+        _run.check_place(out)
         pipeline = load_model(model, key, trusted_key)
         corpus = _run.read_corpus(file, progress, **reading)
         if noise is not None:
@@ -308,6 +309,7 @@ def report(
     columns: dict[str, Any] = {"column": column, "label": label, "dates": dates}
     columns["date_format"] = date_format
     with _session(quiet) as progress:
+        _run.check_place(out)
         pipeline = load_model(model, key, trusted_key)
         corpus = _run.read_corpus(file, progress, None, **reading, **columns)
         out = out or Path(f"report.{form}")

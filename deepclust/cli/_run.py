@@ -39,6 +39,21 @@ def _bad_input(*errors: type[Exception], what: str = "") -> Iterator[None]:
         raise InputError(f"{what}{error}") from error
 
 
+def check_place(out: Path | None) -> None:
+    """Raise an InputError, before the work, if no file can be written at `out`."""
+    if out is None or out.parent == Path("/dev"):
+        return
+    problem = ""
+    if out.is_dir():
+        problem = "it is a folder"
+    elif not out.parent.is_dir():
+        problem = f"there is no folder {str(out.parent)!r}"
+    elif not os.access(out.parent, os.W_OK):
+        problem = "no permission"
+    if problem:
+        raise InputError(f"cannot write to {str(out)!r}: {problem}")
+
+
 def read_corpus(
     file: Path | None,
     progress: Progress,

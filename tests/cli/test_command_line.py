@@ -439,6 +439,24 @@ def test_control_characters_of_file_names_do_not_reach_the_terminal(
     assert text.isprintable()
 
 
+@pytest.mark.parametrize("command", ["predict", "report"])
+@pytest.mark.parametrize(
+    ("out", "message"), [("none/a.csv", "there is no folder"), (".", "it is a folder")]
+)
+def test_where_nothing_can_be_written_shows_before_the_work(
+    command, out, message, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(
+        "deepclust.cli._app.load_model", lambda *_: pytest.fail("too late")
+    )
+    arguments = [command, "m.dct", "new.csv", "--out", out]
+    arguments += ["--format", "csv"] * (command == "predict")
+
+    assert main(arguments) == 2
+    assert message in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("form", ["jsonl", "parquet"])
 def test_other_formats_keep_every_text(tmp_path, form):
     path = tmp_path / f"a.{form}"
