@@ -115,7 +115,7 @@ def save(
     -----
     The same model gives the same bytes, unless it is encrypted. Of a pipeline, `memory`
     is not saved: a cache consists of pickles. Memory beyond the model: a copy of the
-    rows of `fit`, where the file is encrypted or not "full".
+    rows of `fit`, where not all readers are owners.
 
     Examples
     --------
@@ -140,8 +140,8 @@ def save(
     if profile == "share":
         model = shareable(model, texts, groups, min_sources=min_sources)
     path = Path(path)
-    encrypted = passphrase is not None or keys is not None
-    for_all = profile == "full" and not encrypted
+    readers = role_keys(keys)
+    for_all = profile == "full" and all(key.role == "owner" for key in readers)
     class_names, sections = objects_to_sections(model, for_all=for_all)
     sections = {role: sections[role] for role in PROFILES[profile]}
     embeddings = probe_embeddings(model)
@@ -154,12 +154,12 @@ def save(
         "libraries": library_versions(),
     }
     cipher = None
-    if not encrypted:
+    if passphrase is None and keys is None:
         tables = {name: array_table(arrays) for name, arrays in sections.items()}
         manifest["arrays"] = tables
     else:  # shapes would tell how many texts there are
-        readers = {name: name if name in ROLES else "predict" for name in sections}
-        cipher, entry = new_cipher(readers, passphrase, role_keys(keys))
+        roles = {name: name if name in ROLES else "predict" for name in sections}
+        cipher, entry = new_cipher(roles, passphrase, readers)
         manifest["encryption"] = entry
     pieces = {name: write_arrays(arrays) for name, arrays in sections.items()}
     signer = None if sign_with is None else signing_key(sign_with)
@@ -232,7 +232,8 @@ def load(
     Notes
     -----
     Nothing in the file is run or imported. All digests are checked before anything is
-    used. Memory: the size of the file; with an owner key, a copy of the rows of `fit`.
+    used. Memory: the size of the file, and where there are keys for other roles a
+    copy of the rows of `fit`.
 
     Examples
     --------

@@ -13,6 +13,7 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 
 from deepclust.exceptions import ModelFormatError
 
@@ -44,9 +45,12 @@ class Attribute:
 
     def problem(self, value: Any) -> str | None:
         """Return what is wrong with a value, or None."""
-        if not isinstance(value, self.kind) or isinstance(value, bool):
+        number = self.kind in (Integral, Real)
+        if not isinstance(value, self.kind) or (number and isinstance(value, bool)):
             return f"is a {type(value).__name__}"
         arrays = value if isinstance(value, dict) else {None: value}
+        if issparse(value):  # two axes, whose entries are one array
+            arrays = {None: value.data[:, None]}
         for name, array in arrays.items() if self.dtype is not None else ():
             label = "" if name is None else f", array {name!r},"
             if not isinstance(array, np.ndarray):
@@ -135,7 +139,7 @@ def _complete_dbscan(state: dict[str, Any]) -> None:
     if ((core_labels < 0) | (core_labels >= n_clusters)).any():
         raise ModelFormatError("the clusters of core points are none")
     if "_X" in state:
-        _check_rows(state, len(state["_X"]))
+        _check_rows(state, state["_X"].shape[0])
         return
     if len(core_rows) != n_core:
         raise ModelFormatError("the clusters of core points do not fit the core points")
@@ -226,7 +230,8 @@ CLASSES: dict[str, ModelClass] = {
     "DBSCAN": ModelClass(
         "deepclust.clustering",
         {
-            "_X": Attribute("predict", np.ndarray, _FLOAT, 2),
+            "_X": Attribute("predict", object, _FLOAT, 2),
+            "_is_sparse": Attribute("predict", bool),
             "core_rows": Attribute("predict", np.ndarray, _FLOAT, 2),
             "_core_labels": Attribute("predict", np.ndarray, "int64", 1),
             "eps_": Attribute("predict", Real),
@@ -307,6 +312,12 @@ def state_of(value: Any, *, for_all: bool) -> dict[str, Any]:
             "precomputed distances. Use pickle, or fit on dense rows."
         )
     if "_X" in state and not for_all:
+        if value._space.is_unmerged:
+            raise TypeError(
+                "A model file for some readers, or for prediction alone, cannot hold a "
+                "DBSCAN of sparse rows or distances. Save it with profile='full', for "
+                "owners."
+            )
         rows, core = state.pop("_X"), state["core_sample_indices_"]
         state["core_rows"] = rows[core]
         state["other_rows"] = np.delete(rows, core, axis=0)

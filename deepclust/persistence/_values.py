@@ -1,9 +1,10 @@
 """Attribute values of an estimator as JSON and arrays, and back.
 
 A value is None, bool, int, float, str; a list, tuple, set, frozenset or dict of values;
-an array; a numpy scalar; a DataFrame; or an object of a registered class, which is
-written as its number. Everything but JSON's own scalars is a JSON object with a single
-entry that names the kind. Long lists are arrays: JSON stays small, and is read fast.
+an array; a numpy scalar; a DataFrame; a csr_array; or an object of a registered class,
+which is written as its number. Everything but JSON's own scalars is a JSON object with
+a single entry that names the kind. Long lists are arrays: JSON stays small, and is read
+fast.
 
 Nothing else can be written or read. In particular, no name of a class or function is
 looked up here.
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from deepclust.exceptions import ModelFormatError
 from deepclust.persistence._arrays import can_hold
@@ -86,6 +88,10 @@ class ValueWriter:
         if type(value) is dict:
             keys = self._encode_items([*value], f"{where}.keys")
             return {"dict": [keys, self._encode_items([*value.values()], where, value)]}
+        if isinstance(value, csr_array):
+            names = ("data", "indices", "indptr")
+            parts = [self._array(getattr(value, n), f"{where}.{n}") for n in names]
+            return {"csr_array": [*parts, list(value.shape)]}
         if _class_name(value) in _FRAMES:
             return {"frame": self._encode_frame(value, where)}
         number = self._number_of(value, where)
@@ -237,6 +243,19 @@ class ValueReader:
             raise ModelFormatError("a dict has not as many keys as values")
         return _hashable(dict, [*zip(keys, values, strict=True)])
 
+    def _read_csr_array(self, content: Any, depth: int) -> csr_array:
+        if not isinstance(content, list) or len(content) != 4:
+            raise ModelFormatError("a sparse array is not complete")
+        parts = tuple(self._read_array(name) for name in content[:3])
+        if any(part.dtype.kind != "i" or part.ndim != 1 for part in parts[1:]):
+            raise ModelFormatError("a sparse array has places that are not numbers")
+        try:
+            sparse = csr_array(parts, shape=content[3])
+            sparse.check_format(full_check=True)
+        except (ValueError, TypeError, IndexError, OverflowError) as error:
+            raise ModelFormatError(f"a sparse array is not valid: {error}") from error
+        return sparse
+
     def _read_frame(self, content: Any, depth: int) -> Any:
         import pandas as pd
 
@@ -287,7 +306,7 @@ class ValueReader:
 
 _KINDS = {
     "float", "scalar", "array", "fortran_array", "str_array", "object_array", "dict",
-    "frame", "object",
+    "frame", "object", "csr_array",
 }  # fmt: skip
 
 

@@ -10,13 +10,14 @@ import pytest
 from forging import change_state, forge
 from scipy.sparse import csr_array
 from sklearn.cluster import KMeans
+from sklearn.metrics import pairwise_distances
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
 from deepclust import DBSCAN, RNNLSTMEncoder, TextCleaner, Vectorizer, load, save
 from deepclust.clustering import merge, rename
 from deepclust.exceptions import ModelDriftWarning, ModelFormatError
-from deepclust.persistence import inspect
+from deepclust.persistence import RoleKey, inspect
 
 
 def same_values(first, second, where=""):
@@ -125,6 +126,24 @@ def test_new_attributes_of_known_types_are_carried(tmp_path):
     with pytest.raises(TypeError, match=r"_layer_eps, a builtins\.builtin"):
         save(model, tmp_path / "m.dct")
     same_values(load(tmp_path / "m.dct").layers_, model.layers_)
+
+
+@pytest.mark.parametrize("kind", ["sparse", "distances", "graph"])
+def test_rows_of_other_kinds_come_back(kind, tmp_path):
+    rows = np.random.default_rng(0).integers(0, 4, (40, 3)).astype(float)
+    X = rows if kind == "sparse" else pairwise_distances(rows)
+    X = X if kind == "distances" else csr_array(X)
+    metric = "euclidean" if kind == "sparse" else "precomputed"
+    model = DBSCAN(eps=1.1, min_samples=4, metric=metric).fit(X)
+
+    for options in ({}, {"keys": RoleKey("owner", bytes(32))}):
+        loaded = load(save(model, tmp_path / "m.dct", **options), **options)
+        assert loaded.labels_.tolist() == model.labels_.tolist()
+        assert loaded.predict(X).tolist() == model.predict(X).tolist()
+        assert (loaded._X != model._X).sum() == 0
+        assert type(loaded._X) is type(model._X)
+    with pytest.raises(TypeError, match="sparse rows or distances"):
+        save(model, tmp_path / "m.dct", profile="predict")
 
 
 @pytest.mark.parametrize(
