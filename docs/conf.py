@@ -49,7 +49,7 @@ API_PAGES = {
     "Editing clusters": "deepclust.clustering",
     "Scores": "deepclust.metrics",
     "Pipelines": "deepclust.pipeline",
-    "Exporting": "deepclust.persistence",
+    "Saving and exporting": "deepclust.persistence",
     "Tokenizer": "deepclust.cleaning",
     "Word vectors": "deepclust.vectorizing._word_vectors",
     "Errors and warnings": "deepclust.exceptions",
