@@ -19,6 +19,7 @@ from deepclust.exceptions import ModelFormatError
 
 __all__ = ["CLASSES", "ROLES", "build", "class_name_of", "role_of", "state_of"]
 
+_PIPELINES = ("Pipeline", "TextClusterer")
 ROLES = ("predict", "inspect", "owner")  # each may read what those before it may
 
 
@@ -103,6 +104,9 @@ def _complete_vectorizer(state: dict[str, Any]) -> None:
     _check_word_vectors(state)
     if "vocabulary_" in state:
         state.setdefault("embedding_matrix_", None)
+        if "rare_tokens_" not in state:  # of a version that hid no text
+            state["rare_tokens_"] = np.empty(0, dtype=np.uint32)
+            state["max_unseen"] = 1.0
 
 
 def _check_word_vectors(state: dict[str, Any]) -> None:
@@ -129,12 +133,15 @@ def _complete_encoder(state: dict[str, Any]) -> None:
 
 def _complete_dbscan(state: dict[str, Any]) -> None:
     """Put the rows of `fit` together; the core points alone without the owner's."""
+    from deepclust.clustering import DBSCAN
     from deepclust.clustering._dbscan import _checksum
 
-    state["_cache"] = {}
+    state.pop("_cache", None)
     core_labels, core_rows = state.get("_core_labels"), state.pop("core_rows", None)
     if core_labels is None:
         return
+    state["_cache"] = {}
+    state.setdefault("_fitted_layer", state.get("layer", DBSCAN().layer))
     n_core, n_clusters = len(core_labels), state["n_clusters_"]
     if ((core_labels < 0) | (core_labels >= n_clusters)).any():
         raise ModelFormatError("the clusters of core points are none")
@@ -184,6 +191,11 @@ CLASSES: dict[str, ModelClass] = {
         {"steps": Attribute("predict", dict)},
         _complete_pipeline,
     ),
+    "TextClusterer": ModelClass(
+        "deepclust.pipeline",
+        {"steps": Attribute("predict", dict)},
+        _complete_pipeline,
+    ),
     "TextCleaner": ModelClass("deepclust.cleaning"),
     "Vectorizer": ModelClass(
         "deepclust.vectorizing",
@@ -191,6 +203,7 @@ CLASSES: dict[str, ModelClass] = {
             "word_vectors": Attribute("inspect"),
             "vocabulary_": Attribute("predict"),
             "max_len_": Attribute("predict", Integral),
+            "rare_tokens_": Attribute("predict", np.ndarray, "uint32", 1),
             "oov_rate_": Attribute("predict", Real),
             "embedding_matrix_": Attribute("inspect"),
             "vector_coverage_": Attribute("inspect"),
@@ -232,6 +245,7 @@ CLASSES: dict[str, ModelClass] = {
         {
             "_X": Attribute("predict", object, _FLOAT, 2),
             "_is_sparse": Attribute("predict", bool),
+            "_fitted_layer": Attribute("predict"),
             "core_rows": Attribute("predict", np.ndarray, _FLOAT, 2),
             "_core_labels": Attribute("predict", np.ndarray, "int64", 1),
             "eps_": Attribute("predict", Real),
@@ -301,16 +315,11 @@ def state_of(value: Any, *, for_all: bool) -> dict[str, Any]:
         If a model file cannot hold a parameter.
     """
     name = class_name_of(value)
-    if name == "Pipeline":
+    if name in _PIPELINES:
         return {"steps": dict(value.steps)}
     if name in ("Vocabulary", "ReachabilityTree"):
         return {field: getattr(value, field) for field in value.__match_args__}
     state = dict(value.__getstate__())
-    if name == "DBSCAN" and "_X" in state and value._space.is_unmerged:
-        raise TypeError(
-            "A model file cannot hold a DBSCAN fitted on sparse rows or on "
-            "precomputed distances. Use pickle, or fit on dense rows."
-        )
     if "_X" in state and not for_all:
         if value._space.is_unmerged:
             raise TypeError(
@@ -361,7 +370,7 @@ def build(class_name: str, state: dict[str, Any]) -> Any:
 
 
 def _construct(cls: Any, class_name: str, state: dict[str, Any]) -> Any:
-    if class_name == "Pipeline":
+    if class_name in _PIPELINES:
         return cls([*state["steps"].items()])
     parameters = parameters_of(cls)
     if not parameters:

@@ -138,6 +138,8 @@ def _with_vocabulary(
     vectors = None if old.vectors is None else old.vectors[kept]
     shared.vocabulary_ = Vocabulary(tokens, frequency, n_sources, vectors)
     shared.embedding_matrix_ = vectors
+    # checksums of rare words tell which there were
+    shared.rare_tokens_, shared.max_unseen = np.empty(0, dtype=np.uint32), 1.0
     return shared
 
 
@@ -176,6 +178,7 @@ def _aggregated(
     shared.n_features_in_ = clusterer.n_features_in_
     shared.noise_fraction_ = clusterer.noise_fraction_
     shared._X, shared._core_labels = centers, np.array(clusters, dtype=np.intp)
+    shared._fitted_layer = shared.layer
     shared._weights, shared._cache = np.ones(len(centers)), {}
     shared.labels_ = shared._core_labels.copy()
     shared.core_sample_indices_ = np.arange(len(centers))
