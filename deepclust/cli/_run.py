@@ -199,6 +199,7 @@ def run_cluster(
     names = {c: name for c, name in table.names.items() if c >= 0}
     pipeline[-1].cluster_names_ = names
     found = prediction_columns(pipeline[-1], embeddings, sequences.known_share)
+    _say_what_stays_noise(pipeline, labels, progress)
     label_table = _label_table(corpus, found, id_column, progress)
     write_table(out / f"labels.{form}", label_table, form)
     write_table(out / f"clusters.{form}", table.frame, form)
@@ -288,6 +289,7 @@ def run_predict(
     found = pd.concat(list(progress.track(batches, n_batches)))
     columns = {name: found[name].to_numpy() for name in found}
     progress.stop()
+    _say_what_stays_noise(pipeline, columns["cluster"], progress)
     table = _label_table(corpus, columns, id_column, progress)
     if out is None:
         write_table(sys.stdout, table, form)
@@ -322,6 +324,18 @@ def _check_form(form: Format, n_texts: int) -> None:
         raise InputError(
             f"{n_texts:,} texts do not fit into an Excel sheet, which has "
             f"{MAX_SHEET_ROWS:,} rows: use --format csv or parquet"
+        )
+
+
+def _say_what_stays_noise(
+    pipeline: Any, labels: np.ndarray, progress: Progress
+) -> None:
+    """Say how many texts `noise="nearest"` cannot assign."""
+    n_noise = np.count_nonzero(labels < 0)
+    if n_noise and pipeline[-1].noise == "nearest":
+        progress.say(
+            f"deepclust: {n_noise:,} texts are empty, or hold hardly a known word: "
+            "they stay noise"
         )
 
 

@@ -505,6 +505,13 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             part.write_bytes(model.SerializeToString())
         return path
 
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """Return the names of the columns: "rnnlstmencoder0", ...
+
+        `input_features`, which a pipeline passes, are the words, not columns of X.
+        """
+        return super().get_feature_names_out()
+
     @property
     def history_(self) -> pd.DataFrame:
         check_is_fitted(self, "weights_")

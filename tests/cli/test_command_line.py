@@ -270,6 +270,18 @@ def test_what_utf_8_cannot_encode_is_replaced(tmp_path):
     assert corpus.frame["text"].tolist() == ["half ?"]
 
 
+@pytest.mark.parametrize("noise", ["nearest", "keep"])
+def test_what_nearest_cannot_assign_is_said(noise, capsys):
+    model = [deepclust.DBSCAN(noise=noise)]
+
+    _run._say_what_stays_noise(model, np.array([0, -1, -1]), Progress(quiet=True))
+    _run._say_what_stays_noise(model, np.array([0, 1]), Progress(quiet=True))
+
+    said = capsys.readouterr().err
+    assert ("2 texts are empty" in said) == (noise == "nearest")
+    assert said.count("\n") == (noise == "nearest")
+
+
 def test_a_column_of_the_file_keeps_its_name(capsys):
     frame = pd.DataFrame({"name": ["Ann", "Bob"], "text": ["a", "b"]})
     found = {"cluster": [0, -1], "name": ["x", ""], "nearest": [0, 0]}
