@@ -4,6 +4,7 @@
 """
 
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
@@ -17,6 +18,8 @@ from deepclust.cleaning import TextCleaner
 from deepclust.clustering import DBSCAN
 from deepclust.encoding import RNNLSTMEncoder
 from deepclust.exceptions import ClusteringWarning, InvalidTextError, TextWarning
+from deepclust.pseudo_labels import seed_word_labels
+from deepclust.sequences import NOISE
 from deepclust.vectorizing import Vectorizer
 
 __all__ = ["TextClusterer", "iter_predict", "make_text_clusterer"]
@@ -38,6 +41,9 @@ class TextClusterer(Pipeline):
     Notes
     -----
     A wrong parameter of the last step is an error at once, not after the training.
+    After `fit`, `cluster_names_` of the last step names each cluster: by its keywords,
+    or by the topic of `seed_words` that it holds. `deepclust.clustering.rename` changes
+    names; reports and `prediction_table` show them.
     """
 
     def fit(self, X: Any, y: Any = None, **params: Any) -> "TextClusterer":
@@ -74,7 +80,7 @@ class TextClusterer(Pipeline):
         """
         X = self._check(X)
         super().fit(X, y, **params)
-        warn_of_another_number(self[-1])
+        self._finish(X)
         return self
 
     @available_if(lambda self: hasattr(self._final_estimator, "fit_predict"))
@@ -82,7 +88,7 @@ class TextClusterer(Pipeline):
         """Check all parameters, fit and return the labels; see `fit`."""
         X = self._check(X)
         labels = super().fit_predict(X, y, **params)
-        warn_of_another_number(self[-1])
+        self._finish(X)
         return labels
 
     def check_parameters(self) -> None:
@@ -98,6 +104,64 @@ class TextClusterer(Pipeline):
         texts = check_texts(X, estimator="TextCleaner")
         warn_of_few_texts(len(texts))
         return texts
+
+    def _finish(self, X: Any) -> None:
+        clusterer = self[-1]
+        warn_of_another_number(clusterer)
+        if isinstance(self[0], TextCleaner) and isinstance(clusterer, DBSCAN):
+            cleaned = self[0].transform(X)
+            clusterer.cluster_names_ = names_of_clusters(self, X, cleaned)
+
+
+def names_of_clusters(
+    pipeline: Pipeline, texts: list[str], cleaned: list[str]
+) -> dict[int, str]:
+    """Return the name of each cluster of the texts of `fit`.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        Fitted; ends in DBSCAN.
+
+    texts, cleaned : list of str, length n_docs
+        Before and after the cleaner.
+
+    Returns
+    -------
+    names : dict of int to str
+        The strongest keywords. A topic of `seed_words` is the name of the cluster with
+        most texts that hold its words, if they are most of those there.
+    """
+    from deepclust.inspection import cluster_keywords, cluster_names
+
+    labels = pipeline[-1].labels_
+    names = cluster_names(cluster_keywords(cleaned, labels, originals=texts))
+    names.pop(NOISE, None)
+    topics = _topics_of_clusters(pipeline, cleaned, labels)
+    taken = {*topics.values()}
+    names = {c: f"{n} ({c})" if n in taken else n for c, n in names.items()}
+    return {**names, **topics}
+
+
+def _topics_of_clusters(
+    pipeline: Pipeline, cleaned: list[str], labels: np.ndarray
+) -> dict[int, str]:
+    """Return the clusters whose seeded texts are mostly of one topic of seed_words."""
+    steps = {type(step): step for _, step in pipeline.steps}
+    encoder, vectorizer = steps.get(RNNLSTMEncoder), steps.get(Vectorizer)
+    if encoder is None or vectorizer is None or encoder.seed_words is None:
+        return {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of words not in the vocabulary: fit did
+        seeded = seed_word_labels(vectorizer.transform(cleaned), encoder.seed_words)
+    pairs = zip(labels.tolist(), seeded.tolist(), strict=True)
+    counts = Counter((c, topic) for c, topic in pairs if c != NOISE and topic)
+    topics: dict[int, str] = {}
+    for (cluster, topic), n in counts.most_common():
+        here = max(m for (other, _), m in counts.items() if other == cluster)
+        if n == here and cluster not in topics and topic not in topics.values():
+            topics[cluster] = topic
+    return topics
 
 
 def warn_of_few_texts(n_texts: int) -> None:
@@ -149,7 +213,8 @@ def make_text_clusterer(
 
     noise : {"keep", "nearest"} or float, default="keep"
         Label of texts in no dense region: -1, or the nearest cluster, for all of them
-        or up to this outlier score; see `DBSCAN`.
+        or up to this outlier score; see `DBSCAN`. Texts that are empty, or hold hardly
+        a known word, are -1 in any case.
 
     layer : {"auto", "broad", "fine"} or int, default="auto"
         Which of the nested layers the labels are from; see `DBSCAN`.

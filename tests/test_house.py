@@ -28,7 +28,8 @@ MAY_IMPORT: dict[str, set[str]] = {
 ROOMS = {"cleaning", "vectorizing", "encoding", "clustering", "metrics"}
 MAY_IMPORT |= {"inspection": ROOMS, "plotting": ROOMS}
 MAY_IMPORT["reporting"] = ROOMS | {"inspection", "plotting"}
-MAY_IMPORT |= {"datasets": set(), "pipeline": ROOMS, "persistence": ROOMS}
+MAY_IMPORT |= {"datasets": set(), "persistence": ROOMS}
+MAY_IMPORT["pipeline"] = ROOMS | {"pseudo_labels", "inspection"}
 MAY_IMPORT["cli"] = {*MAY_IMPORT}
 MAY_IMPORT["__main__"] = {"cli"}
 

@@ -17,6 +17,7 @@ from tiny import TINY, tiny_clusterer
 
 from deepclust import TextCleaner, make_text_clusterer
 from deepclust.exceptions import ClusteringWarning, InvalidTextError, TextWarning
+from deepclust.pipeline import names_of_clusters
 
 HERE = Path(__file__).parent
 
@@ -164,6 +165,54 @@ def test_some_labels_help_and_bring_probabilities(corpus):
     assert adjusted_rand_score(corpus.target, labels) > 0.7
     odds = pipeline["encode"].predict_proba(pipeline[:-2].transform(corpus.texts[:9]))
     np.testing.assert_allclose(odds.sum(axis=1), 1.0, rtol=1e-5)
+
+
+def test_clusters_have_names_after_fit(fitted_clusterer, corpus):
+    clusterer = fitted_clusterer["cluster"]
+    names = clusterer.cluster_names_
+
+    assert sorted(names) == list(range(clusterer.n_clusters_))
+    assert len({*names.values()}) == len(names)
+    counted = [clusterer.labels_[corpus.target == topic] for topic in range(4)]
+    soup = np.bincount(counted[0][counted[0] >= 0]).argmax()
+    assert any(
+        w in names[soup]
+        for w in (
+            "soup",
+            "bread",
+            "onions",
+            "eggs",
+            "garlic",
+            "salt",
+            "oven",
+            "sauce",
+            "dinner",
+            "recipe",
+            "basil",
+            "flour",
+            "Stir",
+        )
+    )
+
+
+def test_topics_of_seed_words_are_names(fitted_clusterer, corpus):
+    pipeline = copy.deepcopy(fitted_clusterer)
+    seeds = {"Food": ["soup", "bread"], "Code": ["compiler", "debugger"]}
+    pipeline.set_params(encode__seed_words=seeds)
+    cleaned = pipeline["clean"].transform(corpus.texts)
+
+    names = names_of_clusters(pipeline, corpus.texts, cleaned)
+
+    labels = pipeline["cluster"].labels_
+    for topic, code in (("Food", 0), ("Code", 3)):
+        mine = labels[corpus.target == code]
+        assert names[np.bincount(mine[mine >= 0]).argmax()] == topic
+
+
+def test_feature_names_pass_through_the_pipeline(fitted_clusterer):
+    names = fitted_clusterer[:-1].get_feature_names_out()
+
+    assert names.tolist() == [f"rnnlstmencoder{i}" for i in range(16)]
 
 
 # --- parameters and their warnings ----------------------------------------------------

@@ -88,8 +88,9 @@ class DBSCAN(ClusterMixin, BaseEstimator):
 
     noise : {"keep", "nearest"} or float, default="keep"
         Label noise -1, or with the cluster of the nearest core point: at any distance
-        or, with a number from 0.5 to 1, where the outlier score is not greater. May be
-        set after `fit`; `predict` follows it.
+        or, with a number from 0.5 to 1, where the outlier score is not greater. Zero
+        rows with "cosine", as of texts without known words, stay -1. May be set after
+        `fit`; `predict` follows it.
 
     layer : {"auto", "broad", "fine"} or int, default="auto"
         Which of the layers `labels_` and `predict` give: the one that DBSCAN finds, the
@@ -148,7 +149,8 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         The row that each point of the tree is, the first of its copies.
 
     cluster_names_ : dict of int to str
-        Names given by `deepclust.clustering.rename`; only then.
+        Names, given by the `fit` of a pipeline of `make_text_clusterer` and by
+        `deepclust.clustering.rename`; only then.
 
     edits_ : list of str
         What `merge`, `split` and `rename` changed since `fit`; only then. `cut` ignores

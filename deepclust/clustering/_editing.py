@@ -6,7 +6,7 @@ gave. After a merge or split, clusters are renumbered by decreasing size, ties b
 document; names stay with their documents.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -152,7 +152,10 @@ def split(
     return now
 
 
-def rename(model: Any, names: Mapping[int | str, str]) -> dict[int, str]:
+def rename(
+    model: Any,
+    names: Mapping[int | str, str] | Sequence[str] | Callable[[str], str],
+) -> dict[int, str]:
     """Name clusters, for reports, tables and files.
 
     Parameters
@@ -160,8 +163,10 @@ def rename(model: Any, names: Mapping[int | str, str]) -> dict[int, str]:
     model : fitted Pipeline that ends in DBSCAN, search over one, or DBSCAN
         Changed in place.
 
-    names : mapping of int or str to str
-        New name of each cluster, by number or earlier name; "" removes the name.
+    names : mapping of int or str to str, sequence of str, or callable
+        New name of each cluster: by number or earlier name, in the order of the
+        numbers, or a function of the earlier name, such as `str.title`. "" removes the
+        name.
 
     Returns
     -------
@@ -173,7 +178,8 @@ def rename(model: Any, names: Mapping[int | str, str]) -> dict[int, str]:
     TypeError
         If the model has no DBSCAN.
     ValueError
-        If a cluster does not exist, or two would have one name.
+        If a cluster does not exist, two would have one name, or a sequence has another
+        length than there are clusters.
 
     Examples
     --------
@@ -184,14 +190,34 @@ def rename(model: Any, names: Mapping[int | str, str]) -> dict[int, str]:
     {0: 'low', 1: 'high'}
     >>> rename(model, {"high": "top"})
     {0: 'low', 1: 'top'}
+    >>> rename(model, str.upper)
+    {0: 'LOW', 1: 'TOP'}
+    >>> rename(model, ["left", "right"])
+    {0: 'left', 1: 'right'}
     """
     clusterer = _clusterer(model)
-    given = {_number(clusterer, key): str(name) for key, name in names.items()}
+    pairs = _names_by_cluster(clusterer, names)
+    given = {_number(clusterer, key): str(name) for key, name in pairs.items()}
     all_names = {**getattr(clusterer, "cluster_names_", {}), **given}
     _check_names(all_names.values())
     edit = ", ".join(f"{number} {name!r}" for number, name in given.items())
     _record(clusterer, all_names, f"rename {edit}")
     return dict(getattr(clusterer, "cluster_names_", {}))
+
+
+def _names_by_cluster(clusterer: DBSCAN, names: Any) -> Mapping[int | str, str]:
+    """Return names given as a mapping, a sequence or a function as a mapping."""
+    if isinstance(names, Mapping):
+        return names
+    if callable(names):
+        old = getattr(clusterer, "cluster_names_", {})
+        return {number: names(name) for number, name in old.items()}
+    if isinstance(names, str) or len(names) != clusterer.n_clusters_:
+        raise ValueError(
+            f"rename takes one name for each of the {clusterer.n_clusters_} clusters, "
+            f"or a mapping. Received: {names!r}."
+        )
+    return dict(enumerate(names))
 
 
 def _clusterer(model: Any) -> DBSCAN:

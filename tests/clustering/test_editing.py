@@ -236,3 +236,14 @@ def test_bad_edits_are_named_and_change_nothing(edit, message):
 def test_only_our_dbscan_can_be_edited():
     with pytest.raises(TypeError, match="KMeans"):
         merge(KMeans(2), [0, 1])
+
+
+def test_rename_takes_lists_and_functions():
+    model = DBSCAN(eps=0.2, min_samples=2).fit([[0.0], [0.1], [5.0], [5.1]])
+
+    assert rename(model, ["low", "high"]) == {0: "low", 1: "high"}
+    assert rename(model, lambda name: f"{name}!") == {0: "low!", 1: "high!"}
+    with pytest.raises(ValueError, match=r"each of the 2 clusters.*'x'"):
+        rename(model, ["x"])
+    with pytest.raises(ValueError, match="each of the 2 clusters"):
+        rename(model, "xy")
