@@ -710,10 +710,11 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         self.core_sample_indices_ = np.flatnonzero(rows.expand(core, False))
         self._core_labels = labels[self.core_sample_indices_]
         self._cache: dict = {}
-        self._delete_attributes("_chosen_layers")
+        self._delete_attributes("_chosen_layers", "_best_place")
         self._fitted_layer = self.layer
         if self.layer != _BEST:
-            self._chosen_layers = layers, _ = self._core_layers()
+            layers, place = self._core_layers()
+            self._chosen_layers, self._best_place = layers, place
             found = self._nearest_core(X, self._space.radius(self.eps_))
             self._core_labels = layers[:, self._place_of(self.layer)]
             labels = np.append(self._core_labels, -1)[found]
@@ -807,7 +808,7 @@ class DBSCAN(ClusterMixin, BaseEstimator):
 
     def _labels_in_use(self) -> np.ndarray:
         """Return the clusters of the core points at the chosen layer."""
-        if self.layer == self._fitted_layer:
+        if self.layer == self._layer_of_labels:
             return self._core_labels
         return self._core_layers()[0][:, self._place_of(self.layer)]
 
@@ -857,7 +858,7 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         They are kept where the labels depend on them, else found at the first use.
         """
         if hasattr(self, "_chosen_layers"):
-            return self._chosen_layers
+            return self._chosen_layers, self._best_place
         if "layers" not in self._cache:
             with threadpool_limits(limits=1, user_api="blas"):
                 self._cache["layers"] = self._find_layers()
@@ -903,6 +904,11 @@ class DBSCAN(ClusterMixin, BaseEstimator):
             numbered[:, place] = labels[self.core_sample_indices_]
         return numbered
 
+    @property
+    def _layer_of_labels(self) -> str | int:
+        """The layer at `fit`; files of earlier versions do not have it."""
+        return self.__dict__.get("_fitted_layer", _BEST)
+
     def _place_of(self, layer: str | int) -> int:
         """Return the place of a layer among all."""
         layers, best = self._core_layers()
@@ -923,7 +929,7 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         new_labels : dict of int to int
             The new number of each label.
         """
-        layers, place = self._core_layers()[0], self._place_of(self._fitted_layer)
+        layers, place = self._core_layers()[0], self._place_of(self._layer_of_labels)
         found = self._nearest_core(self._fitted_rows(), self._space.radius(self.eps_))
         # Copies of a core point are one point: they take the label of the first copy.
         core_labels = core_labels[found[self.core_sample_indices_]]
@@ -931,7 +937,8 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         numbered = renumbered(labels, self._weights)
         self._core_labels = numbered[self.core_sample_indices_]
         layers = nested_around(layers, place, self._core_labels)
-        self._chosen_layers = self._numbered_layers(layers), self._core_layers()[1]
+        self._best_place = self._core_layers()[1]
+        self._chosen_layers = self._numbered_layers(layers)
         self._cache.pop("membership", None)
         self._set_labels(numbered)
         old, first = np.unique(labels[found >= 0], return_index=True)

@@ -145,6 +145,10 @@ def _complete_dbscan(state: dict[str, Any]) -> None:
     n_core, n_clusters = len(core_labels), state["n_clusters_"]
     if ((core_labels < 0) | (core_labels >= n_clusters)).any():
         raise ModelFormatError("the clusters of core points are none")
+    layers = state.get("_chosen_layers", core_labels[:, None])
+    place = state.get("_best_place", 0)
+    if len(layers) != n_core or not 0 <= place < layers.shape[1]:
+        raise ModelFormatError("the layers do not fit the core points")
     if "_X" in state:
         _check_rows(state, state["_X"].shape[0])
         return
@@ -248,6 +252,9 @@ CLASSES: dict[str, ModelClass] = {
             "_fitted_layer": Attribute("predict"),
             "core_rows": Attribute("predict", np.ndarray, _FLOAT, 2),
             "_core_labels": Attribute("predict", np.ndarray, "int64", 1),
+            "_fitted_layer": Attribute("predict", (str, int)),
+            "_chosen_layers": Attribute("predict", np.ndarray, "int64", 2),
+            "_best_place": Attribute("predict", Integral),
             "eps_": Attribute("predict", Real),
             "min_samples_": Attribute("predict", Integral),
             "n_clusters_": Attribute("predict", Integral),

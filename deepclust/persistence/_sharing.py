@@ -180,6 +180,7 @@ def _aggregated(
     shared._X, shared._core_labels = centers, np.array(clusters, dtype=np.intp)
     shared._fitted_layer = shared.layer
     shared._weights, shared._cache = np.ones(len(centers)), {}
+    shared._fitted_layer = clusterer._layer_of_labels
     shared.labels_ = shared._core_labels.copy()
     shared.core_sample_indices_ = np.arange(len(centers))
     shared.eps_ = _radius(clusterer, centers, embeddings)

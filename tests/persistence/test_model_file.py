@@ -310,3 +310,21 @@ def test_predicting_needs_no_tensorflow(small_model, model_file, tmp_path):
     texts = ["Bake the bread in a hot oven", "A red dwarf star"]
     expected = " ".join(map(str, small_model.predict(texts)))
     assert done.stdout.splitlines() == [expected, expected, "[]"]
+
+
+@pytest.mark.parametrize("profile", ["full", "predict"])
+@pytest.mark.parametrize("layer", ["auto", "broad"])
+def test_layers_are_kept(tmp_path, profile, layer):
+    centers = np.repeat([0.0, 1.0, 10.0, 11.0, 90.0, 92.0], 5)
+    X = centers[:, None] + np.tile(np.linspace(0, 0.1, 5), 6)[:, None]
+    model = DBSCAN(eps=0.2, min_samples=3, layer=layer).fit(X)
+    save(model, tmp_path / "model.dct", profile=profile)
+    loaded = load(tmp_path / "model.dct")
+    assert model.predict_layers(X).shape[1] > 1
+    same_values(loaded.predict(X), model.labels_)
+    same_values(loaded.predict_layers(X), model.layers_)
+    loaded.set_params(layer="fine")
+    same_values(loaded.predict(X), model.layers_[:, -1])
+    same_values(
+        loaded.predict_proba(X), model.set_params(layer="fine").predict_proba(X)
+    )
