@@ -252,7 +252,6 @@ CLASSES: dict[str, ModelClass] = {
             "_fitted_layer": Attribute("predict"),
             "core_rows": Attribute("predict", np.ndarray, _FLOAT, 2),
             "_core_labels": Attribute("predict", np.ndarray, "int64", 1),
-            "_fitted_layer": Attribute("predict", (str, int)),
             "_chosen_layers": Attribute("predict", np.ndarray, "int64", 2),
             "_best_place": Attribute("predict", Integral),
             "eps_": Attribute("predict", Real),
