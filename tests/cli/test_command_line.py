@@ -9,7 +9,6 @@ import subprocess
 import sys
 import unicodedata
 
-import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,6 +17,7 @@ from sklearn.utils import Bunch
 from tiny import TINY
 
 import deepclust
+from deepclust import load
 from deepclust.cli import _run, main
 from deepclust.cli._models import load_model, save_model
 from deepclust.cli._output import (
@@ -133,7 +133,7 @@ def test_noise_nearest_limit_quiet_and_format(tmp_path, corpus_file, capsys):
     labels = pd.read_parquet(tmp_path / "out" / "labels.parquet")
     assert len(labels) == 200
     assert labels["cluster"].min() >= 0
-    model = joblib.load(tmp_path / "out" / "model.joblib")
+    model = load(tmp_path / "out" / "model.dct")
     assert model["cluster"].layer == "broad"
     assert "s  encoding" not in capsys.readouterr().err
 
