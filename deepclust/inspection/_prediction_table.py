@@ -91,7 +91,7 @@ def prediction_columns(
     if known_share is not None:
         columns["known_words"] = np.round(known_share, 3)
     if hasattr(clusterer, "predict_proba"):
-        membership = _membership(np.asarray(clusterer.predict_proba(embeddings)))
+        membership = _membership(clusterer.predict_proba(embeddings))
         columns["membership"] = membership[np.arange(len(labels)), labels].round(3)
     if "noise" in clusterer.get_params():
         assigning = copy.copy(clusterer).set_params(noise="nearest")
@@ -109,5 +109,6 @@ def _names_of(labels: np.ndarray, names: dict[Any, str]) -> np.ndarray:
 
 def _membership(probabilities: np.ndarray) -> np.ndarray:
     """Append the probability of noise, what is missing to 1: label −1 finds it."""
+    probabilities = np.asarray(probabilities, dtype=np.float64)  # to round and print
     noise = np.clip(1.0 - probabilities.sum(axis=1, keepdims=True), 0.0, 1.0)
     return np.hstack((probabilities, noise))

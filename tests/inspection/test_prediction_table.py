@@ -54,7 +54,7 @@ def test_membership_layers_and_names_where_the_clusterer_has_them():
             return np.array([1, -1])
 
         def predict_proba(self, X):
-            return np.array([[0.1, 0.7], [0.2, 0.3]])
+            return np.array([[0.1, 0.7], [0.2, 0.3]], dtype=np.float32)
 
         def predict_layers(self, X):
             return np.array([[0, 3], [0, -1]])
@@ -62,6 +62,6 @@ def test_membership_layers_and_names_where_the_clusterer_has_them():
     columns = prediction_columns(Clusterer(), np.zeros((2, 3)), None)
 
     assert columns["name"].tolist() == ["high", ""]
-    np.testing.assert_allclose(columns["membership"], [0.7, 0.5])
+    assert columns["membership"].tolist() == [0.7, 0.5]
     assert columns["layer_1"].tolist() == [0, 0]
     assert columns["layer_2"].tolist() == [3, -1]
