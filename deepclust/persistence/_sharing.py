@@ -178,9 +178,8 @@ def _aggregated(
     shared.n_features_in_ = clusterer.n_features_in_
     shared.noise_fraction_ = clusterer.noise_fraction_
     shared._X, shared._core_labels = centers, np.array(clusters, dtype=np.intp)
-    shared._fitted_layer = shared.layer
-    shared._weights, shared._cache = np.ones(len(centers)), {}
     shared._fitted_layer = clusterer._layer_of_labels
+    shared._weights, shared._cache = np.ones(len(centers)), {}
     shared.labels_ = shared._core_labels.copy()
     shared.core_sample_indices_ = np.arange(len(centers))
     shared.eps_ = _radius(clusterer, centers, embeddings)
