@@ -169,6 +169,7 @@ def run_cluster(
 
     protection : dict of str to object
         Options of `save` that encrypt and sign the model.
+
     id_column : str, default=None
         Column that identifies a text in the table of labels; its row when None.
 
@@ -181,10 +182,7 @@ def run_cluster(
         If the folder cannot be written to, or the language is not known.
     """
     _check_form(form, len(corpus.data))
-    with _bad_input(OSError, what=f"cannot write to {str(out)!r}: "):
-        out.mkdir(parents=True, exist_ok=True)
-        if not os.access(out, os.W_OK):
-            raise PermissionError("no permission")
+    _make_folder(out)
     parameters["random_state"] = seed
     pipeline, cleaned, sequences, embeddings = _fit(corpus.data, parameters, progress)
     labels = pipeline[-1].labels_.copy()
@@ -196,8 +194,7 @@ def run_cluster(
     table = cluster_table(
         corpus.data, labels, cleaned=cleaned, embeddings=embeddings, output="pandas"
     )
-    names = {c: name for c, name in table.names.items() if c >= 0}
-    pipeline[-1].cluster_names_ = names
+    pipeline[-1].cluster_names_ = {c: n for c, n in table.names.items() if c >= 0}
     found = prediction_columns(pipeline[-1], embeddings, sequences.known_share)
     _say_what_stays_noise(pipeline, labels, progress)
     label_table = _label_table(corpus, found, id_column, progress)
@@ -221,16 +218,31 @@ def run_cluster(
         points=points,
     )
     progress("done", spinner=False)
+    _print_overview(corpus, table.frame, top, labels, found["nearest"])
+    files = f"labels.{form}, clusters.{form}, report.html, map.png, model.dct"
+    seconds = time.perf_counter() - progress.start
+    terminal().print(f"{one_line(out)}/: {files} ({seconds:.0f} s)", soft_wrap=True)
+
+
+def _make_folder(out: Path) -> None:
+    """Make the folder if it does not exist; raise InputError if it takes no files."""
+    with _bad_input(OSError, what=f"cannot write to {str(out)!r}: "):
+        out.mkdir(parents=True, exist_ok=True)
+        if not os.access(out, os.W_OK):
+            raise PermissionError("no permission")
+
+
+def _print_overview(
+    corpus: Any, clusters: Any, top: int, labels: np.ndarray, nearest: np.ndarray
+) -> None:
+    """Print a table of the clusters, and their agreement with the labels if any."""
     from deepclust.inspection._overview import cluster_overview
 
     console = terminal()
     console.print(one_line(corpus.DESCR), "", sep="\n")
-    console.print(cluster_overview(table.frame, top), "", sep="\n")
+    console.print(cluster_overview(clusters, top), "", sep="\n")
     if corpus.target is not None:
-        console.print(_agreement(corpus, labels, found["nearest"]), "", sep="\n")
-    files = f"labels.{form}, clusters.{form}, report.html, map.png, model.dct"
-    seconds = time.perf_counter() - progress.start
-    console.print(f"{one_line(out)}/: {files} ({seconds:.0f} s)", soft_wrap=True)
+        console.print(_agreement(corpus, labels, nearest), "", sep="\n")
 
 
 def _fit(

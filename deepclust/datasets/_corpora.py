@@ -232,13 +232,9 @@ def load_texts(
     if not has_columns(path):
         _refuse_columns(path, column, label, dates, *(keep or ()))
         column, label = "text", "label" if "label" in frame else None
-    names = list(frame.columns)
     if column is None:
-        column = _text_column(names, (label, dates), path)
-    for name in (column, label, dates, *(keep or ())):
-        if name is not None and name not in names:
-            there = ", ".join(map(repr, names))
-            raise ValueError(f"{path} has no column {name!r}. Its columns: {there}.")
+        column = _text_column(list(frame.columns), (label, dates), path)
+    _refuse_missing(path, list(frame.columns), column, label, dates, *(keep or ()))
     target, target_names = None, None
     if label is not None:
         target, target_names = _encode(values_of(frame[label]))
@@ -257,6 +253,14 @@ def load_texts(
         column=column,
         DESCR=f"{len(frame):,} texts of {path}" + (f" ({said})" if said else ""),
     )
+
+
+def _refuse_missing(path: Path, there: list[str], *names: str | None) -> None:
+    """Raise ValueError if a name that is not None is no column."""
+    for name in names:
+        if name is not None and name not in there:
+            columns = ", ".join(map(repr, there))
+            raise ValueError(f"{path} has no column {name!r}. Its columns: {columns}.")
 
 
 def _refuse_columns(path: Path, *names: str | None) -> None:

@@ -162,8 +162,7 @@ def save(
         cipher, entry = new_cipher(roles, passphrase, readers)
         manifest["encryption"] = entry
     pieces = {name: write_arrays(arrays) for name, arrays in sections.items()}
-    signer = None if sign_with is None else signing_key(sign_with)
-    signing = None if signer is None else partial(sign, key=signer)
+    signing = None if sign_with is None else partial(sign, key=signing_key(sign_with))
     write_file(path, manifest, pieces, cipher=cipher, sign=signing)
     return path
 

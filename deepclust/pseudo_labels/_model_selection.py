@@ -185,7 +185,7 @@ class Agreement(NamedTuple):
     mutual_info: float
 
 
-class Comparison(NamedTuple):
+class Agreements(NamedTuple):
     """What the pairs say of one number of components.
 
     Attributes
@@ -222,13 +222,13 @@ class Comparison(NamedTuple):
         return float(np.prod(np.maximum(parts, 0.0)))
 
 
-def _near_best(results: dict[int, Comparison], min_share: float) -> list[int]:
+def _near_best(results: dict[int, Agreements], min_share: float) -> list[int]:
     """Return the candidates whose score is at least a share of the best."""
     least = min_share * max(row.score for row in results.values())
     return [k for k, row in results.items() if row.score >= least]
 
 
-def _least_of_the_best(results: dict[int, Comparison]) -> int:
+def _least_of_the_best(results: dict[int, Agreements]) -> int:
     """Return the least number whose score is the best but for the noise of the pairs.
 
     Its score is less than half a standard error below the best; the error is that of
@@ -365,7 +365,7 @@ class _Comparison:
 
     def evaluate(
         self, candidates: list[int], n_views: int, n_subsamples: int
-    ) -> dict[int, Comparison]:
+    ) -> dict[int, Agreements]:
         """Return what pairs of views and of subsamples say of each number."""
         views, subsamples = self.views[:n_views], self.subsamples[:n_subsamples]
         # the largest first, so that no thread is left with one at the end
@@ -377,7 +377,7 @@ class _Comparison:
         agreement = self._agreement
         in_threads(lambda task: agreement(*task), tasks, n_jobs=-1)
         return {
-            k: Comparison(
+            k: Agreements(
                 np.array([agreement(pair, k)[1:] for pair in views]),
                 np.array([agreement(pair, k).kappa for pair in subsamples]),
             )

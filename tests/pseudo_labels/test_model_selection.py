@@ -83,7 +83,7 @@ def test_the_least_number_within_the_noise_of_the_pairs_is_selected(noise, selec
     """4 and 9 score alike but for one percent; 3 is worse beyond the noise."""
     signs = np.array([1.0, -1.0, 1.0, -1.0])
     results = {
-        k: selection.Comparison(
+        k: selection.Agreements(
             np.stack([np.full(4, 0.8), height * (1 + noise * sign * signs)], axis=1),
             np.full(4, 0.9),
         )
