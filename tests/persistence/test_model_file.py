@@ -166,7 +166,7 @@ def test_rows_of_other_kinds_come_back(kind, tmp_path):
         make_pipeline(TextCleaner(), Vectorizer(min_df=1)).fit(["a b", "b c"]),
         make_text_clusterer(n_clusters=3),
     ],
-    ids=str,
+    ids=lambda model: type(model).__name__,
 )
 def test_single_estimators_and_parts_come_back(model, tmp_path):
     loaded = load(save(model, tmp_path / "m.dct"))
@@ -234,7 +234,7 @@ def test_a_mapped_model_is_not_read_into_memory(model_file):
         (Vectorizer(word_vectors="/home/me/glove.txt"), "word_vectors=None"),
         (Vectorizer(random_state=np.random.RandomState(0)), "random_state"),
     ],
-    ids=str,
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
 def test_what_a_file_cannot_hold_is_named(model, message, tmp_path):
     with pytest.raises(TypeError, match=message):
