@@ -5,7 +5,8 @@
 
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from hashlib import blake2b
 from itertools import islice
 from typing import Any
 
@@ -22,7 +23,7 @@ from deepclust.pseudo_labels import seed_word_labels
 from deepclust.sequences import NOISE
 from deepclust.vectorizing import Vectorizer
 
-__all__ = ["TextClusterer", "iter_predict", "make_text_clusterer"]
+__all__ = ["TextClusterer", "iter_predict", "make_text_clusterer", "sample_texts"]
 
 _FEW_TEXTS = 100
 _TOLERANCE = 0.2  # of n_clusters, which is approximate
@@ -293,6 +294,45 @@ def make_text_clusterer(
         ],
         memory=memory,
     )
+
+
+def sample_texts(texts: Sequence[str], n_texts: int) -> np.ndarray:
+    """Return the rows of a sample that depends on the texts, not on their order.
+
+    Parameters
+    ----------
+    texts : sequence of str, length n_docs
+
+    n_texts : int
+        Size of the sample.
+
+    Returns
+    -------
+    rows : ndarray of shape (min(n_texts, n_docs),), intp
+        In ascending order: the rows with the least hash values (BLAKE2b), all rows if
+        there are no more than `n_texts`.
+
+    Notes
+    -----
+    Time O(n_docs log n_docs), memory 16 bytes a text.
+
+    Examples
+    --------
+    >>> from deepclust.pipeline import sample_texts
+    >>> texts = ["a cat", "a dog", "a horse", "a cow"]
+    >>> rows = sample_texts(texts, 2)
+    >>> other = sample_texts(texts[::-1], 2)
+    >>> {texts[row] for row in rows} == {texts[::-1][row] for row in other}
+    True
+    """
+    if len(texts) <= n_texts:
+        return np.arange(len(texts))
+    digests = (
+        blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+        for text in texts
+    )
+    hashes = np.frombuffer(b"".join(digests), dtype=">u8")
+    return np.sort(np.argsort(hashes, kind="stable")[:n_texts])
 
 
 def iter_predict(

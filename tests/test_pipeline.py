@@ -17,7 +17,7 @@ from tiny import TINY, tiny_clusterer
 
 from deepclust import TextCleaner, make_text_clusterer
 from deepclust.exceptions import ClusteringWarning, InvalidTextError, TextWarning
-from deepclust.pipeline import names_of_clusters
+from deepclust.pipeline import names_of_clusters, sample_texts
 
 HERE = Path(__file__).parent
 
@@ -302,3 +302,17 @@ def test_one_text_is_noise_and_no_text_is_no_label(fitted_clusterer):
     alone = make_text_clusterer(random_state=0).set_params(**TINY)
     assert alone.fit_predict(["a single text about nothing"]).tolist() == [-1]
     assert fitted_clusterer.predict([]).shape == (0,)
+
+
+def test_a_sample_of_texts_does_not_depend_on_their_order():
+    texts = [f"text {i % 40}" for i in range(90)] + ["\ud800"]
+    order = np.random.default_rng(0).permutation(len(texts))
+    shuffled = [texts[row] for row in order]
+    for n_texts in (1, 30, len(texts) - 1, len(texts), 500):
+        rows, others = sample_texts(texts, n_texts), sample_texts(shuffled, n_texts)
+        assert len(rows) == min(n_texts, len(texts))
+        assert np.all(np.diff(rows) > 0)
+        kept, also = (
+            [x[row] for row in r] for x, r in ((texts, rows), (shuffled, others))
+        )
+        assert sorted(kept) == sorted(also)

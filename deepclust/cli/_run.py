@@ -27,6 +27,7 @@ from deepclust.cli._output import (
 from deepclust.exceptions import MissingExtraError
 
 MAX_POINTS_DRAWN = 4_000  # more points overlap in a picture
+MAX_FIT_TEXTS = 200_000  # of more, a sample is learned from
 BATCH_SIZE = 5_000  # texts between two steps of the progress bar
 
 
@@ -185,7 +186,7 @@ def run_cluster(
     _make_folder(out)
     parameters["random_state"] = seed
     pipeline, cleaned, sequences, embeddings = _fit(corpus.data, parameters, progress)
-    labels = pipeline[-1].labels_.copy()
+    labels = _labels(pipeline[-1], embeddings)
 
     progress("describing")
     from deepclust.inspection import cluster_table
@@ -248,9 +249,13 @@ def _print_overview(
 def _fit(
     texts: list[str], parameters: dict[str, Any], progress: Progress
 ) -> tuple[Any, list[str], Any, np.ndarray]:
-    """Fit step by step, as `Pipeline.fit_predict` does, and keep what is between."""
+    """Fit step by step, as `Pipeline.fit_predict` does, and keep what is between.
+
+    Of more than `MAX_FIT_TEXTS` texts a sample is learned from.
+    """
     from deepclust.pipeline import (
         make_text_clusterer,
+        sample_texts,
         warn_of_another_number,
         warn_of_few_texts,
     )
@@ -259,21 +264,45 @@ def _fit(
     pipeline = make_text_clusterer(**parameters, verbose=int(progress.bars))
     with _bad_input(ValueError):
         pipeline.check_parameters()
+    rows = sample_texts(texts, MAX_FIT_TEXTS)
+    if len(rows) < len(texts):
+        progress.say(
+            f"deepclust: the pipeline is fitted on {len(rows):,} of the "
+            f"{len(texts):,} texts; the clusters of the others are predicted"
+        )
     progress("cleaning", spinner=False)
     with _bad_input(ValueError, ImportError):  # an unknown language, a missing extra
         cleaned = pipeline["clean"].fit_transform(texts)
     progress("vectorizing")
-    sequences = pipeline["vectorize"].fit_transform(cleaned)
+    sequences = _fit_transform(pipeline["vectorize"], cleaned, rows)
     progress("starting TensorFlow", spinner=False)
     with muted_libraries():
         importlib.import_module("deepclust.encoding._network")
     progress("encoding: the network trains on the texts", spinner=False)
-    embeddings = pipeline["encode"].fit_transform(sequences)
+    embeddings = _fit_transform(pipeline["encode"], sequences, rows)
     progress("clustering")
-    pipeline["cluster"].fit(embeddings)
+    pipeline["cluster"].fit(embeddings[rows])
     warn_of_another_number(pipeline["cluster"])
     pipeline.set_params(clean__verbose=0, encode__verbose=0)  # as it is saved
     return pipeline, cleaned, sequences, embeddings
+
+
+def _labels(clusterer: Any, embeddings: np.ndarray) -> np.ndarray:
+    """Return the labels of all texts, whether all or a sample were learned from."""
+    labels: np.ndarray = clusterer.labels_
+    return (
+        labels.copy()
+        if len(labels) == len(embeddings)
+        else clusterer.predict(embeddings)
+    )
+
+
+def _fit_transform(step: Any, X: Any, rows: np.ndarray) -> Any:
+    """Fit a step on some rows, and transform all."""
+    if len(rows) == len(X):
+        return step.fit_transform(X)
+    step.fit([X[row] for row in rows] if isinstance(X, list) else X[rows])
+    return step.transform(X)
 
 
 def run_predict(

@@ -138,6 +138,23 @@ def test_noise_nearest_limit_quiet_and_format(tmp_path, corpus_file, capsys):
     assert "s  encoding" not in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("tiny_network")
+def test_of_many_texts_a_sample_is_learned_from(
+    tmp_path, corpus, corpus_file, capsys, monkeypatch
+):
+    monkeypatch.setattr(_run, "MAX_FIT_TEXTS", 200)
+
+    options = ["--column", "body", "--out", str(tmp_path / "out")]
+    assert main(["cluster", str(corpus_file), *options]) == 0
+
+    n_texts = len(corpus.texts)
+    assert f"fitted on 200 of the {n_texts} texts" in capsys.readouterr().err
+    model = load(tmp_path / "out" / "model.dct")
+    assert len(model[-1].labels_) == 200
+    found = pd.read_csv(tmp_path / "out" / "labels.csv")["cluster"]
+    assert found.tolist() == model.predict(corpus.texts).tolist()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
