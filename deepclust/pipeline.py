@@ -256,9 +256,10 @@ def make_text_clusterer(
     -----
     `fit_predict(texts)` gives int labels (n_docs,), clusters numbered from 0 by
     decreasing size, -1 for noise; `predict` gives the same labels for the same texts,
-    and does not depend on which texts are predicted together. All steps are linear in
-    the number of texts except the density clustering; 20,000 titles take less than a
-    minute on two cores.
+    and does not depend on which texts are predicted together. Embeddings by another
+    model, one row per text, go to `fit` as `encode__document_vectors`. All steps are
+    linear in the number of texts except the density clustering; 20,000 titles take
+    less than a minute on two cores.
 
     Examples
     --------

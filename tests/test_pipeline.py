@@ -56,6 +56,21 @@ def test_predict_gives_the_labels_of_fit(fitted_clusterer, corpus):
     assert labels.dtype == np.intp
 
 
+def test_document_vectors_are_learned_and_not_needed_to_predict(
+    fitted_clusterer, corpus
+):
+    """Vectors of another classification than the words'."""
+    texts = corpus.texts
+    vectors = np.eye(2)[np.arange(len(texts)) % 2]
+    pipeline = clone(fitted_clusterer)
+    labels = pipeline.fit_predict(texts, encode__document_vectors=vectors)
+    np.testing.assert_array_equal(pipeline.predict(texts), labels)
+    embeddings = pipeline[:-1].transform(texts)
+    assert not np.array_equal(embeddings, fitted_clusterer[:-1].transform(texts))
+    with pytest.raises(ValueError, match=f"one row per text: {len(texts)} here"):
+        clone(pipeline).fit(texts, encode__document_vectors=vectors[1:])
+
+
 def test_one_by_one_equals_the_batch(fitted_clusterer, corpus):
     texts = corpus.texts[:40]
     batch = fitted_clusterer.predict(texts)

@@ -34,6 +34,7 @@ from deepclust.encoding._devices import (
 )
 from deepclust.encoding._inference import ACTIVATIONS, SCALE, ForwardPass
 from deepclust.encoding._validation import (
+    check_document_vectors,
     check_ids,
     encode_labels,
     known_tokens,
@@ -355,7 +356,9 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X: Any, y: Any = None) -> "RNNLSTMEncoder":
+    def fit(
+        self, X: Any, y: Any = None, document_vectors: Any = None
+    ) -> "RNNLSTMEncoder":
         """Make pseudo-labels and train the network.
 
         Parameters
@@ -366,6 +369,13 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         y : array-like of shape (n_docs,), default=None
             Labels; -1, None, NaN or "" where a text has none.
 
+        document_vectors : array-like of shape (n_docs, dim), float, default=None
+            Embeddings of the texts by another model, such as a sentence transformer.
+            The pseudo-labels learn from them as from the words, and the network learns
+            the pseudo-labels from the words alone: neither `transform` nor a later
+            step needs them, and none of them is kept. Without effect with
+            `objective="supervised"`.
+
         Returns
         -------
         self : RNNLSTMEncoder
@@ -373,7 +383,8 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         Raises
         ------
         ValueError
-            If X holds negative numbers or fractions, or y has another length.
+            If X holds negative numbers or fractions, or y has another length, or
+            `document_vectors` are not finite or not one row per text.
         EmptyVocabularyError
             (a `ValueError`) If no text has a known token.
         RuntimeError
@@ -385,6 +396,7 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         refuse_forked_backend()
         refuse_other_backends()
         sequences = self._check_sequences(X, fitting=True)
+        document_vectors = check_document_vectors(document_vectors, len(sequences))
         labels, classes = self._encode_labels(sequences, y)
         known = known_tokens(sequences)
         rows = np.flatnonzero(known.lengths)
@@ -396,7 +408,9 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         seed = int(check_random_state(self.random_state).randint(2**31 - 100))
         vectors = start_vectors(sequences, self.vector_dim, seed)
         texts, labels = known[rows], None if labels is None else labels[rows]
-        pseudo_labels = self._make_pseudo_labels(texts, labels, seed)
+        if document_vectors is not None:
+            document_vectors = document_vectors[rows]
+        pseudo_labels = self._make_pseudo_labels(texts, labels, document_vectors, seed)
         targets = {
             f"head_{i}/prototypes": t for i, t in enumerate(pseudo_labels.targets)
         }
@@ -578,7 +592,11 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         return labels, classes
 
     def _make_pseudo_labels(
-        self, sequences: TokenSequences, labels: np.ndarray | None, seed: int
+        self,
+        sequences: TokenSequences,
+        labels: np.ndarray | None,
+        document_vectors: np.ndarray | None,
+        seed: int,
     ) -> PseudoLabels:
         if self.objective == "supervised":
             return PseudoLabels([], None, [])
@@ -586,6 +604,7 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         return make_pseudo_labels(
             sequences,
             None if vocabulary is None else vocabulary.vectors,
+            document_vectors=document_vectors,
             n_pseudo_classes=self.n_pseudo_classes,
             known=labels,
             seed=seed,

@@ -1,14 +1,15 @@
-"""What `RNNLSTMEncoder` takes: token ids, and labels for some of the texts."""
+"""What `RNNLSTMEncoder` takes: token ids, and labels and vectors of the texts."""
 
 from typing import Any
 
 import numpy as np
-from sklearn.utils import column_or_1d
+from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
 from deepclust.sequences import UNKNOWN_ID, TokenSequences
 
 __all__ = [
+    "check_document_vectors",
     "check_ids",
     "encode_labels",
     "known_tokens",
@@ -57,6 +58,43 @@ def check_ids(sequences: TokenSequences, n_tokens: int) -> None:
             f"Row {row} holds token id {sequences.ids[place]}, but the encoder was "
             f"fitted with ids below {n_tokens}. Use the Vectorizer it was fitted with."
         )
+
+
+def check_document_vectors(document_vectors: Any, n_docs: int) -> np.ndarray | None:
+    """Return document vectors as an array of shape (n_docs, dim); None stays None.
+
+    Raises
+    ------
+    ValueError
+        If they are not numbers in two dimensions, one row per text, or not finite; the
+        message names the first row that is not.
+    TypeError
+        If they are sparse.
+
+    Examples
+    --------
+    >>> from deepclust.encoding._validation import check_document_vectors
+    >>> check_document_vectors([[1, 2], [3, 4], [5, 6]], 3).shape
+    (3, 2)
+    """
+    if document_vectors is None:
+        return None
+    vectors = check_array(
+        document_vectors, ensure_all_finite=False, ensure_2d=False, allow_nd=True,
+        ensure_min_samples=0, ensure_min_features=0, input_name="document_vectors",
+    )  # fmt: skip
+    if vectors.ndim != 2 or len(vectors) != n_docs or vectors.shape[1] == 0:
+        raise ValueError(
+            "document_vectors must have the shape (n_docs, dim), one row per text: "
+            f"{n_docs} here. Received: shape {vectors.shape}."
+        )
+    infinite = ~np.isfinite(vectors).all(axis=1)
+    if infinite.any():
+        raise ValueError(
+            "document_vectors must be finite. "
+            f"Row {np.argmax(infinite)} holds NaN or infinity."
+        )
+    return vectors
 
 
 def known_tokens(sequences: TokenSequences) -> TokenSequences:

@@ -1,18 +1,27 @@
-"""Document-term counts, their LSA features, and halves of the vocabulary."""
+"""Document-term counts, LSA features, document vectors, halves of the vocabulary."""
 
 import numpy as np
 from scipy.sparse import csr_matrix, diags
 from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.preprocessing import normalize
+from sklearn.utils import gen_batches
 from sklearn.utils.extmath import randomized_svd
 
+from deepclust.metrics._pairwise import unit_rows
 from deepclust.sequences import UNKNOWN_ID, TokenSequences
 
-__all__ = ["document_term_matrix", "half_of_vocabulary", "lsa_features"]
+__all__ = [
+    "centered_directions",
+    "document_term_matrix",
+    "half_of_vocabulary",
+    "lsa_features",
+]
 
 LSA_DIM = 150  # singular vectors that are kept
 SVD_ITERATIONS = 4  # power iterations of the randomized SVD
 SIF_A = 1e-3  # a of the word weights a / (a + p(w))
+BATCH_SIZE = 4_096  # document vectors in float64 at a time
+DOCUMENT_VECTORS_WEIGHT = 2.0  # against 1 for each of the other blocks
 
 
 def document_term_matrix(sequences: TokenSequences) -> csr_matrix:
@@ -42,9 +51,13 @@ def document_term_matrix(sequences: TokenSequences) -> csr_matrix:
 
 
 def lsa_features(
-    counts: csr_matrix, vectors: np.ndarray | None = None, *, seed: int = 0
+    counts: csr_matrix,
+    vectors: np.ndarray | None = None,
+    document_vectors: np.ndarray | None = None,
+    *,
+    seed: int = 0,
 ) -> np.ndarray:
-    """Compute LSA features and, where there are word vectors, their weighted mean.
+    """Compute LSA features, and blocks of word vectors and of document vectors.
 
     Parameters
     ----------
@@ -53,6 +66,9 @@ def lsa_features(
     vectors : ndarray of shape (n_tokens, vector_dim), float32, default=None
         Word vectors.
 
+    document_vectors : ndarray of shape (n_docs, dim), float32, default=None
+        Directions of the documents, as returned by `centered_directions`.
+
     seed : int, default=0
         Seed of the randomized SVD.
 
@@ -60,8 +76,9 @@ def lsa_features(
     -------
     features : ndarray of shape (n_docs, n_features), float32
         Rows of unit length: latent semantic analysis [1]_ of TF-IDF with 1 + log
-        counts, beside the mean word vector with weights a / (a + p(w)), a = 0.001 [2]_.
-        A document without tokens gets zeros.
+        counts, beside the mean word vector with weights a / (a + p(w)), a = 0.001 [2]_,
+        beside the document vectors, whose weight is `DOCUMENT_VECTORS_WEIGHT`. A
+        document with neither tokens nor a vector gets zeros.
 
     Notes
     -----
@@ -74,7 +91,7 @@ def lsa_features(
     .. [2] Arora, Liang, Ma, "A simple but tough-to-beat baseline for sentence
        embeddings", ICLR 2017.
     """
-    if counts.nnz == 0:
+    if counts.nnz == 0 and document_vectors is None:
         return np.zeros((counts.shape[0], 1), dtype=np.float32)
     tfidf = TfidfTransformer(sublinear_tf=True).fit_transform(counts)
     rank = min(LSA_DIM, min(tfidf.shape) - 1)
@@ -89,9 +106,43 @@ def lsa_features(
         frequency = frequency / max(frequency.sum(), 1.0)
         weights = (SIF_A / (SIF_A + frequency)).astype(np.float32)
         blocks.append(normalize(counts @ diags(weights) @ vectors[: counts.shape[1]]))
+    if document_vectors is not None:
+        blocks.append(DOCUMENT_VECTORS_WEIGHT * document_vectors)
     if not blocks:
         blocks.append(np.asarray(tfidf.sum(axis=1)))
     return normalize(np.hstack(blocks)).astype(np.float32)
+
+
+def centered_directions(document_vectors: np.ndarray) -> np.ndarray:
+    """Return the directions of document vectors from their mean.
+
+    Parameters
+    ----------
+    document_vectors : ndarray of shape (n_docs, dim), float32 or float64
+
+    Returns
+    -------
+    directions : ndarray of shape (n_docs, dim), float32
+        Rows of unit length; zero where a vector is the mean.
+
+    Notes
+    -----
+    Vectors of most encoders share one large component, which tells nothing of a
+    document; without it their cosines differ more.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from deepclust.pseudo_labels._features import centered_directions
+    >>> centered_directions(np.array([[101.0, 0.0], [103.0, 0.0]]))
+    array([[-1.,  0.],
+           [ 1.,  0.]], dtype=float32)
+    """
+    mean = document_vectors.mean(axis=0, dtype=np.float64)
+    directions = np.empty(document_vectors.shape, dtype=np.float32)
+    for rows in gen_batches(len(directions), BATCH_SIZE):
+        directions[rows] = unit_rows(document_vectors[rows] - mean)
+    return directions
 
 
 def half_of_vocabulary(counts: csr_matrix, rng: np.random.Generator) -> np.ndarray:

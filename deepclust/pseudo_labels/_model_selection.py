@@ -49,7 +49,11 @@ MIN_INFORMATION = 0.065  # share of log K, below which the views support no topi
 
 
 def select_n_components(
-    counts: csr_matrix, vectors: np.ndarray | None = None, *, seed: int = 0
+    counts: csr_matrix,
+    vectors: np.ndarray | None = None,
+    document_vectors: np.ndarray | None = None,
+    *,
+    seed: int = 0,
 ) -> tuple[int, list[dict[str, Any]]]:
     """Select the least number of components with about the best score.
 
@@ -60,6 +64,10 @@ def select_n_components(
 
     vectors : ndarray of shape (n_tokens, vector_dim), float32, default=None
         Word vectors.
+
+    document_vectors : ndarray of shape (n_docs, dim), float32, default=None
+        Directions of the documents. The subsamples have them; the views do not, since
+        either view would know all words by them.
 
     seed : int, default=0
 
@@ -125,7 +133,7 @@ def select_n_components(
     >>> n_components, max(row["kappa"] for row in results) > 0.9
     (3, True)
     """
-    comparison = _Comparison(counts, vectors, seed)
+    comparison = _Comparison(counts, vectors, document_vectors, seed)
     grid = _candidate_grid(comparison.min_micro_clusters)
     results = comparison.evaluate(grid[::2], *ROUNDS[0])
     candidates = _with_neighbors(_near_best(results, MIN_SHARES[0]), grid)
@@ -337,11 +345,17 @@ class _Comparison:
     """Compare mixtures of two views; each comparison once."""
 
     def __init__(
-        self, counts: csr_matrix, vectors: np.ndarray | None, seed: int
+        self,
+        counts: csr_matrix,
+        vectors: np.ndarray | None,
+        document_vectors: np.ndarray | None,
+        seed: int,
     ) -> None:
         rng = np.random.default_rng(seed)
-        rows = rng.permutation(_distinct(counts))[:MAX_DOCS]
-        counts = counts[np.sort(rows)]
+        rows = np.sort(rng.permutation(_distinct(counts))[:MAX_DOCS])
+        counts = counts[rows]
+        if document_vectors is not None:
+            document_vectors = document_vectors[rows]
         self.n_docs = len(rows)
         n_views, n_subsamples = ROUNDS[-1]
         seeds = count(seed, 2)  # of the first tree of a pair; the second has the next
@@ -354,7 +368,7 @@ class _Comparison:
         self.views = in_threads(
             lambda half: _views(counts, vectors, *half), halves, n_jobs=-1
         )
-        features = lsa_features(counts, vectors, seed=seed)
+        features = lsa_features(counts, vectors, document_vectors, seed=seed)
         self.subsamples = in_threads(
             lambda order: _subsamples(features, counts, *order), orders, n_jobs=-1
         )

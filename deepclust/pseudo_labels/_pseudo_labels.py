@@ -1,6 +1,7 @@
 """Make pseudo-labels: partitions of unlabeled documents, for the encoder to learn.
 
-1. Compute LSA features and SIF-weighted word vectors (`_features.py`).
+1. Compute LSA features and SIF-weighted word vectors, and the directions of document
+   vectors, where there are any (`_features.py`).
 2. Select the number of pseudo-classes by stability (`_model_selection.py`).
 3. Fit several mixtures by annealed EM (`_mixture.py`), one half from cuts of partition
    trees (`_partition_tree.py`), one half from random partitions of micro-clusters;
@@ -10,8 +11,9 @@
    and one with more (`_consensus.py`). Documents without a confident label, or on
    which most of the partitions disagree, have no pseudo-label.
 
-No label and no pretrained model takes part. The constants of these files serve all
-corpora; docs/method.md says on which they were chosen and on which they were tested.
+No label and no pretrained model takes part, unless the caller brings labels or document
+vectors. The constants of these files serve all corpora; docs/method.md says on which
+they were chosen and on which they were tested.
 """
 
 from dataclasses import dataclass
@@ -24,7 +26,11 @@ from threadpoolctl import threadpool_limits
 from deepclust._parallel import in_threads
 from deepclust.pseudo_labels._consensus import agreed_targets, nearest_partitions
 from deepclust.pseudo_labels._document_completion import document_completion_scores
-from deepclust.pseudo_labels._features import document_term_matrix, lsa_features
+from deepclust.pseudo_labels._features import (
+    centered_directions,
+    document_term_matrix,
+    lsa_features,
+)
 from deepclust.pseudo_labels._mixture import SMALL_KEPT, Mixture
 from deepclust.pseudo_labels._model_selection import select_n_components
 from deepclust.pseudo_labels._partition_tree import PartitionTree
@@ -78,11 +84,12 @@ def make_pseudo_labels(
     sequences: TokenSequences,
     vectors: np.ndarray | None = None,
     *,
+    document_vectors: np.ndarray | None = None,
     n_pseudo_classes: int | str = "auto",
     known: np.ndarray | None = None,
     seed: int = 0,
 ) -> PseudoLabels:
-    """Make pseudo-labels from the words of the documents.
+    """Make pseudo-labels from the words of the documents, and from their vectors.
 
     Parameters
     ----------
@@ -91,6 +98,9 @@ def make_pseudo_labels(
 
     vectors : ndarray of shape (n_tokens, vector_dim), float32, default=None
         Word vectors.
+
+    document_vectors : ndarray of shape (n_docs, dim), float, default=None
+        Finite embeddings of the documents, a further block of the features.
 
     n_pseudo_classes : int or "auto", default="auto"
         Number of components to aim at; "auto" selects it by stability.
@@ -108,7 +118,8 @@ def make_pseudo_labels(
     Notes
     -----
     Time O(n_docs) for a given number of pseudo-classes; its selection works on a sample
-    of the documents. Memory: n_docs × 250 floats for the features. The result does not
+    of the documents. Memory: n_docs × 250 floats for the features, and n_docs × dim
+    for those of document vectors. The result does not
     depend on the number of threads.
 
     References
@@ -131,11 +142,15 @@ def make_pseudo_labels(
     [0, 1, 2]
     """
     counts = document_term_matrix(sequences)
+    if document_vectors is not None:
+        document_vectors = centered_directions(document_vectors)
     with threadpool_limits(limits=1):
-        features = lsa_features(counts, vectors, seed=seed)
+        features = lsa_features(counts, vectors, document_vectors, seed=seed)
         results: list[dict[str, Any]] = []
         if n_pseudo_classes == "auto":
-            n_components, results = select_n_components(counts, vectors, seed=seed)
+            n_components, results = select_n_components(
+                counts, vectors, document_vectors, seed=seed
+            )
         else:
             n_components = int(n_pseudo_classes)
         trees = in_threads(

@@ -12,12 +12,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from keras import ops
+from scipy.sparse import csr_matrix
 from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from deepclust import RNNLSTMEncoder, TokenSequences, Vocabulary
 from deepclust.encoding import _devices as devices
 from deepclust.exceptions import EmptyVocabularyError
+from deepclust.pseudo_labels import make_pseudo_labels
 
 TINY = {"rnn_units": 4, "lstm_units": 4, "embedding_dim": 5, "epochs": 1}
 
@@ -305,6 +307,84 @@ def test_texts_of_unknown_tokens():
     np.testing.assert_array_equal(encoder.transform(with_unknown)[0], embeddings[0])
     with pytest.raises(EmptyVocabularyError, match="None of the 2 texts"):
         make_encoder().fit(TokenSequences.from_lists([[1], []]))
+
+
+def test_document_vectors_follow_the_texts_with_known_tokens(monkeypatch, fitted):
+    """Pseudo-labels get the vectors of these texts only; the model keeps none."""
+    seen = []
+
+    def noted(sequences, vectors, *, document_vectors, **options):
+        seen.append(document_vectors)
+        return make_pseudo_labels(
+            sequences, vectors, document_vectors=document_vectors, **options
+        )
+
+    module = "deepclust.encoding._rnn_lstm_encoder"
+    monkeypatch.setattr(f"{module}.make_pseudo_labels", noted)
+    texts, _ = make_texts(30)
+    rows = TokenSequences.from_lists([[1], *texts, [], [2, 1]])
+    vectors = np.random.default_rng(0).normal(size=(33, 7))
+    encoder = make_encoder().fit(rows, document_vectors=vectors.tolist())
+    np.testing.assert_array_equal(seen, [vectors[[*range(1, 31), 32]]])
+    assert encoder.__dict__.keys() == fitted[0].__dict__.keys()
+    assert encoder.weights_.keys() == fitted[0].weights_.keys()
+    np.testing.assert_array_equal(encoder.transform(rows)[[0, 31]], 0.0)
+
+
+def test_document_vectors_teach_what_words_do_not_tell():
+    """Each text has words of its own, so that only the vectors know its topic."""
+    rng = np.random.default_rng(0)
+    topics = np.arange(90) % 3
+    words = 2 + rng.permutation(360).reshape(90, 4)
+    texts = TokenSequences.from_lists(words.tolist())
+    vectors = np.eye(3)[topics] + 0.1 * rng.normal(size=(90, 3))
+    encoder = make_encoder(
+        epochs=40, batch_size=16, n_pseudo_classes=3, word_dropout=0.0
+    )
+    similarities = []
+    for document_vectors in (None, vectors):
+        embeddings = clone(encoder).fit_transform(
+            texts, document_vectors=document_vectors
+        )
+        same = topics[:, None] == topics
+        cosines = embeddings @ embeddings.T
+        similarities.append(cosines[same].mean() - cosines[~same].mean())
+    assert similarities[0] < 0.1
+    assert similarities[1] > 0.5
+
+
+def test_no_document_vectors_change_nothing(fitted):
+    encoder, texts = fitted
+    again = make_encoder().fit(texts, document_vectors=None)
+    for name, weight in encoder.weights_.items():
+        np.testing.assert_array_equal(weight, again.weights_[name])
+
+
+@pytest.mark.parametrize(
+    ("vectors", "error", "message"),
+    [
+        (
+            np.ones((89, 3)),
+            ValueError,
+            r"one row per text: 90 here\. Received: shape \(89, 3\)",
+        ),
+        (np.ones(90), ValueError, r"shape \(n_docs, dim\).* Received: shape \(90,\)"),
+        (np.ones((90, 0)), ValueError, r"Received: shape \(90, 0\)"),
+        (np.ones((90, 2, 2)), ValueError, r"Received: shape \(90, 2, 2\)"),
+        (np.diag([0.0] * 4 + [np.nan] * 86), ValueError, "Row 4 holds NaN"),
+        (np.diag([0.0] * 6 + [np.inf] * 84), ValueError, "Row 6 holds NaN or infinity"),
+        ([["one"]] * 90, ValueError, "could not convert|numeric"),
+        (csr_matrix(np.ones((90, 3))), TypeError, "[Ss]parse"),
+    ],
+)
+def test_bad_document_vectors_are_refused_before_any_work(
+    monkeypatch, fitted, vectors, error, message
+):
+    module = "deepclust.encoding._rnn_lstm_encoder"
+    monkeypatch.setattr(f"{module}.make_pseudo_labels", None)  # a call would fail
+    _, texts = fitted
+    with pytest.raises(error, match=message):
+        make_encoder().fit(texts, document_vectors=vectors)
 
 
 def test_a_vocabulary_of_two_words():

@@ -1,8 +1,10 @@
-"""Document-term counts, LSA features and halves of the vocabulary."""
+"""Document-term counts, LSA features, document vectors, halves of the vocabulary."""
 
 import numpy as np
 
 from deepclust.pseudo_labels._features import (
+    DOCUMENT_VECTORS_WEIGHT,
+    centered_directions,
     document_term_matrix,
     half_of_vocabulary,
     lsa_features,
@@ -16,6 +18,33 @@ def test_features_are_unit_rows_and_empty_documents_are_zero():
     norms = np.linalg.norm(features, axis=1)
     np.testing.assert_allclose(norms, [1, 0, 1, 1], atol=1e-6)
     assert features.dtype == np.float32
+
+
+def test_document_vectors_are_a_block_of_the_unit_rows():
+    counts = document_term_matrix(TokenSequences.from_lists([[2, 3], [], [3, 4, 2]]))
+    vectors = np.array([[3.0, 1.0], [1.0, 1.0], [2.0, 1.0]])  # the last is the mean
+    directions = centered_directions(vectors)
+    np.testing.assert_array_equal(directions, [[1, 0], [-1, 0], [0, 0]])
+    features = lsa_features(counts, None, directions)
+    norms = np.linalg.norm(features, axis=1)
+    np.testing.assert_allclose(norms, [1, 1, 1], atol=1e-6)
+    assert features.dtype == np.float32
+    plain = lsa_features(counts)
+    np.testing.assert_array_equal(features[1], [*plain[1], -1, 0])
+    np.testing.assert_allclose(features[2], [*plain[2], 0, 0], atol=1e-6)
+    expected = np.array([*plain[0], DOCUMENT_VECTORS_WEIGHT, 0])
+    np.testing.assert_allclose(
+        features[0], expected / np.linalg.norm(expected), atol=1e-6
+    )
+
+
+def test_a_shift_of_all_document_vectors_changes_nothing(monkeypatch):
+    monkeypatch.setattr("deepclust.pseudo_labels._features.BATCH_SIZE", 7)
+    vectors = np.random.default_rng(0).normal(size=(20, 5))
+    directions = centered_directions(vectors)
+    np.testing.assert_allclose(np.linalg.norm(directions, axis=1), 1, atol=1e-6)
+    np.testing.assert_allclose(centered_directions(vectors + 90), directions, atol=1e-6)
+    np.testing.assert_allclose(centered_directions(vectors * 9), directions, atol=1e-6)
 
 
 def test_counting_does_not_change_the_sequences():

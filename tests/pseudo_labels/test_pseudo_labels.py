@@ -209,3 +209,19 @@ def test_the_partition_that_predicts_words_best_is_the_first_target(
     kept = target >= 0
     scores = [adjusted_rand_score(labels[kept], target[kept]) for labels in found]
     assert scores[1] == 1.0 > np.median(scores)
+
+
+def test_document_vectors_are_learned_where_words_tell_nothing():
+    rng = np.random.default_rng(0)
+    truth = np.arange(300) % 3
+    sequences = TokenSequences.from_lists(rng.integers(2, 60, (300, 6)).tolist())
+    vectors = np.eye(3)[truth] + 0.1 * rng.normal(size=(300, 3))
+    agreements = []
+    for document_vectors in (None, vectors):
+        made = make_pseudo_labels(
+            sequences, document_vectors=document_vectors, n_pseudo_classes=3
+        )
+        kept = made.targets[1] >= 0
+        agreements.append(adjusted_rand_score(truth[kept], made.targets[1][kept]))
+    assert agreements[0] < 0.1
+    assert agreements[1] > 0.9
