@@ -146,8 +146,8 @@ def select_n_components(
     if share >= MIN_INFORMATION:
         n_components = _least_of_the_best(final)
     else:
-        enough = [k for k in candidates if results[k].mutual_info >= information / 2]
-        n_components = min(enough)
+        least = min(information, information / 2)  # it may be negative
+        n_components = min(k for k in candidates if results[k].mutual_info >= least)
         if comparison.n_docs >= MIN_DOCS:
             _warn_of_no_topics(information, share, finest)
     table = [

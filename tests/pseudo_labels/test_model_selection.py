@@ -71,6 +71,14 @@ def test_document_vectors_do_not_make_the_views_agree():
     assert eight["stability"] > stability.get(8, 0.0) + 0.3
 
 
+@pytest.mark.filterwarnings("ignore:The texts support hardly any topics")
+def test_information_below_chance_still_gives_a_number():
+    counts = csr_matrix(np.eye(12, 24, dtype="f") + np.eye(12, 24, 12, dtype="f"))
+    for seed in range(5):
+        n_components, table = select_n_components(counts, seed=seed)
+        assert n_components in [row["n_components"] for row in table]
+
+
 def test_copies_of_a_document_do_not_count(topic_counts):
     counts, _ = topic_counts(4, 300)
     copies = vstack([counts, *[counts[:20]] * 30]).tocsr()
