@@ -326,7 +326,7 @@ def test_document_vectors_follow_the_texts_with_known_tokens(monkeypatch, fitted
     vectors = np.random.default_rng(0).normal(size=(33, 7))
     encoder = make_encoder().fit(rows, document_vectors=vectors.tolist())
     np.testing.assert_array_equal(seen, [vectors[[*range(1, 31), 32]]])
-    assert encoder.__dict__.keys() == fitted[0].__dict__.keys()
+    assert encoder.__dict__.keys() <= fitted[0].__dict__.keys()  # which may have more
     assert encoder.weights_.keys() == fitted[0].weights_.keys()
     np.testing.assert_array_equal(encoder.transform(rows)[[0, 31]], 0.0)
 
