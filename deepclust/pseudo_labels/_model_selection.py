@@ -263,7 +263,10 @@ def _least_of_the_best(results: dict[int, Agreements]) -> int:
         k
         for k in results
         if k == best
-        or np.log(results[best].score / results[k].score) <= MAX_ERRORS * error(k)
+        or (
+            results[k].score > 0
+            and np.log(results[best].score / results[k].score) <= MAX_ERRORS * error(k)
+        )
     )
 
 

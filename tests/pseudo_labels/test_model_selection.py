@@ -118,6 +118,14 @@ def test_the_least_number_within_the_noise_of_the_pairs_is_selected(noise, selec
     assert selection._least_of_the_best(results) == selected
 
 
+@pytest.mark.filterwarnings("error")
+def test_views_that_never_agree_select_a_number_without_a_warning_of_numpy():
+    nothing = selection.Agreements(np.zeros((4, 2)), np.zeros(4))
+    some = selection.Agreements(np.full((4, 2), 0.5), np.full(4, 0.5))
+    assert selection._least_of_the_best({3: nothing, 4: nothing}) == 3
+    assert selection._least_of_the_best({3: nothing, 4: some}) == 4
+
+
 def test_neighbors_of_survivors_are_kept():
     grid = [3, 4, 5, 6, 8, 10, 12]
     assert selection._with_neighbors([3, 8], grid) == [3, 4, 6, 8, 10]
