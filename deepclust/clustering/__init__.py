@@ -1,13 +1,15 @@
 """Embeddings → clusters and noise: `DBSCAN`, exact and in bounded memory.
 
 It selects eps from the density hierarchy, predicts new rows, and learns in batches.
-`merge`, `split` and `rename` edit its clusters. Open `_dbscan.py` first, then
+`merge`, `split` and `rename` edit its clusters, and `align` carries ids, names and
+edits over to the next model. Open `_dbscan.py` first, then
 `_components.py` (clusters at one eps), `_mutual_reachability.py` (the hierarchy, all
 eps), `_eps_selection.py`, `_layers.py` and `_membership.py`; all search by
 `_neighbors.py` and `_cell_index.py`.
 """
 
+from deepclust.clustering._align import align
 from deepclust.clustering._dbscan import DBSCAN
 from deepclust.clustering._editing import merge, rename, split
 
-__all__ = ["DBSCAN", "merge", "rename", "split"]
+__all__ = ["DBSCAN", "align", "merge", "rename", "split"]

@@ -41,12 +41,14 @@ from deepclust.clustering._memory_limit import affordable_block
 from deepclust.clustering._metric_space import METRICS, MetricSpace
 from deepclust.clustering._unique_rows import Points, UniqueRows, content_hashes
 from deepclust.exceptions import ClusteringWarning
+from deepclust.metrics import Alignment, align_clusterings
 from deepclust.metrics._noise_aware_silhouette import noise_aware_silhouette
 
 __all__ = ["DBSCAN"]
 
 _TREE_ATTRIBUTES = ("reachability_", "reachability_rows_")
-_EDIT_ATTRIBUTES = ("cluster_names_", "edits_")
+_EDIT_ATTRIBUTES = ("cluster_names_", "edits_", "_edited")
+_ID_ATTRIBUTES = ("cluster_ids_", "_n_ids_given")
 _BROADEST, _FINEST, _BEST = "broad", "fine", "auto"
 _KEPT_BY_CUT = (*_TREE_ATTRIBUTES, "eps_path_", "n_features_in_", "feature_names_in_")
 _PREDICT_BLOCK = 2**22
@@ -151,6 +153,11 @@ class DBSCAN(ClusterMixin, BaseEstimator):
     cluster_names_ : dict of int to str
         Names, given by the `fit` of a pipeline of `make_text_clusterer` and by
         `deepclust.clustering.rename`; only then.
+
+    cluster_ids_ : ndarray of shape (n_clusters,), intp
+        Id of each cluster, which stays when clusters are numbered anew. Given by
+        `partial_fit`, and from an earlier model by `deepclust.clustering.align`; only
+        then.
 
     edits_ : list of str
         What `merge`, `split` and `rename` changed since `fit`; only then. `cut` ignores
@@ -307,7 +314,9 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         self._validate_params()
         X = self._check_rows(X, dtype=[np.float64, np.float32], order="C")
         weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
-        self._delete_attributes(*_TREE_ATTRIBUTES, *_EDIT_ATTRIBUTES, "eps_path_")
+        self._delete_attributes(
+            *(*_TREE_ATTRIBUTES, *_EDIT_ATTRIBUTES, *_ID_ATTRIBUTES, "eps_path_")
+        )
         tree_rows = max_tree_rows(self._space) if self.eps == "auto" else 0
         rows = self._unique_rows(X, weights, min(X.shape[0], tree_rows))
         with threadpool_limits(limits=1, user_api="blas"):
@@ -346,7 +355,7 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         MemoryError
             If the work needs more than `memory_limit`; nothing has been done then.
         ValueError
-            If the clusters were edited, or the rows of `fit` changed in place.
+            If clusters were merged or split, or the rows of `fit` changed in place.
 
         Notes
         -----
@@ -368,12 +377,13 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         if not hasattr(self, "labels_"):
             return self.fit(X, sample_weight=sample_weight)
         self._validate_params()
-        if hasattr(self, "edits_"):
+        if getattr(self, "_edited", None):
             raise ValueError(
-                "The clusters were edited, and partial_fit would undo that: fit on all "
-                "rows, then edit again."
+                "Clusters were merged or split, and partial_fit would undo that: fit "
+                "another model on all rows, and carry the edits over by "
+                "deepclust.clustering.align(old, new, X)."
             )
-        before = self._fitted_rows()
+        before, old_labels = self._fitted_rows(), self.labels_
         self._space.need_dense_rows("partial_fit after fit")
         X = self._check_rows(X, dtype=before.dtype, order="C", reset=False)
         weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
@@ -382,6 +392,7 @@ class DBSCAN(ClusterMixin, BaseEstimator):
             self._fit_incrementally(
                 np.concatenate((before, X)), np.concatenate((self._weights, weights))
             )
+        self._carry_over(self, old_labels, self.labels_[: len(before)])
         return self
 
     def cut(
@@ -944,6 +955,29 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         old, first = np.unique(labels[found >= 0], return_index=True)
         new = numbered[found >= 0][first]
         return dict(zip(old.tolist(), new.tolist(), strict=True))
+
+    def _carry_over(
+        self, old: "DBSCAN", old_labels: np.ndarray, labels: np.ndarray
+    ) -> Alignment:
+        """Take ids and names from `old`, by two labels of the same rows."""
+        names = getattr(old, "cluster_names_", None)
+        ids = getattr(old, "cluster_ids_", None)
+        n_old = max(
+            int(old_labels.max(initial=-1)) + 1, len(() if ids is None else ids)
+        )
+        alignment = align_clusterings(
+            old_labels,
+            labels,
+            old_names=names,
+            new_names=None if old is self else getattr(self, "cluster_names_", None),
+            old_ids=np.arange(n_old) if ids is None else ids,
+            n_ids_given=getattr(old, "_n_ids_given", None),
+            n_new_clusters=self.n_clusters_,
+        )
+        self.cluster_ids_, self._n_ids_given = alignment.ids, alignment.n_ids_given
+        if names is not None or alignment.names:
+            self.cluster_names_ = alignment.names
+        return alignment
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

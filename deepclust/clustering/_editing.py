@@ -64,7 +64,7 @@ def merge(model: Any, clusters: Iterable[int | str], *, name: str | None = None)
     >>> model.predict([[0.05], [5.2], [9.3]])
     array([0, 0, 1])
     """
-    clusterer = _clusterer(model)
+    clusterer = clusterer_of(model)
     clusters = [clusters] if isinstance(clusters, str | int) else clusters
     parts = list(dict.fromkeys(_number(clusterer, c) for c in clusters))
     if len(parts) < 2:
@@ -75,8 +75,9 @@ def merge(model: Any, clusters: Iterable[int | str], *, name: str | None = None)
     _check_names(names.values())
     core_labels = clusterer._core_labels.copy()
     core_labels[np.isin(core_labels, parts)] = parts[0]
-    numbers = clusterer._relabel(core_labels)
+    numbers = _relabel(clusterer, core_labels)
     merged = numbers[parts[0]]
+    clusterer._edited[merged] = "merge"
     edit = f"merge {', '.join(map(str, parts))}: now {merged}"
     _record(clusterer, {numbers[old]: text for old, text in names.items()}, edit)
     return merged
@@ -134,8 +135,20 @@ def split(
     >>> model.labels_, model.predict([[0.9]])
     (array([0, 0, 0, 1, 1, 2, 2]), array([1]))
     """
-    clusterer = _clusterer(model)
+    clusterer = clusterer_of(model)
     number = _number(clusterer, cluster)
+    inside = clusterer._core_labels == number
+    found = _parts(clusterer, number, inside, into)
+    return split_core(clusterer, number, found, names)
+
+
+def split_core(
+    clusterer: DBSCAN,
+    number: int,
+    found: np.ndarray,
+    names: Iterable[str] = (),
+) -> list[int]:
+    """Split a cluster into the parts of its core points, given as 0, 1, ..."""
     part_names = [str(name) for name in names]
     kept = dict(getattr(clusterer, "cluster_names_", {}))
     kept.pop(number, None)
@@ -143,11 +156,12 @@ def split(
     first_part = clusterer.n_clusters_
     core_labels = clusterer._core_labels.copy()
     inside = core_labels == number
-    core_labels[inside] = first_part + _parts(clusterer, number, inside, into)
-    numbers = clusterer._relabel(core_labels)
+    core_labels[inside] = first_part + found
+    numbers = _relabel(clusterer, core_labels)
     now = sorted(new for old, new in numbers.items() if old >= first_part)
     given = dict(zip(now, part_names, strict=False))
     given |= {numbers[old]: name for old, name in kept.items()}
+    clusterer._edited |= dict.fromkeys(now, "split")
     _record(clusterer, given, f"split {number}: now {', '.join(map(str, now))}")
     return now
 
@@ -195,7 +209,7 @@ def rename(
     >>> rename(model, ["left", "right"])
     {0: 'left', 1: 'right'}
     """
-    clusterer = _clusterer(model)
+    clusterer = clusterer_of(model)
     pairs = _names_by_cluster(clusterer, names)
     given = {_number(clusterer, key): str(name) for key, name in pairs.items()}
     all_names = {**getattr(clusterer, "cluster_names_", {}), **given}
@@ -220,7 +234,8 @@ def _names_by_cluster(clusterer: DBSCAN, names: Any) -> Mapping[int | str, str]:
     return dict(enumerate(names))
 
 
-def _clusterer(model: Any) -> DBSCAN:
+def clusterer_of(model: Any) -> DBSCAN:
+    """Return the DBSCAN of a fitted model."""
     model = getattr(model, "best_estimator_", model)
     clusterer = model.steps[-1][1] if isinstance(model, Pipeline) else model
     if not isinstance(clusterer, DBSCAN):
@@ -255,6 +270,16 @@ def _check_names(names: Iterable[str]) -> None:
     twice = next((name for name in given if given.count(name) > 1), None)
     if twice is not None:
         raise ValueError(f"Two clusters would be named {twice!r}.")
+
+
+def _relabel(clusterer: DBSCAN, core_labels: np.ndarray) -> dict[int, int]:
+    """Change the clusters of the core points; ids and marks of edits follow them."""
+    before, edited = clusterer.labels_.copy(), getattr(clusterer, "_edited", {})
+    numbers = clusterer._relabel(core_labels)
+    clusterer._edited = {numbers[k]: v for k, v in edited.items() if k in numbers}
+    if hasattr(clusterer, "cluster_ids_"):
+        clusterer._carry_over(clusterer, before, clusterer.labels_)
+    return numbers
 
 
 def _record(clusterer: DBSCAN, names: Mapping[int, str], edit: str) -> None:

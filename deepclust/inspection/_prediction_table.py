@@ -32,6 +32,8 @@ def prediction_table(pipeline: Any, texts: Any, *, output: str | None = None) ->
     -------
     table : DataFrame of shape (n_docs, n_columns)
         cluster : label, −1 for noise.
+        id : the id that stays when clusters are numbered anew, −1 for noise; only where
+        the last step has `cluster_ids_`.
         name : name of the cluster, "" where it has none.
         known_words : share of the text's tokens that are in the vocabulary, 0 to 1.
         membership : probability of the cluster, or of noise; only where the last step
@@ -87,7 +89,10 @@ def prediction_columns(
     """Return the columns of `prediction_table` for the results of the steps before."""
     labels = np.asarray(clusterer.predict(embeddings))
     names = names_by_label(getattr(clusterer, "cluster_names_", None))
-    columns = {"cluster": labels, "name": _names_of(labels, names)}
+    columns = {"cluster": labels}
+    if hasattr(clusterer, "cluster_ids_"):
+        columns["id"] = np.append(clusterer.cluster_ids_, -1)[labels]
+    columns["name"] = _names_of(labels, names)
     if known_share is not None:
         columns["known_words"] = np.round(known_share, 3)
     if hasattr(clusterer, "predict_proba"):

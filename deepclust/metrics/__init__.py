@@ -1,12 +1,14 @@
 """Scores of a clustering, from any clusterer, on plain arrays.
 
 `_supervised.py` scores labels against true classes, `_unsupervised.py` without them,
-and `_compare.py` compares two clusterings; the callables that end in `_scorer` fit
-`GridSearchCV(scoring=...)`. Other rooms use `_matching.py` (Hungarian method),
-`_pairwise.py` and `_noise_aware_silhouette.py`. Open `_unsupervised.py` first.
+`_compare.py` compares two clusterings, `_stable_ids.py` carries ids and names from one
+to the next; the callables that end in `_scorer` fit `GridSearchCV(scoring=...)`. Other
+rooms use `_matching.py` (Hungarian method), `_pairwise.py` and
+`_noise_aware_silhouette.py`. Open `_unsupervised.py` first.
 """
 
 from deepclust.metrics._compare import Comparison, compare_clusterings
+from deepclust.metrics._stable_ids import Alignment, align_clusterings
 from deepclust.metrics._supervised import (
     clustering_accuracy_score,
     clustering_accuracy_scorer,
@@ -23,7 +25,9 @@ from deepclust.metrics._unsupervised import (
 )
 
 __all__ = [
+    "Alignment",
     "Comparison",
+    "align_clusterings",
     "clustering_accuracy_score",
     "clustering_accuracy_scorer",
     "compare_clusterings",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Comparison", "compare_clusterings"]
 
-_MAJORITY = 0.5  # clusters are "the same" if more than this share of both is shared
+MAJORITY = 0.5  # clusters are "the same" if more than this share of both is shared
 _MAX_ROWS = 200
 
 
@@ -172,11 +172,11 @@ def _noise_last(labels: np.ndarray) -> tuple[np.ndarray, list[Any]]:
 def _change(old: Any, new: Any, of_old: float, of_new: float) -> str:
     if old == NOISE:
         return "same" if new == NOISE else "clustered"
-    if of_old <= _MAJORITY:
+    if of_old <= MAJORITY:
         return "split"
     if new == NOISE:
         return "noise"
-    return "merged" if of_new <= _MAJORITY else "same"
+    return "merged" if of_new <= MAJORITY else "same"
 
 
 def _named(label: Any, names: Mapping[Any, str] | None) -> Any:

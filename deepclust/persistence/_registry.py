@@ -145,6 +145,8 @@ def _complete_dbscan(state: dict[str, Any]) -> None:
     n_core, n_clusters = len(core_labels), state["n_clusters_"]
     if ((core_labels < 0) | (core_labels >= n_clusters)).any():
         raise ModelFormatError("the clusters of core points are none")
+    if len(state.get("cluster_ids_", range(n_clusters))) != n_clusters:
+        raise ModelFormatError("not every cluster has an id")
     layers = state.get("_chosen_layers", core_labels[:, None])
     place = state.get("_best_place", 0)
     if len(layers) != n_core or not 0 <= place < layers.shape[1]:
@@ -259,6 +261,7 @@ CLASSES: dict[str, ModelClass] = {
             "n_clusters_": Attribute("predict", Integral),
             "n_features_in_": Attribute("predict", Integral),
             "cluster_names_": Attribute("inspect", dict),
+            "cluster_ids_": Attribute("inspect", np.ndarray, "int64", 1),
             "noise_fraction_": Attribute("inspect", Real),
             "eps_path_": Attribute("inspect"),
             "other_rows": Attribute("owner", np.ndarray, _FLOAT, 2),

@@ -182,7 +182,7 @@ def test_fit_and_at_start_from_scratch_and_partial_fit_refuses():
     merge(model, [0, 1])
     rename(model, {0: "x"})
 
-    with pytest.raises(ValueError, match="were edited"):
+    with pytest.raises(ValueError, match="were merged"):
         model.partial_fit(X[:1])
     cut = model.cut(model.eps_)
     np.testing.assert_array_equal(cut.labels_, plain)
