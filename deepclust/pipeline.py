@@ -42,12 +42,15 @@ class TextClusterer(Pipeline):
     Notes
     -----
     A wrong parameter of the last step is an error at once, not after the training.
-    After `fit`, `cluster_names_` of the last step names each cluster: by its keywords,
-    or by the topic of `seed_words` that it holds. `deepclust.clustering.rename` changes
-    names; reports and `prediction_table` show them.
+    After `fit`, `cluster_names_` of the last step names each cluster, and
+    `layer_names_` those of every layer: by keywords, by a `namer`, or by the topic of
+    `seed_words`. `deepclust.clustering.rename` changes names; reports and
+    `prediction_table` show them.
     """
 
-    def fit(self, X: Any, y: Any = None, **params: Any) -> "TextClusterer":
+    def fit(
+        self, X: Any, y: Any = None, *, namer: Any = None, **params: Any
+    ) -> "TextClusterer":
         """Check all parameters, then fit one step after the other.
 
         Parameters
@@ -57,6 +60,10 @@ class TextClusterer(Pipeline):
 
         y : array-like of shape (n_docs,), default=None
             Labels; see `RNNLSTMEncoder`.
+
+        namer : callable or Namer, default=None
+            Names clusters, see `deepclust.inspection.layer_names`. It is sent texts, in
+            which the identifiers are missing that `TextCleaner(redact=)` removes.
 
         **params : dict
             Passed to the steps, as in scikit-learn.
@@ -81,15 +88,17 @@ class TextClusterer(Pipeline):
         """
         X = self._check(X)
         super().fit(X, y, **params)
-        self._finish(X)
+        self._finish(X, namer)
         return self
 
     @available_if(lambda self: hasattr(self._final_estimator, "fit_predict"))
-    def fit_predict(self, X: Any, y: Any = None, **params: Any) -> Any:
+    def fit_predict(
+        self, X: Any, y: Any = None, *, namer: Any = None, **params: Any
+    ) -> Any:
         """Check all parameters, fit and return the labels; see `fit`."""
         X = self._check(X)
         labels = super().fit_predict(X, y, **params)
-        self._finish(X)
+        self._finish(X, namer)
         return labels
 
     def check_parameters(self) -> None:
@@ -106,42 +115,45 @@ class TextClusterer(Pipeline):
         warn_of_few_texts(len(texts))
         return texts
 
-    def _finish(self, X: Any) -> None:
+    def _finish(self, X: Any, namer: Any) -> None:
         clusterer = self[-1]
         warn_of_another_number(clusterer)
         if isinstance(self[0], TextCleaner) and isinstance(clusterer, DBSCAN):
-            cleaned = self[0].transform(X)
-            clusterer.cluster_names_ = names_of_clusters(self, X, cleaned)
+            name_clusters(self, X, self[0].transform(X), namer=namer)
 
 
-def names_of_clusters(
-    pipeline: Pipeline, texts: list[str], cleaned: list[str]
-) -> dict[int, str]:
-    """Return the name of each cluster of the texts of `fit`.
+def name_clusters(
+    pipeline: Pipeline, texts: list[str], cleaned: list[str], *, namer: Any = None
+) -> None:
+    """Name the clusters of the texts of `fit`, at every layer.
 
     Parameters
     ----------
     pipeline : Pipeline
-        Fitted; ends in DBSCAN.
+        Fitted; begins with TextCleaner and ends in DBSCAN, whose `cluster_names_` and
+        `layer_names_` are set. A topic of `seed_words` is the name of the cluster with
+        most texts that hold its words, if they are most of those there.
 
     texts, cleaned : list of str, length n_docs
         Before and after the cleaner.
 
-    Returns
-    -------
-    names : dict of int to str
-        The strongest keywords. A topic of `seed_words` is the name of the cluster with
-        most texts that hold its words, if they are most of those there.
+    namer : callable or Namer, default=None
+        See `deepclust.inspection.layer_names`.
     """
-    from deepclust.inspection import cluster_keywords, cluster_names
+    from deepclust.inspection import layer_names
 
-    labels = pipeline[-1].labels_
-    names = cluster_names(cluster_keywords(cleaned, labels, originals=texts))
-    names.pop(NOISE, None)
-    topics = _topics_of_clusters(pipeline, cleaned, labels)
-    taken = {*topics.values()}
-    names = {c: f"{n} ({c})" if n in taken else n for c, n in names.items()}
-    return {**names, **topics}
+    clusterer = pipeline[-1]
+    shown = pipeline[0].redacted(texts)
+    layers = layer_names(cleaned, clusterer.layers_, originals=shown, namer=namer)
+    topics = _topics_of_clusters(pipeline, cleaned, clusterer.labels_)
+    own = layers[clusterer.layer_]
+    given = {own[cluster]: topic for cluster, topic in topics.items()}
+    taken = {*given.values()} - {*given}
+    clusterer.layer_names_ = [
+        {c: given.get(n, f"{n} ({c})" if n in taken else n) for c, n in names.items()}
+        for names in layers
+    ]
+    clusterer.cluster_names_ = dict(clusterer.layer_names_[clusterer.layer_])
 
 
 def _topics_of_clusters(

@@ -15,9 +15,9 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 from tiny import TINY, tiny_clusterer
 
-from deepclust import TextCleaner, make_text_clusterer
+from deepclust import DBSCAN, TextCleaner, make_text_clusterer
 from deepclust.exceptions import ClusteringWarning, InvalidTextError, TextWarning
-from deepclust.pipeline import names_of_clusters, sample_texts
+from deepclust.pipeline import name_clusters, sample_texts
 
 HERE = Path(__file__).parent
 
@@ -216,12 +216,30 @@ def test_topics_of_seed_words_are_names(fitted_clusterer, corpus):
     pipeline.set_params(encode__seed_words=seeds)
     cleaned = pipeline["clean"].transform(corpus.texts)
 
-    names = names_of_clusters(pipeline, corpus.texts, cleaned)
+    name_clusters(pipeline, corpus.texts, cleaned)
 
-    labels = pipeline["cluster"].labels_
+    names, labels = pipeline["cluster"].cluster_names_, pipeline["cluster"].labels_
+    assert pipeline["cluster"].layer_names_[pipeline["cluster"].layer_] == names
     for topic, code in (("Food", 0), ("Code", 3)):
         mine = labels[corpus.target == code]
         assert names[np.bincount(mine[mine >= 0]).argmax()] == topic
+
+
+def test_a_namer_is_sent_texts_without_what_the_cleaner_removes():
+    texts = ["red apple by a@b.org", "green apple by c@d.org", "fast car", "old car"]
+    clusterer = DBSCAN(eps=0.5, min_samples=2).fit([[0.0], [0.1], [5.0], [5.1]])
+    cleaner = TextCleaner(redact=("email",))
+    pipeline = Pipeline([("clean", cleaner), ("cluster", clusterer)])
+    sent = []
+
+    name_clusters(
+        *(pipeline, texts, cleaner.transform(texts)),
+        namer=lambda keywords, texts, parent: sent.extend(texts) or keywords[0].title(),
+    )
+
+    assert clusterer.cluster_names_ == {0: "Apple", 1: "Car"}
+    assert clusterer.layer_names_ == [clusterer.cluster_names_]
+    assert set(sent) == {"red apple by", "green apple by", "fast car", "old car"}
 
 
 def test_feature_names_pass_through_the_pipeline(fitted_clusterer):

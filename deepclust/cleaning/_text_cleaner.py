@@ -221,6 +221,38 @@ class TextCleaner(  # type: ignore[call-arg]
         )
         return [text for job in jobs for text in job]
 
+    def redacted(self, X: Any) -> list[str]:
+        """Return the texts as a reader sees them, without what `redact` removes.
+
+        Parameters
+        ----------
+        X : iterable of str, length n_docs
+            The texts.
+
+        Returns
+        -------
+        texts : list of str, length n_docs
+            Unchanged where `redact` is empty; else without markup, and with a space for
+            each identifier.
+
+        Raises
+        ------
+        InvalidTextError
+            If a row is not a `str`.
+
+        Examples
+        --------
+        >>> from deepclust import TextCleaner
+        >>> TextCleaner(redact=("email",)).redacted(["Write to <b>me@mail.org</b>!"])
+        ['Write to !']
+        """
+        rules = self._check_parameters()
+        texts = check_texts(X, estimator="TextCleaner")
+        if not self.redact:
+            return texts
+        visible = map(strip_html, texts) if rules.strip_html else texts
+        return [" ".join(redact(text, self.redact).split()) for text in visible]
+
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Return the name of the one output column, `text`."""
         return np.array(["text"], dtype=object)

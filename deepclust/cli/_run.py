@@ -192,10 +192,9 @@ def run_cluster(
     from deepclust.inspection import cluster_table
     from deepclust.inspection._prediction_table import prediction_columns
 
-    table = cluster_table(
-        corpus.data, labels, cleaned=cleaned, embeddings=embeddings, output="pandas"
-    )
-    pipeline[-1].cluster_names_ = {c: n for c, n in table.names.items() if c >= 0}
+    how: dict[str, Any] = {"cleaned": cleaned, "embeddings": embeddings}
+    how["names"] = pipeline[-1].cluster_names_
+    table = cluster_table(corpus.data, labels, output="pandas", **how)
     found = prediction_columns(pipeline[-1], embeddings, sequences.known_share)
     _say_what_stays_noise(pipeline, labels, progress)
     label_table = _label_table(corpus, found, id_column, progress)
@@ -255,6 +254,7 @@ def _fit(
     """
     from deepclust.pipeline import (
         make_text_clusterer,
+        name_clusters,
         sample_texts,
         warn_of_another_number,
         warn_of_few_texts,
@@ -283,6 +283,9 @@ def _fit(
     progress("clustering")
     pipeline["cluster"].fit(embeddings[rows])
     warn_of_another_number(pipeline["cluster"])
+    progress("naming")
+    fitted = ([which[row] for row in rows] for which in (texts, cleaned))
+    name_clusters(pipeline, *fitted)
     pipeline.set_params(clean__verbose=0, encode__verbose=0)  # as it is saved
     return pipeline, cleaned, sequences, embeddings
 

@@ -47,7 +47,7 @@ from deepclust.metrics._noise_aware_silhouette import noise_aware_silhouette
 __all__ = ["DBSCAN"]
 
 _TREE_ATTRIBUTES = ("reachability_", "reachability_rows_")
-_EDIT_ATTRIBUTES = ("cluster_names_", "edits_", "_edited")
+_EDIT_ATTRIBUTES = ("cluster_names_", "layer_names_", "edits_", "_edited")
 _ID_ATTRIBUTES = ("cluster_ids_", "_n_ids_given")
 _BROADEST, _FINEST, _BEST = "broad", "fine", "auto"
 _KEPT_BY_CUT = (*_TREE_ATTRIBUTES, "eps_path_", "n_features_in_", "feature_names_in_")
@@ -127,6 +127,9 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         Labels of the rows at 1 to 6 nested layers, the broadest first, computed at the
         first access; see Notes. -1 is noise.
 
+    layer_ : int
+        The layer that the labels are from, 0 for the broadest.
+
     n_clusters_ : int
         Number of clusters.
 
@@ -153,6 +156,9 @@ class DBSCAN(ClusterMixin, BaseEstimator):
     cluster_names_ : dict of int to str
         Names, given by the `fit` of a pipeline of `make_text_clusterer` and by
         `deepclust.clustering.rename`; only then.
+
+    layer_names_ : list of dict of int to str
+        The same for the clusters of every layer, the broadest first.
 
     cluster_ids_ : ndarray of shape (n_clusters,), intp
         Id of each cluster, which stays when clusters are numbered anew. Given by
@@ -377,12 +383,14 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         if not hasattr(self, "labels_"):
             return self.fit(X, sample_weight=sample_weight)
         self._validate_params()
-        if getattr(self, "_edited", None):
+        edits = getattr(self, "edits_", [])
+        if any(edit.startswith(("merge", "split")) for edit in edits):
             raise ValueError(
                 "Clusters were merged or split, and partial_fit would undo that: fit "
                 "another model on all rows, and carry the edits over by "
                 "deepclust.clustering.align(old, new, X)."
             )
+        self._delete_attributes("layer_names_")
         before, old_labels = self._fitted_rows(), self.labels_
         self._space.need_dense_rows("partial_fit after fit")
         X = self._check_rows(X, dtype=before.dtype, order="C", reset=False)
@@ -597,6 +605,12 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         """Labels of the rows of `fit` at every layer."""
         check_is_fitted(self)
         return self.predict_layers(self._fitted_rows())
+
+    @property
+    def layer_(self) -> int:
+        """Place of the labels among the layers."""
+        check_is_fitted(self)
+        return self._place_of(self._layer_of_labels)
 
     def score(self, X: Any, y: Any = None) -> float:
         """Return the silhouette of the predicted clusters, or their agreement with `y`.
@@ -927,33 +941,34 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         places = {_BEST: best, _BROADEST: 0, _FINEST: last}
         return places[layer] if isinstance(layer, str) else min(layer, last)
 
-    def _relabel(self, core_labels: np.ndarray) -> dict[int, int]:
-        """Change the clusters of the core points; all rows follow their nearest one.
+    def _relabel(self, core_labels: np.ndarray, place: int) -> dict[int, int]:
+        """Change the clusters of the core points at one layer; all rows follow.
 
         Parameters
         ----------
         core_labels : ndarray of shape (n_core,), intp
             Not negative; renumbered by decreasing weight.
 
+        place : int
+            The layer. The others stay nested: finer ones are intersected with it.
+
         Returns
         -------
         new_labels : dict of int to int
             The new number of each label.
         """
-        layers, place = self._core_layers()[0], self._place_of(self._layer_of_labels)
+        layers, own = self._core_layers()[0], self.layer_
         found = self._nearest_core(self._fitted_rows(), self._space.radius(self.eps_))
         # Copies of a core point are one point: they take the label of the first copy.
         core_labels = core_labels[found[self.core_sample_indices_]]
-        labels = np.where(found >= 0, core_labels[found], -1)
-        numbered = renumbered(labels, self._weights)
-        self._core_labels = numbered[self.core_sample_indices_]
-        layers = nested_around(layers, place, self._core_labels)
+        layers = nested_around(layers, place, core_labels)
         self._best_place = self._core_layers()[1]
         self._chosen_layers = self._numbered_layers(layers)
+        self._core_labels = self._chosen_layers[:, own].copy()
         self._cache.pop("membership", None)
-        self._set_labels(numbered)
-        old, first = np.unique(labels[found >= 0], return_index=True)
-        new = numbered[found >= 0][first]
+        self._set_labels(np.append(self._core_labels, -1)[found])
+        old, first = np.unique(core_labels, return_index=True)
+        new = self._chosen_layers[first, place]
         return dict(zip(old.tolist(), new.tolist(), strict=True))
 
     def _carry_over(

@@ -1,11 +1,14 @@
-"""Merge, split and rename the clusters of a fitted model.
+"""Merge, split and rename the clusters of a fitted model, at any layer.
 
 An edit changes the clusters of core points, so that `predict` and pickled models follow
 it. `fit` discards edits. Clusters are given by number or by the name that `rename`
 gave. After a merge or split, clusters are renumbered by decreasing size, ties by first
-document; names stay with their documents.
+document; names stay with their documents. Layers stay nested: finer ones are
+intersected with the edited one, and clusters of broader ones that now share a cluster
+become one.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -21,7 +24,13 @@ from deepclust.clustering._dbscan import DBSCAN
 __all__ = ["merge", "rename", "split"]
 
 
-def merge(model: Any, clusters: Iterable[int | str], *, name: str | None = None) -> int:
+def merge(
+    model: Any,
+    clusters: Iterable[int | str],
+    *,
+    name: str | None = None,
+    layer: int | str | None = None,
+) -> int:
     """Merge clusters into one.
 
     Parameters
@@ -34,6 +43,9 @@ def merge(model: Any, clusters: Iterable[int | str], *, name: str | None = None)
 
     name : str, default=None
         Name of the merged cluster. When None, that of the first one with a name.
+
+    layer : {"broad", "fine"} or int, default=None
+        The layer to edit, 0 for the broadest; that of the labels when None.
 
     Returns
     -------
@@ -64,27 +76,34 @@ def merge(model: Any, clusters: Iterable[int | str], *, name: str | None = None)
     >>> model.predict([[0.05], [5.2], [9.3]])
     array([0, 0, 1])
     """
-    clusterer = clusterer_of(model)
+    clusterer, place = clusterer_of(model), _place(model, layer)
     clusters = [clusters] if isinstance(clusters, str | int) else clusters
-    parts = list(dict.fromkeys(_number(clusterer, c) for c in clusters))
+    parts = list(dict.fromkeys(_number(clusterer, c, place) for c in clusters))
     if len(parts) < 2:
         raise ValueError(f"merge takes two or more clusters. Received: {parts}.")
-    names = dict(getattr(clusterer, "cluster_names_", {}))
+    names = dict(_names(clusterer, place))
     kept = [names.pop(part) for part in parts if part in names]
     names[parts[0]] = str(name) if name is not None else "".join(kept[:1])
     _check_names(names.values())
-    core_labels = clusterer._core_labels.copy()
+    core_labels = _core_labels(clusterer, place)
     core_labels[np.isin(core_labels, parts)] = parts[0]
-    numbers = _relabel(clusterer, core_labels)
+    numbers = _relabel(clusterer, core_labels, place)
     merged = numbers[parts[0]]
-    clusterer._edited[merged] = "merge"
+    if place is None:
+        clusterer._edited[merged] = "merge"
     edit = f"merge {', '.join(map(str, parts))}: now {merged}"
-    _record(clusterer, {numbers[old]: text for old, text in names.items()}, edit)
+    new_names = {numbers[old]: text for old, text in names.items()}
+    _record(clusterer, new_names, edit, layer, place)
     return merged
 
 
 def split(
-    model: Any, cluster: int | str, into: Any = None, *, names: Iterable[str] = ()
+    model: Any,
+    cluster: int | str,
+    into: Any = None,
+    *,
+    names: Iterable[str] = (),
+    layer: int | str | None = None,
 ) -> list[int]:
     """Split one cluster.
 
@@ -103,6 +122,9 @@ def split(
 
     names : iterable of str, default=()
         Names for the parts, the largest first.
+
+    layer : {"broad", "fine"} or int, default=None
+        The layer to edit, 0 for the broadest; that of the labels when None.
 
     Returns
     -------
@@ -135,11 +157,13 @@ def split(
     >>> model.labels_, model.predict([[0.9]])
     (array([0, 0, 0, 1, 1, 2, 2]), array([1]))
     """
-    clusterer = clusterer_of(model)
-    number = _number(clusterer, cluster)
-    inside = clusterer._core_labels == number
+    clusterer, place = clusterer_of(model), _place(model, layer)
+    number = _number(clusterer, cluster, place)
+    inside = _core_labels(clusterer, place) == number
+    if isinstance(into, Iterable) and not isinstance(into, str):
+        into = _parts_of_core(clusterer, number, inside, place, into)
     found = _parts(clusterer, number, inside, into)
-    return split_core(clusterer, number, found, names)
+    return split_core(clusterer, number, found, names, layer=layer)
 
 
 def split_core(
@@ -147,28 +171,35 @@ def split_core(
     number: int,
     found: np.ndarray,
     names: Iterable[str] = (),
+    *,
+    layer: int | str | None = None,
 ) -> list[int]:
     """Split a cluster into the parts of its core points, given as 0, 1, ..."""
+    place = _place(clusterer, layer)
     part_names = [str(name) for name in names]
-    kept = dict(getattr(clusterer, "cluster_names_", {}))
+    kept = dict(_names(clusterer, place))
     kept.pop(number, None)
     _check_names([*kept.values(), *part_names])
-    first_part = clusterer.n_clusters_
-    core_labels = clusterer._core_labels.copy()
+    core_labels = _core_labels(clusterer, place)
+    first_part = int(core_labels.max()) + 1
     inside = core_labels == number
     core_labels[inside] = first_part + found
-    numbers = _relabel(clusterer, core_labels)
+    numbers = _relabel(clusterer, core_labels, place)
     now = sorted(new for old, new in numbers.items() if old >= first_part)
     given = dict(zip(now, part_names, strict=False))
     given |= {numbers[old]: name for old, name in kept.items()}
-    clusterer._edited |= dict.fromkeys(now, "split")
-    _record(clusterer, given, f"split {number}: now {', '.join(map(str, now))}")
+    if place is None:
+        clusterer._edited |= dict.fromkeys(now, "split")
+    edit = f"split {number}: now {', '.join(map(str, now))}"
+    _record(clusterer, given, edit, layer, place)
     return now
 
 
 def rename(
     model: Any,
     names: Mapping[int | str, str] | Sequence[str] | Callable[[str], str],
+    *,
+    layer: int | str | None = None,
 ) -> dict[int, str]:
     """Name clusters, for reports, tables and files.
 
@@ -180,12 +211,16 @@ def rename(
     names : mapping of int or str to str, sequence of str, or callable
         New name of each cluster: by number or earlier name, in the order of the
         numbers, or a function of the earlier name, such as `str.title`. "" removes the
-        name.
+        name. A cluster that is the same topic, of the same name, at another layer
+        follows.
+
+    layer : {"broad", "fine"} or int, default=None
+        The layer to edit, 0 for the broadest; that of the labels when None.
 
     Returns
     -------
     names : dict of int to str
-        All names, as in `cluster_names_`.
+        All names of the layer, as in `cluster_names_`.
 
     Raises
     ------
@@ -209,29 +244,118 @@ def rename(
     >>> rename(model, ["left", "right"])
     {0: 'left', 1: 'right'}
     """
-    clusterer = clusterer_of(model)
-    pairs = _names_by_cluster(clusterer, names)
-    given = {_number(clusterer, key): str(name) for key, name in pairs.items()}
-    all_names = {**getattr(clusterer, "cluster_names_", {}), **given}
+    clusterer, place = clusterer_of(model), _place(model, layer)
+    old = _names(clusterer, place)
+    pairs = _names_by_cluster(clusterer, names, place)
+    given = {_number(clusterer, key, place): str(name) for key, name in pairs.items()}
+    all_names = {**old, **given}
     _check_names(all_names.values())
     edit = ", ".join(f"{number} {name!r}" for number, name in given.items())
-    _record(clusterer, all_names, f"rename {edit}")
-    return dict(getattr(clusterer, "cluster_names_", {}))
+    new = {old[number]: name for number, name in given.items() if number in old}
+    if hasattr(clusterer, "layer_names_"):
+        clusterer.layer_names_ = [
+            {c: new.get(name, name) for c, name in names.items() if new.get(name, name)}
+            for names in clusterer.layer_names_
+        ]
+    _record(clusterer, all_names, f"rename {edit}", layer, place)
+    return dict(_names(clusterer, place))
 
 
-def _names_by_cluster(clusterer: DBSCAN, names: Any) -> Mapping[int | str, str]:
+def _names_by_cluster(
+    clusterer: DBSCAN, names: Any, place: int | None
+) -> Mapping[int | str, str]:
     """Return names given as a mapping, a sequence or a function as a mapping."""
     if isinstance(names, Mapping):
         return names
     if callable(names):
-        old = getattr(clusterer, "cluster_names_", {})
+        old = _names(clusterer, place)
         return {number: names(name) for number, name in old.items()}
-    if isinstance(names, str) or len(names) != clusterer.n_clusters_:
+    n_clusters = _n_clusters(clusterer, place)
+    if isinstance(names, str) or len(names) != n_clusters:
         raise ValueError(
-            f"rename takes one name for each of the {clusterer.n_clusters_} clusters, "
-            f"or a mapping. Received: {names!r}."
+            f"rename takes one name for each of the {n_clusters} clusters, or a "
+            f"mapping. Received: {names!r}."
         )
     return dict(enumerate(names))
+
+
+def _place(model: Any, layer: int | str | None) -> int | None:
+    """Return the place of another layer than that of the labels, else None."""
+    if layer is None:
+        return None
+    clusterer = clusterer_of(model)
+    n_layers = clusterer._core_layers()[0].shape[1]
+    places = {"broad": 0, "fine": n_layers - 1}
+    place = places.get(layer) if isinstance(layer, str) else layer
+    if place is None or not 0 <= place < n_layers:
+        raise ValueError(
+            f'layer must be "broad", "fine" or 0 to {n_layers - 1}. '
+            f"Received: {layer!r}."
+        )
+    return None if place == clusterer.layer_ else int(place)
+
+
+def _core_labels(clusterer: DBSCAN, place: int | None) -> np.ndarray:
+    """Return the clusters of the core points at a layer, a copy."""
+    labels = clusterer._core_labels
+    if place is not None:
+        labels = clusterer._core_layers()[0][:, place]
+    return labels.copy()
+
+
+def _n_clusters(clusterer: DBSCAN, place: int | None) -> int:
+    return int(_core_labels(clusterer, place).max(initial=-1)) + 1
+
+
+def _names(clusterer: DBSCAN, place: int | None) -> dict[int, str]:
+    """Return the names of the clusters of a layer."""
+    if place is None:
+        return getattr(clusterer, "cluster_names_", {})
+    layers = getattr(clusterer, "layer_names_", [])
+    return layers[place] if place < len(layers) else {}
+
+
+def _relabel(
+    clusterer: DBSCAN, core_labels: np.ndarray, place: int | None
+) -> dict[int, int]:
+    """Change a layer; ids, marks of edits and names of the other layers follow.
+
+    The names of the layer itself are left to `_record`.
+    """
+    own, old_layers = clusterer.layer_, clusterer._core_layers()[0].copy()
+    old_layers[:, own] = clusterer._core_labels
+    before = clusterer.labels_.copy()
+    numbers = clusterer._relabel(core_labels, own if place is None else place)
+    if hasattr(clusterer, "layer_names_"):
+        new_layers = clusterer._core_layers()[0]
+        clusterer.layer_names_ = [
+            {new: names[old] for old, new in _unchanged(*columns) if old in names}
+            for *columns, names in zip(
+                old_layers.T, new_layers.T, clusterer.layer_names_, strict=True
+            )
+        ]
+    labels_kept = numbers
+    if place is not None:
+        labels_kept = dict(_unchanged(old_layers[:, own], clusterer._core_labels))
+    edited = getattr(clusterer, "_edited", {})
+    clusterer._edited = {
+        labels_kept[old]: edit for old, edit in edited.items() if old in labels_kept
+    }
+    if hasattr(clusterer, "cluster_ids_"):
+        clusterer._carry_over(clusterer, before, clusterer.labels_)
+    elif place is not None and hasattr(clusterer, "cluster_names_"):
+        names = clusterer.cluster_names_
+        clusterer.cluster_names_ = {
+            new: names[old] for old, new in labels_kept.items() if old in names
+        }
+    return numbers
+
+
+def _unchanged(before: np.ndarray, after: np.ndarray) -> list[tuple[int, int]]:
+    """Return old and new numbers of the clusters with the same core points."""
+    pairs = np.unique(np.column_stack((before, after)), axis=0).tolist()
+    old, new = Counter(o for o, _ in pairs), Counter(n for _, n in pairs)
+    return [(o, n) for o, n in pairs if old[o] == 1 == new[n]]
 
 
 def clusterer_of(model: Any) -> DBSCAN:
@@ -247,8 +371,8 @@ def clusterer_of(model: Any) -> DBSCAN:
     return clusterer
 
 
-def _number(clusterer: DBSCAN, cluster: Any) -> int:
-    names = getattr(clusterer, "cluster_names_", {})
+def _number(clusterer: DBSCAN, cluster: Any, place: int | None) -> int:
+    names = _names(clusterer, place)
     if isinstance(cluster, str):
         found = [number for number, name in names.items() if name == cluster]
         if not found:
@@ -257,10 +381,11 @@ def _number(clusterer: DBSCAN, cluster: Any) -> int:
             )
         return found[0]
     is_whole = isinstance(cluster, int | np.integer) and not isinstance(cluster, bool)
-    if not is_whole or not 0 <= cluster < clusterer.n_clusters_:
+    n_clusters = _n_clusters(clusterer, place)
+    if not is_whole or not 0 <= cluster < n_clusters:
         raise ValueError(
-            f"There is no cluster {cluster!r}. Clusters: 0 to "
-            f"{clusterer.n_clusters_ - 1}; noise cannot be edited."
+            f"There is no cluster {cluster!r}. Clusters: 0 to {n_clusters - 1}; noise "
+            "cannot be edited."
         )
     return int(cluster)
 
@@ -272,22 +397,41 @@ def _check_names(names: Iterable[str]) -> None:
         raise ValueError(f"Two clusters would be named {twice!r}.")
 
 
-def _relabel(clusterer: DBSCAN, core_labels: np.ndarray) -> dict[int, int]:
-    """Change the clusters of the core points; ids and marks of edits follow them."""
-    before, edited = clusterer.labels_.copy(), getattr(clusterer, "_edited", {})
-    numbers = clusterer._relabel(core_labels)
-    clusterer._edited = {numbers[k]: v for k, v in edited.items() if k in numbers}
-    if hasattr(clusterer, "cluster_ids_"):
-        clusterer._carry_over(clusterer, before, clusterer.labels_)
-    return numbers
-
-
-def _record(clusterer: DBSCAN, names: Mapping[int, str], edit: str) -> None:
+def _record(
+    clusterer: DBSCAN,
+    names: Mapping[int, str],
+    edit: str,
+    layer: int | str | None,
+    place: int | None,
+) -> None:
     """Set the names of the new numbers, "" for none, and log the edit."""
     kept = {number: name for number, name in sorted(names.items()) if name}
-    if kept or hasattr(clusterer, "cluster_names_"):
+    if place is None and (kept or hasattr(clusterer, "cluster_names_")):
         clusterer.cluster_names_ = kept
+    if place is not None and not hasattr(clusterer, "layer_names_"):
+        n_layers = clusterer._core_layers()[0].shape[1]
+        clusterer.layer_names_ = [{} for _ in range(n_layers)]
+    if hasattr(clusterer, "layer_names_"):
+        own = clusterer.layer_
+        if place is not None:
+            clusterer.layer_names_[place] = kept
+        clusterer.layer_names_[own] = dict(getattr(clusterer, "cluster_names_", {}))
+    edit += "" if layer is None else f" (layer {layer})"
     clusterer.edits_ = [*getattr(clusterer, "edits_", []), edit]
+
+
+def _parts_of_core(
+    clusterer: DBSCAN, number: int, mask: np.ndarray, place: int | None, into: Any
+) -> np.ndarray:
+    """Return the given part of each core point of the cluster."""
+    labels = clusterer.labels_ if place is None else clusterer.layers_[:, place]
+    members, found = np.flatnonzero(labels == number), np.asarray(into)
+    if found.shape != members.shape:
+        raise ValueError(
+            f"Cluster {number} has {len(members)} texts: into needs as many "
+            f"labels. Received: an array of shape {found.shape}."
+        )
+    return found[np.searchsorted(members, clusterer.core_sample_indices_[mask])]
 
 
 def _parts(clusterer: DBSCAN, number: int, mask: np.ndarray, into: Any) -> np.ndarray:
@@ -313,14 +457,7 @@ def _parts(clusterer: DBSCAN, number: int, mask: np.ndarray, into: Any) -> np.nd
     elif hasattr(into, "fit_predict"):
         found = clone(into).fit_predict(rows)
     else:
-        members = np.flatnonzero(clusterer.labels_ == number)
-        found = np.asarray(into)
-        if found.shape != members.shape:
-            raise ValueError(
-                f"Cluster {number} has {len(members)} texts: into needs as many "
-                f"labels. Received: an array of shape {found.shape}."
-            )
-        found = found[np.searchsorted(members, indices)]
+        found = into
     return _without_noise(rows, np.asarray(found), number)
 
 

@@ -11,20 +11,25 @@ from deepclust.inspection._cluster_table import ClusterTable, cluster_table
 from deepclust.inspection._cluster_tree import ClusterTree, cluster_tree
 from deepclust.inspection._keywords import cluster_keywords, cluster_names
 from deepclust.inspection._layer_names import layer_names
+from deepclust.inspection._namer import Namer
 from deepclust.inspection._prediction_table import prediction_table
+from deepclust.inspection._prompts import export_prompts, naming_prompt
 from deepclust.inspection._representatives import borderline_texts, representative_texts
 
 __all__ = [
     "ClusterTable",
     "ClusterTree",
     "Explanation",
+    "Namer",
     "borderline_texts",
     "cluster_keywords",
     "cluster_names",
     "cluster_table",
     "cluster_tree",
     "explain",
+    "export_prompts",
     "layer_names",
+    "naming_prompt",
     "prediction_table",
     "representative_texts",
 ]

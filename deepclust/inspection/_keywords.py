@@ -1,5 +1,6 @@
 """Keywords and names of clusters."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from deepclust.inspection._labeled_texts import (
     replace_surrogates,
     term_counts,
 )
+from deepclust.inspection._namer import Topic, as_namer
 from deepclust.inspection._surface_forms import surface_forms
 from deepclust.sequences import NOISE
 
@@ -20,6 +22,7 @@ __all__ = [
     "cluster_names",
     "extract_keywords",
     "names_by_label",
+    "sibling_weights",
     "term_weights",
 ]
 
@@ -27,6 +30,9 @@ __all__ = [
 _SHARE_OF_PHRASE = 0.6
 _LEAST_PHRASES = 2
 _ROUNDING = 1e-15
+# Characters of a word in a name: "R&B", "C#", "front-end", but no "x1 < x2".
+_PLAIN = re.compile(r"[^\W_](?:[^\W_]|[ .&'’+#-])*|\.[^\W_]+")
+_STEM = 4  # letters that variants of a word share at least
 
 
 def cluster_keywords(
@@ -112,12 +118,21 @@ def extract_keywords(
     n_keywords: int,
     ngram_range: tuple[int, int],
     originals: list[str] | None,
+    parents: np.ndarray | None = None,
+    counted: tuple[sp.csr_array, np.ndarray] | None = None,
 ) -> dict[Any, list[str]]:
-    """Return the keywords of checked input; see `cluster_keywords`."""
-    counts, terms = term_counts(data.tokens, ngram_range)
+    """Return the keywords of checked input; see `cluster_keywords`.
+
+    With `parents`, the code of each cluster's parent, they tell siblings apart;
+    `counted` is the result of `term_counts`, if it is known.
+    """
+    counts, terms = counted or term_counts(data.tokens, ngram_range)
     n_texts = data.document_frequencies(counts)
     is_short = np.array([term.count(" ") < ngram_range[0] for term in terms], bool)
-    weights = term_weights(n_texts[:, is_short])
+    short = n_texts[:, is_short]
+    weights = (
+        term_weights(short) if parents is None else sibling_weights(short, parents)
+    )
     keywords = {}
     for code, cluster in enumerate(data.clusters):
         frequency = _row(n_texts, terms, code)
@@ -136,7 +151,11 @@ def extract_keywords(
 
 
 def cluster_names(
-    keywords: Mapping[Any, list[str]], *, n_words: int = 2
+    keywords: Mapping[Any, list[str]],
+    *,
+    n_words: int = 3,
+    namer: Any = None,
+    texts: Mapping[Any, list[str]] | None = None,
 ) -> dict[Any, str]:
     """Return a short name for each cluster; all names differ.
 
@@ -145,33 +164,59 @@ def cluster_names(
     keywords : mapping of label to list of str
         As from `cluster_keywords`.
 
-    n_words : int, default=2
-        Keywords of a name; more where two clusters would share it.
+    n_words : int, default=3
+        A name takes keywords until they hold so many words; more where two clusters
+        would share it.
+
+    namer : callable or Namer, default=None
+        `namer(keywords, texts, parent)` returns the name of one cluster. Where it
+        fails, the keywords are the name, and a warning says so.
+
+    texts : mapping of label to list of str, default=None
+        What the namer is sent, such as `representative_texts(..., n_texts=5)`.
 
     Returns
     -------
     names : dict of label to str
         Keywords joined by ", "; "noise" for −1; the label where there are none.
+        Variants of a word, and keywords that are no words, are left out.
+
+    See Also
+    --------
+    layer_names : Names of nested clusters.
+    Namer : Retries, threads, cache and audit table of a callable.
 
     Examples
     --------
     >>> from deepclust.inspection import cluster_names
     >>> cluster_names({0: ["C#", "LINQ", "query"], 1: ["C#", "LINQ"], -1: ["how"]})
-    {0: 'C#, LINQ', 1: 'C#, LINQ (1)', -1: 'noise'}
+    {0: 'C#, LINQ, query', 1: 'C#, LINQ', -1: 'noise'}
+    >>> cluster_names({0: ["apple"]}, namer=lambda words, texts, parent: "Fruit")
+    {0: 'Fruit'}
     """
     names: dict[Any, str] = {}
     taken: set[str] = set()
-    for cluster, words in keywords.items():
+    for cluster, keywords_here in keywords.items():
         if isinstance(cluster, int) and cluster == NOISE:
             names[cluster] = "noise"
             continue
-        words = _without_variants(words) or [f"cluster {cluster}"]
-        longest = max(len(words), n_words)
-        candidates = [", ".join(words[:n]) for n in range(n_words, longest + 1)]
-        free = [name for name in candidates if name not in taken]
+        words = _words_of_name(keywords_here) or [f"cluster {cluster}"]
+        total = np.cumsum([len(word.split()) for word in words])
+        least = int(np.searchsorted(total, n_words)) + 1
+        candidates = [", ".join(words[:n]) for n in range(least, len(words) + 1)]
+        candidates = candidates or [", ".join(words)]
+        free = [name for name in candidates if name.casefold() not in taken]
         names[cluster] = free[0] if free else f"{candidates[0]} ({cluster})"
-        taken.add(names[cluster])
-    return names
+        taken.add(names[cluster].casefold())
+    if (namer := as_namer(namer)) is None:
+        return names
+    sent = texts or {}
+    topics = [
+        Topic(0, cluster, names[cluster], words, sent.get(cluster, []), "")
+        for cluster, words in keywords.items()
+        if names[cluster] != "noise"
+    ]
+    return {**names, **namer.name(topics, {"noise"})}
 
 
 def names_by_label(names: Mapping[Any, str] | Sequence[str] | None) -> dict[Any, str]:
@@ -191,17 +236,39 @@ def names_by_label(names: Mapping[Any, str] | Sequence[str] | None) -> dict[Any,
     return {label: replace_surrogates(str(name)) for label, name in pairs.items()}
 
 
-def _without_variants(words: list[str]) -> list[str]:
-    """Drop words that differ from an earlier one by an ending, such as plurals."""
+def _words_of_name(keywords: list[str]) -> list[str]:
+    """Drop what is no word, and keywords that repeat an earlier one in another form."""
+    words = [word for word in keywords if _is_word(word)] or keywords
     kept: list[str] = []
     for word in words:
-        for other in kept:
-            short, long = sorted((word.casefold(), other.casefold()), key=len)
-            if len(short) > 3 and long.startswith(short) and len(long) < len(short) + 3:
-                break
-        else:
+        parts = _parts(word)
+        earlier = [part for other in kept for part in _parts(other)]
+        if not all(any(_are_variants(p, e) for e in earlier) for p in parts):
             kept.append(word)
     return kept
+
+
+def _is_word(term: str) -> bool:
+    """Return whether a term can be part of a name; "x", "7" and "x1 < x2" cannot."""
+    letters = [character for character in term if character.isalpha()]
+    one_letter = len(letters) == 1 and (not letters[0].islower() or term[-1] in "+#")
+    return bool(_PLAIN.fullmatch(term)) and (len(letters) > 1 or one_letter)
+
+
+def _parts(term: str) -> list[str]:
+    parts = re.split(r"[ -]", term.casefold())
+    return [part for part in parts if len(part) > 1] or [term.casefold()]
+
+
+def _are_variants(one: str, other: str) -> bool:
+    """Return whether two words differ by endings of at most three letters."""
+    shared = 0
+    for a, b in zip(one, other, strict=False):
+        if a != b:
+            break
+        shared += 1
+    endings = max(len(one), len(other)) - shared
+    return one == other or (shared >= _STEM and endings <= 3)
 
 
 def term_weights(n_texts: sp.csr_array) -> sp.csr_array:
@@ -224,6 +291,44 @@ def term_weights(n_texts: sp.csr_array) -> sp.csr_array:
     overall = of_term[n_texts.indices] / max(of_term.sum(), 1.0)
     weights.data = share**2 * np.log(share / overall)
     return weights
+
+
+def sibling_weights(n_texts: sp.csr_array, parents: np.ndarray) -> sp.csr_array:
+    r"""Weight terms by what tells a cluster from its siblings and from the corpus.
+
+    Parameters
+    ----------
+    n_texts : sparse array of shape (n_clusters, n_terms)
+        How many texts of the cluster hold the term.
+
+    parents : ndarray of shape (n_clusters,), int
+
+    Returns
+    -------
+    weights : sparse array of shape (n_clusters, n_terms)
+        With the same entries; see `layer_names`.
+    """
+    weights = sp.csr_array(n_texts, copy=True)
+    overall = _shares(n_texts)
+    for parent in np.unique(parents).tolist():
+        siblings = np.flatnonzero(parents == parent)
+        beside = overall if len(siblings) == 1 else _shares(n_texts[siblings])
+        for row in siblings.tolist():
+            entries = slice(*weights.indptr[row : row + 2])
+            terms, n = weights.indices[entries], n_texts.data[entries]
+            share = n / max(n.sum(), 1.0)
+            gains = np.log(share / np.vstack((beside[terms], overall[terms])))
+            least = gains.min(axis=0)
+            mean = np.sqrt(np.maximum(gains, 0.0).prod(axis=0))
+            weights.data[entries] = share * np.where(least > 0, mean, least)
+    return weights
+
+
+def _shares(n_texts: sp.csr_array) -> np.ndarray:
+    """Return the share of each term among all (text, term) pairs."""
+    of_term = np.asarray(n_texts.sum(axis=0)).ravel()
+    shares: np.ndarray = of_term / max(of_term.sum(), 1.0)
+    return shares
 
 
 def _row(counts: sp.csr_array, terms: np.ndarray, row: int) -> dict[str, float]:

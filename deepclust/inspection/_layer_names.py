@@ -6,7 +6,13 @@ import numpy as np
 from sklearn.utils import check_array
 
 from deepclust.inspection._keywords import cluster_names, extract_keywords
-from deepclust.inspection._labeled_texts import LabeledTexts, check_labeled
+from deepclust.inspection._labeled_texts import (
+    LabeledTexts,
+    check_labeled,
+    term_counts,
+)
+from deepclust.inspection._namer import Namer, Topic, as_namer
+from deepclust.inspection._representatives import find_representatives
 from deepclust.sequences import NOISE
 
 __all__ = ["layer_names"]
@@ -16,11 +22,13 @@ def layer_names(
     texts: Any,
     layers: Any,
     *,
-    n_words: int = 2,
+    n_words: int = 3,
     n_keywords: int = 8,
     originals: Any = None,
+    embeddings: Any = None,
+    namer: Any = None,
 ) -> list[dict[int, str]]:
-    """Return a name for each cluster of each layer; different topics differ in name.
+    r"""Return a name for each cluster of each layer; different topics differ in name.
 
     Parameters
     ----------
@@ -30,14 +38,23 @@ def layer_names(
     layers : array-like of shape (n_docs, n_layers), int
         Nested labels, the broadest first, such as `DBSCAN.layers_`; -1 is noise.
 
-    n_words : int, default=2
-        Keywords of a name; more where two clusters would share it.
+    n_words : int, default=3
+        See `cluster_names`.
 
     n_keywords : int, default=8
         Keywords of a cluster to make names of.
 
     originals : iterable of str, length n_docs, default=None
-        The texts before cleaning, to show keywords as they are written there.
+        The texts before cleaning, to show keywords as they are written there, and to
+        send to the namer.
+
+    embeddings : array-like of shape (n_docs, embedding_dim), default=None
+        To choose representative texts for the namer; see `representative_texts`.
+
+    namer : callable or Namer, default=None
+        `namer(keywords, texts, parent)` returns the name of one cluster; `parent` is
+        the name of the cluster that holds it, "" at the broadest layer. Where it fails,
+        the keywords are the name, and a warning says so.
 
     Returns
     -------
@@ -54,15 +71,23 @@ def layer_names(
 
     See Also
     --------
-    cluster_keywords : The weight of a keyword.
+    cluster_keywords : The weight of a keyword among all clusters.
+    Namer : Retries, threads, cache and audit table of a callable.
+    export_prompts : The same for a namer of flesh and blood.
     DBSCAN.predict_layers : Layers of texts.
 
     Notes
     -----
-    A term is weighed as in `cluster_keywords`, but within the texts of the parent: what
-    all siblings share does not name one of them. Clusters of the broadest layer are
-    compared with each other. Time and memory are linear in the number of tokens of all
-    layers.
+    With the shares :math:`p(t|\cdot)` of term t among all (text, term) pairs of cluster
+    c, of its parent q and of the corpus, the weight is
+
+    .. math::
+
+       p(t|c) \sqrt{\log \frac{p(t|c)}{p(t|q)} \; \log \frac{p(t|c)}{p(t)}}
+
+    so that a word of all siblings does not name one of them, nor does a word that is
+    rare among them and common elsewhere. Time and memory are linear in the number of
+    tokens, times the number of layers.
 
     Examples
     --------
@@ -73,46 +98,67 @@ def layer_names(
     """
     layers = check_array(layers, dtype=np.intp, ensure_min_samples=0)
     texts, _ = check_labeled(texts, layers[:, 0], "layer_names")
+    shown = texts
     if originals is not None:
-        originals, _ = check_labeled(originals, layers[:, 0], "originals")
-    above = np.where(layers[:, 0] == NOISE, NOISE, 0)
-    same: dict[tuple[int, int], tuple[int, int]] = {}
+        shown, _ = check_labeled(originals, layers[:, 0], "originals")
+    counted = term_counts(texts, (1, 2))
+    root = np.zeros(len(texts), dtype=np.intp)
+    above = [root, *layers.T]
+    sets: list[tuple[LabeledTexts, dict[int, tuple[int, bool]]]] = []
     keywords: dict[str, list[str]] = {}
-    for place, labels in enumerate(layers.T):
-        _check_nested(above, labels, place)
-        for parent in np.unique(above[above != NOISE]).tolist():
-            rows = np.flatnonzero(above == parent)
-            clusters = np.unique(labels[rows]).tolist()
-            if place and len(clusters) == 1:
-                same[place, clusters[0]] = place - 1, parent
-                continue
-            some = [texts[row] for row in rows]
-            shown = None if originals is None else [originals[row] for row in rows]
-            data = LabeledTexts.check(some, labels[rows], "layer_names")
-            found = extract_keywords(data, n_keywords, (1, 2), shown)
-            keywords |= {_key(place, c): words for c, words in found.items()}
-        above = labels
-    unique = cluster_names(keywords, n_words=n_words)
-    names: list[dict[int, str]] = []
-    for place, labels in enumerate(layers.T):
-        clusters = np.unique(labels[labels != NOISE]).tolist()
-        nodes = [(c, same.get((place, c))) for c in clusters]
-        names.append(
-            {
-                c: names[up[0]][up[1]] if up else unique[_key(place, c)]
-                for c, up in nodes
-            }
+    for place, (parents, labels) in enumerate(zip(above, layers.T, strict=False)):
+        _check_nested(parents, labels, place)
+        data = LabeledTexts.check(shown, labels, "layer_names", texts, embeddings)
+        parent_of = np.array(
+            [parents[data.rows(c)[0]] for c in range(len(data.clusters))]
         )
-    return names
+        found = extract_keywords(
+            *(data, n_keywords, (1, 2), None if originals is None else shown),
+            *(parent_of, counted),
+        )
+        only = np.bincount(parent_of[parent_of >= 0])
+        topics = {
+            cluster: (parent, place > 0 <= parent and only[parent] == 1)
+            for cluster, parent in zip(data.clusters, parent_of.tolist(), strict=True)
+            if cluster != NOISE
+        }
+        own = (c for c, (_, same) in topics.items() if not same)
+        keywords |= {f"{place}.{c}": found[c] for c in own}
+        sets.append((data, topics))
+    unique = cluster_names(keywords, n_words=n_words)
+    return _named(sets, unique, keywords, as_namer(namer))
 
 
-def _key(place: int, cluster: int) -> str:
-    """Return what tells one name from another where the keywords do not."""
-    return f"{place}.{cluster}"
+def _named(
+    layers: list[tuple[LabeledTexts, dict[int, tuple[int, bool]]]],
+    unique: dict[str, str],
+    keywords: dict[str, list[str]],
+    namer: Namer | None,
+) -> list[dict[int, str]]:
+    """Return the names layer by layer, those of only parts from the parent."""
+    names: list[dict[int, str]] = [{0: ""}]
+    taken: set[str] = set()
+    for place, (data, topics) in enumerate(layers):
+        above = names[-1]
+        own = {c: unique[f"{place}.{c}"] for c, (_, same) in topics.items() if not same}
+        if namer is not None:
+            shown = find_representatives(data, namer.n_texts) if namer.n_texts else {}
+            asked = [
+                Topic(
+                    *(place, c, name, keywords[f"{place}.{c}"]),
+                    *(shown.get(c, []), above.get(topics[c][0], "")),
+                )
+                for c, name in own.items()
+            ]
+            own = namer.name(asked, taken)
+        names.append(
+            {c: above[up] if same else own[c] for c, (up, same) in topics.items()}
+        )
+    return names[1:]
 
 
 def _check_nested(above: np.ndarray, labels: np.ndarray, place: int) -> None:
-    pairs = np.unique(np.column_stack((labels, above)), axis=0)
+    pairs = np.unique(np.column_stack((labels, above))[labels != NOISE], axis=0)
     twice = pairs[1:, 0][pairs[1:, 0] == pairs[:-1, 0]]
     if len(twice):
         raise ValueError(

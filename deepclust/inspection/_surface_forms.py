@@ -43,7 +43,7 @@ def surface_forms(terms: Sequence[str], texts: Sequence[str]) -> list[str]:
     ['C#', 'LINQ queries']
     """
     step = -(-len(texts) // _MOST_TEXTS) or 1
-    read = list(texts[::step])
+    read = [(text, text.lower()) for text in texts[::step]]
     forms = [_form(term, read) for term in terms]
     shared = {form for form, n in Counter(map(str.casefold, forms)).items() if n > 1}
     return [
@@ -52,13 +52,17 @@ def surface_forms(terms: Sequence[str], texts: Sequence[str]) -> list[str]:
     ]
 
 
-def _form(term: str, texts: list[str]) -> str:
-    """Return the most frequent form of one term, or its tokens' forms put together."""
+def _form(term: str, pairs: list[tuple[str, str]]) -> str:
+    """Return the most frequent form of one term, or its tokens' forms put together.
+
+    `pairs` are texts as they are and in lower case.
+    """
     tokens = term.split()
+    texts = [text for text, lowered in pairs if tokens[0] in lowered]
     gap = r"\W{0,3}" if _HAN.search(term) else r"\W{1,3}"
     found = _most_frequent(gap.join(map(re.escape, tokens)), texts)
     if found is None and len(tokens) > 1:
-        return " ".join(_form(token, texts) for token in tokens)
+        return " ".join(_form(token, pairs) for token in tokens)
     if found is None and len(term) > 3 and term.isalpha():
         found = _most_frequent(rf"{re.escape(term)}[^\W\d_]{{1,{_ENDING}}}", texts)
     return term if found is None else " ".join(found.split())

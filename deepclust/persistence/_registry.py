@@ -261,6 +261,7 @@ CLASSES: dict[str, ModelClass] = {
             "n_clusters_": Attribute("predict", Integral),
             "n_features_in_": Attribute("predict", Integral),
             "cluster_names_": Attribute("inspect", dict),
+            "layer_names_": Attribute("inspect", list),
             "cluster_ids_": Attribute("inspect", np.ndarray, "int64", 1),
             "noise_fraction_": Attribute("inspect", Real),
             "eps_path_": Attribute("inspect"),

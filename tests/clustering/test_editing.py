@@ -247,3 +247,72 @@ def test_rename_takes_lists_and_functions():
         rename(model, ["x"])
     with pytest.raises(ValueError, match="each of the 2 clusters"):
         rename(model, "xy")
+
+
+def layered():
+    """Seven points in four clusters, two by two."""
+    X = [[0.0], [0.1], [1.0], [1.1], [9.0], [9.1], [10.2], [10.3], [10.3]]
+    model = DBSCAN(eps=0.2, min_samples=2).fit(np.array(X))
+    assert [len(np.unique(layer)) for layer in model.layers_.T] == [2, 4]
+    return model
+
+
+def test_clusters_are_renamed_at_another_layer():
+    model = layered()
+
+    assert rename(model, ["high", "low"], layer="broad") == {0: "high", 1: "low"}
+
+    assert not hasattr(model, "cluster_names_")
+    assert model.layer_names_ == [{0: "high", 1: "low"}, {}]
+    rename(model, {"low": "near zero"}, layer=0)
+    assert model.layer_names_[0][1] == "near zero"
+    assert rename(model, {0: "top"}) == {0: "top"} == model.layer_names_[1]
+    with pytest.raises(ValueError, match=r"0 to 1\. Received: 2"):
+        rename(model, {0: "x"}, layer=2)
+
+
+def test_a_topic_of_two_layers_has_one_name():
+    model = layered()
+    model.layer_names_ = [{0: "a", 1: "b"}, {0: "a", 1: "c"}]
+    model.cluster_names_ = {0: "a", 1: "c"}
+
+    rename(model, {"a": "new"})
+
+    assert model.layer_names_ == [{0: "new", 1: "b"}, {0: "new", 1: "c"}]
+
+
+def test_a_merge_of_broad_clusters_leaves_the_fine_ones():
+    model = layered()
+    rename(model, ["a", "b", "c", "d"])
+    before = model.labels_.copy()
+
+    assert merge(model, [0, 1], layer="broad", name="all") == 0
+
+    assert np.array_equal(model.labels_, before)
+    assert [len(np.unique(layer)) for layer in model.layers_.T] == [1, 4]
+    assert model.layer_names_[0] == {0: "all"}
+    assert model.cluster_names_ == {0: "a", 1: "b", 2: "c", 3: "d"}
+    assert "(layer broad)" in model.edits_[-1]
+
+
+def test_a_merge_of_fine_clusters_merges_their_parents():
+    model = layered()
+    low, high = model.labels_[0], model.labels_[5]
+
+    merge(model, [low, high])
+
+    assert [len(np.unique(layer)) for layer in model.layers_.T] == [1, 3]
+    assert np.array_equal(model.predict_layers(model._X), model.layers_)
+
+
+def test_a_split_of_a_broad_cluster_cuts_its_parts():
+    model = layered()
+    rename(model, ["high", "low"], layer=0)
+    members = np.flatnonzero(model.layers_[:, 0] == 0)
+
+    parts = split(model, "high", into=[0, 0, 1, 1, 1], layer=0)
+
+    assert len(members) == 5
+    assert parts == [1, 2]
+    assert model.layer_names_[0] == {0: "low"}
+    assert [len(np.unique(layer)) for layer in model.layers_.T] == [3, 4]

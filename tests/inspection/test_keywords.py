@@ -93,9 +93,28 @@ def test_a_phrase_takes_the_place_of_its_words():
 
 
 def test_names_are_short_and_differ():
-    names = cluster_names({0: ["a", "b", "c"], 1: ["a", "b", "d"], 2: [], -1: ["x"]})
+    keywords = {0: ["ab", "bc", "cd"], 1: ["ab", "bc", "de"], 2: [], -1: ["xy"]}
 
-    assert names == {0: "a, b", 1: "a, b, d", 2: "cluster 2", -1: "noise"}
+    names = cluster_names(keywords, n_words=2)
+
+    assert names == {0: "ab, bc", 1: "ab, bc, de", 2: "cluster 2", -1: "noise"}
+
+
+@pytest.mark.parametrize(
+    ("keywords", "name"),
+    [
+        (["color", "colors", "paint", "brush"], "color, paint, brush"),
+        (["logger", "handler", "logging", "message"], "logger, handler, message"),
+        (["random variable", "variables", "mean"], "random variable, mean"),
+        (["spline", "B-spline", "piecewise", "basis"], "spline, piecewise, basis"),
+        (["x", "y", "kernel", "x1 < x2", "y_true", "norm"], "kernel, norm"),
+        (["C#", "R", ".NET", "2020", "C++"], "C#, R, .NET"),
+        (["x", "_"], "x, _"),
+        (["基 金", "的"], "基 金, 的"),
+    ],
+)
+def test_a_name_holds_different_words(keywords, name):
+    assert cluster_names({0: keywords}) == {0: name}
 
 
 def test_no_texts_no_keywords():

@@ -72,3 +72,17 @@ def test_trouble_is_named():
         layer_names(["a"], [[0], [1]])
     with pytest.raises(InvalidTextError):
         layer_names("ab", [[0], [1]])
+
+
+def test_a_word_of_the_whole_corpus_names_no_cluster():
+    """ "please" is rare among the siblings of one parent, and common elsewhere."""
+    texts = ["lost card"] * 4 + ["fee please card", "please card fee"] * 2
+    texts += ["please rain"] * 40
+    layers = np.repeat([[0, 0], [0, 1], [1, 2]], [4, 4, 40], axis=0)
+    names = layer_names(texts, layers, n_words=1)
+    assert names[1][1] == "fee"
+
+
+def test_noise_at_a_finer_layer_alone_is_no_error():
+    names = layer_names(["a cat", "a dog"], [[0, 0], [0, -1]], n_words=1)
+    assert set(names[1]) == {0}
