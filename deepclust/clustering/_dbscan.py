@@ -52,6 +52,7 @@ _ID_ATTRIBUTES = ("cluster_ids_", "_n_ids_given")
 _BROADEST, _FINEST, _BEST = "broad", "fine", "auto"
 _KEPT_BY_CUT = (*_TREE_ATTRIBUTES, "eps_path_", "n_features_in_", "feature_names_in_")
 _PREDICT_BLOCK = 2**22
+_ASSIGNED_ROWS = 20_000  # of `assign`, at a time
 
 
 class DBSCAN(ClusterMixin, BaseEstimator):
@@ -532,11 +533,7 @@ class DBSCAN(ClusterMixin, BaseEstimator):
                [-1, -1]])
         """
         X = self._check_new_rows(X)
-        core_layers, _ = self._core_layers()
-        labels = np.full((X.shape[0], core_layers.shape[1]), -1, dtype=np.intp)
-        found = self._nearest_core(X, self._noise_radius())
-        labels[found >= 0] = core_layers[found[found >= 0]]
-        return labels
+        return self._layers_of(self._nearest_core(X, self._noise_radius()))
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return how much rows belong to each cluster.
@@ -566,7 +563,7 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         clusters merge or split classes, it is too high.
 
         Euclidean distances between means are used with every metric. Time
-        O(n_rows × n_clusters × n_features), and that of `predict` twice.
+        O(n_rows × n_clusters × n_features), and that of `predict`, twice for noise.
 
         Examples
         --------
@@ -580,7 +577,75 @@ class DBSCAN(ClusterMixin, BaseEstimator):
                [0.06, 0.06]], dtype=float32)
         """
         X = self._check_new_rows(X)
-        self._space.need_dense_rows("predict_proba")
+        within, nearest = self._nearest_cores(X)
+        return self._shares(X, within, self._scores_of(X, nearest))
+
+    def assign(self, X: Any) -> dict[str, np.ndarray]:
+        """Return all that is known of each row, by one search.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_features)
+            May have no rows.
+
+        Returns
+        -------
+        assigned : dict of str to ndarray
+            cluster : as of `predict`, (n_rows,), intp.
+            membership : the share that `predict_proba` gives this cluster, or noise,
+            (n_rows,), float32.
+            nearest : the nearest cluster, also of noise, (n_rows,), intp.
+            layers : as of `predict_layers`, (n_rows, n_layers), intp.
+
+        Raises
+        ------
+        ValueError
+            If the rows of `fit` were changed in place, are sparse, or are distances.
+
+        Notes
+        -----
+        `predict`, `predict_proba` and `predict_layers` would search the nearest core
+        points three times. Memory beyond the result: 20,000 rows at a time.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from deepclust import DBSCAN
+        >>> X = np.array([[0.0], [1.0], [8.0], [9.0]])
+        >>> found = DBSCAN(eps=2, min_samples=2).fit(X).assign([[1.0], [4.0]])
+        >>> found["cluster"], found["nearest"]
+        (array([ 0, -1]), array([0, 0]))
+        """
+        X = self._check_new_rows(X)
+        starts = range(0, max(len(X), 1), _ASSIGNED_ROWS)
+        parts = [self._assign(X[start : start + _ASSIGNED_ROWS]) for start in starts]
+        return {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
+
+    def _assign(self, X: np.ndarray) -> dict[str, np.ndarray]:
+        within, nearest = self._nearest_cores(X)
+        clusters = np.append(self._labels_in_use(), -1)  # place -1 is the last
+        labels = clusters[within]
+        shares = self._shares(X, within, self._scores_of(X, nearest))
+        noise = np.clip(1 - shares.sum(axis=1, keepdims=True), 0, 1)
+        shares = np.hstack((shares, noise))[np.arange(len(labels)), labels]
+        return {
+            "cluster": labels,
+            "membership": shares,
+            "nearest": clusters[nearest],
+            "layers": self._layers_of(within),
+        }
+
+    def _layers_of(self, found: np.ndarray) -> np.ndarray:
+        """Return the layers of rows whose nearest core points are known."""
+        core_layers, _ = self._core_layers()
+        labels = np.full((len(found), core_layers.shape[1]), -1, dtype=np.intp)
+        labels[found >= 0] = core_layers[found[found >= 0]]
+        return labels
+
+    def _shares(
+        self, X: np.ndarray, within: np.ndarray, scores: np.ndarray
+    ) -> np.ndarray:
+        """Return the membership of rows whose nearest core points are known."""
         core_labels = self._labels_in_use()
         if not len(core_labels):
             return np.zeros((len(X), 0), dtype=np.float32)
@@ -589,9 +654,7 @@ class DBSCAN(ClusterMixin, BaseEstimator):
             core_rows, _ = self._space.rows(self.components_)
             known[self.layer] = Membership.of(core_rows, core_labels)
         rows, _ = self._space.rows(X)
-        return known[self.layer](
-            rows, self._nearest_cluster(X), self._outlier_scores(X)
-        )
+        return known[self.layer](rows, np.append(core_labels, -1)[within], scores)
 
     @property
     def outlier_scores_(self) -> np.ndarray:
@@ -845,14 +908,29 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         return self._space.radius(self.eps_ * (score / (1 - score)))
 
     def _outlier_scores(self, X: np.ndarray) -> np.ndarray:
+        return self._scores_of(X, self._nearest_core(X, np.inf))
+
+    def _scores_of(self, X: np.ndarray, nearest: np.ndarray) -> np.ndarray:
+        """Return the outlier scores of rows whose nearest core points are known."""
         distances = np.full(len(X), np.inf)
-        found = self._nearest_core(X, np.inf)
-        near = np.flatnonzero(found >= 0)
+        near = np.flatnonzero(nearest >= 0)
         if len(near):
             rows, _ = self._space.rows(X[near])
             core, _ = self._space.rows(self.components_)
-            distances[near] = self._space.distances(rows, core, found[near])
+            distances[near] = self._space.distances(rows, core, nearest[near])
         return outlier_scores(distances, self.eps_)
+
+    def _nearest_cores(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the nearest core point where noise ends, and at any distance, or -1.
+
+        Only noise is searched a second time.
+        """
+        self._space.need_dense_rows("predict_proba")
+        within = self._nearest_core(X, self._noise_radius())
+        nearest, rest = within.copy(), np.flatnonzero(within < 0)
+        if len(rest) and self.noise != "nearest":
+            nearest[rest] = self._nearest_core(X[rest], np.inf)
+        return within, nearest
 
     def _nearest_core(self, X: np.ndarray, radius: float) -> np.ndarray:
         """Return the place of each row's nearest core point within `radius`, or -1."""

@@ -1,6 +1,5 @@
 """One row a text: its cluster, and what a reader needs to trust it or not."""
 
-import copy
 from typing import Any
 
 import narwhals as nw
@@ -87,25 +86,34 @@ def prediction_columns(
     clusterer: Any, embeddings: np.ndarray, known_share: np.ndarray | None
 ) -> dict[str, np.ndarray]:
     """Return the columns of `prediction_table` for the results of the steps before."""
-    labels = np.asarray(clusterer.predict(embeddings))
+    found = _assigned(clusterer, embeddings)
     names = names_by_label(getattr(clusterer, "cluster_names_", None))
-    columns = {"cluster": labels}
+    columns = {"cluster": found["cluster"]}
     if hasattr(clusterer, "cluster_ids_"):
-        columns["id"] = np.append(clusterer.cluster_ids_, -1)[labels]
-    columns["name"] = _names_of(labels, names)
+        columns["id"] = np.append(clusterer.cluster_ids_, -1)[found["cluster"]]
+    columns["name"] = _names_of(found["cluster"], names)
     if known_share is not None:
         columns["known_words"] = np.round(known_share, 3)
+    if "membership" in found:
+        columns["membership"] = found["membership"].astype(np.float64).round(3)
+    if "nearest" in found:
+        columns["nearest"] = found["nearest"]
+        columns["nearest_name"] = _names_of(found["nearest"], names)
+    layers = found.get("layers", np.empty((0, 0))).T
+    return columns | {f"layer_{i}": layer for i, layer in enumerate(layers, start=1)}
+
+
+def _assigned(clusterer: Any, X: np.ndarray) -> dict[str, np.ndarray]:
+    """Return what `DBSCAN.assign` does, as far as another clusterer can tell."""
+    if hasattr(clusterer, "assign"):
+        return clusterer.assign(X)
+    found = {"cluster": np.asarray(clusterer.predict(X))}
     if hasattr(clusterer, "predict_proba"):
-        membership = _membership(clusterer.predict_proba(embeddings))
-        columns["membership"] = membership[np.arange(len(labels)), labels].round(3)
-    if "noise" in clusterer.get_params():
-        assigning = copy.copy(clusterer).set_params(noise="nearest")
-        columns["nearest"] = np.asarray(assigning.predict(embeddings))
-        columns["nearest_name"] = _names_of(columns["nearest"], names)
+        membership = _membership(clusterer.predict_proba(X))
+        found["membership"] = membership[np.arange(len(X)), found["cluster"]]
     if hasattr(clusterer, "predict_layers"):
-        layers = np.asarray(clusterer.predict_layers(embeddings))
-        columns |= {f"layer_{i}": layer for i, layer in enumerate(layers.T, start=1)}
-    return columns
+        found["layers"] = np.asarray(clusterer.predict_layers(X))
+    return found
 
 
 def _names_of(labels: np.ndarray, names: dict[Any, str]) -> np.ndarray:

@@ -160,3 +160,28 @@ def test_noise_up_to_an_outlier_score():
         )
     with pytest.raises(ValueError, match="'noise' parameter"):
         DBSCAN(noise=0.4).fit(X)
+
+
+@pytest.mark.parametrize("noise", ["keep", "nearest", 0.6])
+@pytest.mark.parametrize("layer", ["auto", "broad"])
+def test_one_search_finds_what_the_methods_do(noise, layer, monkeypatch):
+    rng = np.random.default_rng(0)
+    X = np.repeat(rng.normal(size=(6, 3)) * 3, 40, axis=0)
+    X += rng.normal(size=X.shape) * 0.2
+    new = np.vstack((X[::7], rng.normal(size=(60, 3)) * 4))
+    model = DBSCAN(0.5, min_samples=4, noise=noise, layer=layer).fit(X)
+    monkeypatch.setattr("deepclust.clustering._dbscan._ASSIGNED_ROWS", 17)
+
+    found = model.assign(new)
+
+    labels, membership = model.predict(new), model.predict_proba(new)
+    noise_share = np.clip(1 - membership.sum(axis=1, keepdims=True), 0, 1)
+    shares = np.hstack((membership, noise_share))
+    np.testing.assert_array_equal(found["cluster"], labels)
+    np.testing.assert_array_equal(
+        found["membership"], shares[np.arange(len(new)), labels]
+    )
+    np.testing.assert_array_equal(found["layers"], model.predict_layers(new))
+    model.set_params(noise="nearest")
+    np.testing.assert_array_equal(found["nearest"], model.predict(new))
+    assert model.assign(X[:0])["layers"].shape == (0, model.layers_.shape[1])
