@@ -22,6 +22,7 @@ from deepclust.cli._models import (
     describe_model,
     load_model,
     protection,
+    rotate_model,
 )
 from deepclust.cli._output import (
     Format,
@@ -384,6 +385,25 @@ def show(files: KeyFiles) -> None:
         for path in files:
             shown = f"{one_line(path)}: {one_line(describe_key(path))}"
             terminal().print(shown, soft_wrap=True)
+
+
+@keys_app.command("rotate")
+def rotate(
+    model: Model,
+    key: Keys = None,
+    new_key: Annotated[list[Path] | None, _protecting(help=KEYS_HELP)] = None,
+    encrypt: Encrypt = False,
+    sign_with: SignWith = None,
+    trusted_key: Trusted = None,
+) -> None:
+    """Encrypt or sign a model anew; what it holds stays the same.
+
+    --key is the old key of an owner; without it an encrypted model asks for its old
+    passphrase (or takes DEEPCLUST_OLD_PASSPHRASE). Old copies still open as before.
+    """
+    with _session(quiet=True), _bad_keys():
+        rotate_model(model, key, new_key, encrypt, sign_with, trusted_key)
+        terminal().print(one_line(model), soft_wrap=True)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import typer
 from deepclust.cli._output import InputError, one_line
 
 PASSPHRASE = "DEEPCLUST_PASSPHRASE"  # variable of the environment
+OLD_PASSPHRASE = "DEEPCLUST_OLD_PASSPHRASE"
 
 
 def protection(
@@ -108,6 +109,52 @@ def load_model(
     return model
 
 
+def rotate_model(
+    path: Path,
+    keys: list[Path] | None,
+    new_keys: list[Path] | None,
+    encrypt: bool,
+    sign_with: Path | None,
+    trusted: list[Path] | None,
+) -> None:
+    """Encrypt or sign a model file anew.
+
+    Parameters
+    ----------
+    path : Path
+
+    keys : list of Path, or None
+        Old role keys. Without one, an encrypted file asks for its passphrase.
+
+    new_keys, encrypt, sign_with
+        As `protection` has them.
+
+    trusted : list of Path, or None
+        Public keys, of which one must have signed the old file.
+
+    Raises
+    ------
+    InputError, ValueError, OSError
+        As `deepclust.persistence.rotate`.
+    """
+    from deepclust.persistence import rotate
+
+    options, passphrase = protection(encrypt, new_keys, sign_with), None
+    opens = "encryption" in manifest_of(path) and (encrypt or new_keys)
+    if opens and not keys:
+        prompt = f"Old passphrase of {one_line(path)}"
+        passphrase = _passphrase(prompt, confirm=False, variable=OLD_PASSPHRASE)
+    rotate(
+        path,
+        passphrase=passphrase,
+        keys=keys or None,
+        new_passphrase=options.get("passphrase"),
+        new_keys=options.get("keys"),
+        sign_with=options.get("sign_with"),
+        trusted_keys=trusted or None,
+    )
+
+
 def manifest_of(path: Path) -> dict[str, Any]:
     """Return the manifest of a model file.
 
@@ -126,12 +173,12 @@ def manifest_of(path: Path) -> dict[str, Any]:
         raise InputError(str(error)) from error
 
 
-def _passphrase(prompt: str, *, confirm: bool) -> str:
-    given = os.environ.get(PASSPHRASE)
+def _passphrase(prompt: str, *, confirm: bool, variable: str = PASSPHRASE) -> str:
+    given = os.environ.get(variable)
     if given:
         return given
     if not sys.stdin.isatty():
-        raise InputError(f"give --key, or the passphrase in the variable {PASSPHRASE}")
+        raise InputError(f"give --key, or the passphrase in the variable {variable}")
     options: dict[str, Any] = {"hide_input": True, "err": True}
     return typer.prompt(prompt, confirmation_prompt=confirm, **options)
 

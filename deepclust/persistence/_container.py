@@ -18,7 +18,8 @@ import hashlib
 import json
 import mmap as memory_map
 import struct
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -27,11 +28,18 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from deepclust._atomic_file import replacing
-from deepclust.exceptions import IntegrityError, ModelFormatError
+from deepclust.exceptions import IntegrityError, ModelFileError, ModelFormatError
 from deepclust.persistence._arrays import parse_json
 from deepclust.persistence._encryption import Cipher
 
-__all__ = ["FORMAT", "ModelFile", "read_manifest", "read_section", "write_file"]
+__all__ = [
+    "FORMAT",
+    "ModelFile",
+    "naming",
+    "read_manifest",
+    "read_section",
+    "write_file",
+]
 
 FORMAT = 1
 MAGIC = b"\x89deepclust\r\n\x1a\n\0\0"
@@ -286,3 +294,12 @@ def read_section(
         return section[: entry["length"]]
     file.seek(place)
     return cipher.open(name, file.read, entry["length"], _binding(model.manifest))
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Put the name of the file before what is wrong with it."""
+    try:
+        yield
+    except ModelFileError as error:
+        raise type(error)(f"{path}: {error}.") from error

@@ -10,16 +10,15 @@
 Reading goes the other way round, and stops at the first thing that is not as written.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from deepclust.exceptions import ModelFileError, ModelFormatError
+from deepclust.exceptions import ModelFormatError
 from deepclust.persistence._arrays import array_table, read_arrays, write_arrays
 from deepclust.persistence._container import (
     FORMAT,
+    naming,
     read_manifest,
     read_section,
     write_file,
@@ -32,7 +31,7 @@ from deepclust.persistence._probes import (
     library_versions,
     probe_embeddings,
 )
-from deepclust.persistence._registry import ROLES
+from deepclust.persistence._registry import ROLES, section_roles
 from deepclust.persistence._sharing import shareable
 from deepclust.persistence._signing import check_signature, sign
 
@@ -158,8 +157,7 @@ def save(
         tables = {name: array_table(arrays) for name, arrays in sections.items()}
         manifest["arrays"] = tables
     else:  # shapes would tell how many texts there are
-        roles = {name: name if name in ROLES else "predict" for name in sections}
-        cipher, entry = new_cipher(roles, passphrase, readers)
+        cipher, entry = new_cipher(section_roles(sections), passphrase, readers)
         manifest["encryption"] = entry
     pieces = {name: write_arrays(arrays) for name, arrays in sections.items()}
     signing = None if sign_with is None else partial(sign, key=signing_key(sign_with))
@@ -248,7 +246,7 @@ def load(
             "require_signature=True needs trusted_keys: anybody can sign a file."
         )
     path, role_key_list = Path(path), role_keys(keys)
-    with _naming(path), path.open("rb") as file:
+    with naming(path), path.open("rb") as file:
         check = partial(check_signature, trusted=trusted_keys)
         model_file = read_manifest(file, check)
         manifest, cipher, names = model_file.manifest, None, [*model_file.places]
@@ -304,7 +302,7 @@ def inspect(path: Any) -> dict[str, Any]:
     ['TextCleaner']
     """
     path = Path(path)
-    with _naming(path), path.open("rb") as file:
+    with naming(path), path.open("rb") as file:
         model_file = read_manifest(file, partial(check_signature, trusted=None))
         signer = model_file.signer
         signed_by = None if signer is None else signer.hex()
@@ -322,12 +320,3 @@ def _read_arrays(name: str, section: Any, manifest: dict[str, Any]) -> dict[str,
     if not isinstance(table, dict) or table.get(name) != array_table(arrays):
         raise ModelFormatError(f"section {name!r} has other arrays than the manifest")
     return arrays
-
-
-@contextmanager
-def _naming(path: Path) -> Iterator[None]:
-    """Put the name of the file before what is wrong with it."""
-    try:
-        yield
-    except ModelFileError as error:
-        raise type(error)(f"{path}: {error}.") from error

@@ -17,7 +17,15 @@ from scipy.sparse import issparse
 
 from deepclust.exceptions import ModelFormatError
 
-__all__ = ["CLASSES", "ROLES", "build", "class_name_of", "role_of", "state_of"]
+__all__ = [
+    "CLASSES",
+    "ROLES",
+    "build",
+    "class_name_of",
+    "role_of",
+    "section_roles",
+    "state_of",
+]
 
 _PIPELINES = ("Pipeline", "TextClusterer")
 ROLES = ("predict", "inspect", "owner")  # each may read what those before it may
@@ -299,6 +307,11 @@ def role_of(class_name: str, attribute: str, parameters: Iterable[str]) -> str:
     if known is not None:
         return known.role
     return "predict" if attribute in parameters else "owner"
+
+
+def section_roles(names: Iterable[str]) -> dict[str, str]:
+    """Return who may read each section; what is of no role is for everybody."""
+    return {name: name if name in ROLES else "predict" for name in names}
 
 
 def parameters_of(cls: Any) -> Mapping[str, inspect.Parameter]:

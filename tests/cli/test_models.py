@@ -8,7 +8,7 @@ import pytest
 
 from deepclust import load, save
 from deepclust.cli import _models, main
-from deepclust.cli._models import PASSPHRASE, protection
+from deepclust.cli._models import OLD_PASSPHRASE, PASSPHRASE, protection
 from deepclust.cli._output import InputError
 from deepclust.persistence import _encryption
 
@@ -116,6 +116,27 @@ def test_what_does_not_open_a_model_is_one_line(
     monkeypatch.setenv(PASSPHRASE, "wrong horse")
     assert run("predict", protected, texts, "--quiet") == 2
     assert "no passphrase or key that was given" in capsys.readouterr().err
+
+
+def test_keys_are_rotated(protected, keys, tmp_path, texts, capsys, monkeypatch):
+    new = tmp_path / "new"
+    assert run("keys", "generate", new) == 0
+    command = ["keys", "rotate", protected, "--new-key", new / "owner.key"]
+    command += ["--sign-with", new / "signing.pem"]
+    monkeypatch.setenv(PASSPHRASE, "correct horse")  # of the new file
+    assert run(*command) == 2
+    assert OLD_PASSPHRASE in capsys.readouterr().err
+    assert run(*command, "--key", keys / "inspect.key") == 2
+    assert "Only an owner key" in capsys.readouterr().err
+
+    monkeypatch.setenv(OLD_PASSPHRASE, "correct horse")
+    assert run(*command) == 0
+
+    monkeypatch.delenv(PASSPHRASE)
+    for folder, status in ((new, 0), (keys, 2)):
+        options = ["--key", folder / "owner.key"]
+        options += ["--trusted-key", new / "signing.pub", "--quiet"]
+        assert run("predict", protected, texts, *options) == status
 
 
 def test_keys_that_protect_nothing_are_refused_before_the_work(keys, capsys):

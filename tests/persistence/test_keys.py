@@ -72,14 +72,3 @@ def test_generated_keys_encrypt_and_sign(tmp_path):
         load(path, keys=owner, trusted_keys=generate_keys(tmp_path / "other")[-1])
     with pytest.raises(FileExistsError, match="another folder"):
         generate_keys(tmp_path / "keys")
-
-
-def test_keys_are_rotated_by_saving_again(tmp_path):
-    old, new = (generate_keys(tmp_path / name)[2] for name in ("old", "new"))
-    path = save(TextCleaner(stem=True), tmp_path / "m.dct", keys=old)
-
-    save(load(path, keys=old), path, keys=new)
-
-    assert load(path, keys=new).stem
-    with pytest.raises(ValueError, match="opens it"):
-        load(path, keys=old)
