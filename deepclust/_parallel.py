@@ -1,17 +1,26 @@
-"""Threads: work divided among them, and BLAS held to one."""
+"""Threads and memory: work divided among threads, BLAS held to one, what fits."""
 
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from joblib import effective_n_jobs
 from threadpoolctl import ThreadpoolController
 
-__all__ = ["in_threads", "least_parts", "one_blas_thread"]
+__all__ = [
+    "available_memory",
+    "in_threads",
+    "least_parts",
+    "one_blas_thread",
+    "refuse_beyond_memory",
+]
 
 _PARTS_A_THREAD = 6
 
@@ -93,3 +102,66 @@ def one_blas_thread() -> Iterator[int]:
         counts = [library["num_threads"] for library in _controller().info()]
         with _controller().limit(limits=1):
             yield max(counts, default=1)
+
+
+def available_memory() -> int:
+    """Return the bytes that this process may use at most.
+
+    The least of the machine's memory, its control group's and the address space's;
+    where none can be found out, a number that nothing reaches.
+    """
+    limits = [_installed_memory()]
+    if find_spec("resource"):
+        import resource
+
+        soft, _ = resource.getrlimit(resource.RLIMIT_AS)
+        limits += [soft] * (soft != resource.RLIM_INFINITY)
+    return min(limits)
+
+
+@lru_cache(maxsize=1)
+def _installed_memory() -> int:
+    limits = [sys.maxsize]
+    if hasattr(os, "sysconf"):
+        limits.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    for file in ("memory.max", "memory/memory.limit_in_bytes"):
+        path = Path("/sys/fs/cgroup", file)
+        if path.is_file() and (text := path.read_text().strip()).isdigit():
+            limits.append(int(text))
+    return min(limits)
+
+
+def refuse_beyond_memory(n_bytes: float, what: str, advice: str) -> None:
+    """Raise a MemoryError before the work if it cannot fit.
+
+    Parameters
+    ----------
+    n_bytes : float
+        What the work takes at least.
+
+    what : str
+        The work, with its sizes.
+
+    advice : str
+        Which parameter to change.
+
+    Raises
+    ------
+    MemoryError
+        If that is more than `available_memory`.
+
+    Examples
+    --------
+    >>> from deepclust._parallel import refuse_beyond_memory
+    >>> refuse_beyond_memory(1e18, "A table", "Use fewer rows.")
+    Traceback (most recent call last):
+        ...
+    MemoryError: A table needs at least 953,674,316,406 MiB, but this process \
+may use ... MiB. Use fewer rows.
+    """
+    limit = available_memory()
+    if n_bytes > limit:
+        raise MemoryError(
+            f"{what} needs at least {n_bytes / 2**20:,.0f} MiB, but this process may "
+            f"use {limit / 2**20:,.0f} MiB. {advice}"
+        )

@@ -11,11 +11,14 @@ from typing import Any
 
 import numpy as np
 
+from deepclust._parallel import refuse_beyond_memory
+
 __all__ = ["NOISE", "PADDING_ID", "UNKNOWN_ID", "TokenSequences", "Vocabulary"]
 
 PADDING_ID = 0
 UNKNOWN_ID = 1
 NOISE = -1  # label of a text in no cluster
+_BYTES_A_CELL = 13  # of the padded matrix, while it is made
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,6 +197,11 @@ class TokenSequences:
         """Return the right-padded int32 matrix of shape (n_docs, max_len)."""
         if copy is False:
             raise ValueError("a padded matrix of TokenSequences is always a new array")
+        refuse_beyond_memory(
+            _BYTES_A_CELL * len(self) * self.max_len,
+            f"A matrix of {len(self):,} texts of {self.max_len:,} tokens",
+            "Give Vectorizer a smaller max_len, or the encoder the TokenSequences.",
+        )
         matrix = np.zeros(self.shape, dtype=dtype or np.int32)
         lengths = np.minimum(self.lengths, self.max_len)
         columns = np.arange(self.max_len)

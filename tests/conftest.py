@@ -7,12 +7,19 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 
 import hypothesis
 import pytest
-from tiny import Corpus, make_corpus, tiny_clusterer
+from tiny import (
+    Corpus,
+    do_not_trace_short_training,
+    make_corpus,
+    tiny_clusterer,
+    untraced,
+)
 
 hypothesis.settings.register_profile(
     "deepclust", deadline=None, derandomize=True, max_examples=50
 )
 hypothesis.settings.load_profile("deepclust")
+do_not_trace_short_training()  # in doctests too, which get no fixture from here
 
 
 @pytest.fixture(scope="session")
@@ -25,6 +32,12 @@ def corpus() -> Corpus:
 def fitted_clusterer(corpus):
     """A tiny pipeline fitted on `corpus`; tests must not change it (clone it)."""
     return tiny_clusterer().fit(corpus.texts)
+
+
+@pytest.fixture(name="untraced")
+def _untraced():
+    with untraced():
+        yield
 
 
 @pytest.fixture(autouse=True)

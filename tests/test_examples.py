@@ -100,7 +100,12 @@ def test_notebook_runs(name, tmp_path, monkeypatch):
     notebook = nbformat.read(EXAMPLES / f"{name}.ipynb", as_version=4)
     parameters = next(c for c in notebook.cells if c.cell_type == "code")
     assert parameters.source.startswith("N_TEXTS = ")
-    parameters.source = f"N_TEXTS = 300\nPARAMETERS = {TINY!r}"
+    parameters.source = (
+        f"import sys; sys.path.append({str(ROOT / 'tests')!r})\n"
+        "from tiny import do_not_trace_short_training\n"
+        "do_not_trace_short_training()\n"
+        f"N_TEXTS = 300\nPARAMETERS = {TINY!r}"
+    )
 
     NotebookClient(
         notebook, timeout=240, resources={"metadata": {"path": str(tmp_path)}}
@@ -167,3 +172,15 @@ def test_the_guide_has_code_to_run():
 
     assert len(guide) == 8
     assert all(code_blocks(path) for path in guide)
+
+
+def test_the_tests_that_the_reliability_page_names_are_there():
+    page = (ROOT / "docs" / "reliability.md").read_text("utf-8")
+    files = [*(ROOT / "tests").rglob("test_*.py")]
+    there = {path.stem for path in files}
+    for path in files:
+        there |= set(re.findall(r"^def (test_\w+)", path.read_text("utf-8"), re.M))
+
+    named = set(re.findall(r"\btest_\w+", page))
+    assert len(named) > 40
+    assert named <= there

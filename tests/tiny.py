@@ -1,7 +1,12 @@
 """A small corpus, and a pipeline whose network trains in seconds."""
 
 import itertools
+import math
+import os
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partialmethod
+from unittest import mock
 
 import numpy as np
 
@@ -55,6 +60,36 @@ def make_corpus(n_per_topic: int = 75) -> Corpus:
     texts = [rows[i][0] for i in order]
     target = np.array([rows[i][1] for i in order], dtype=np.intp)
     return Corpus(texts, target, list(TOPICS))
+
+
+@contextmanager
+def untraced():
+    """Let networks train step by step; weights differ by 1e-7 from those of a graph."""
+    from deepclust.encoding._network import PrototypeClassifier
+
+    compile_ = partialmethod(PrototypeClassifier.compile, run_eagerly=True)
+    with mock.patch.object(PrototypeClassifier, "compile", compile_):
+        yield
+
+
+def do_not_trace_short_training(most_steps=40):
+    """From now on, train encoders untraced where they take few steps.
+
+    TensorFlow takes 5 s to trace a step, and 0.05 s to run one.
+    """
+    from deepclust import RNNLSTMEncoder
+
+    train = RNNLSTMEncoder._train
+
+    def _train(encoder, sequences, *arguments):
+        n_batches = math.ceil(len(sequences) / encoder.batch_size)
+        is_long = encoder.epochs == "auto" or encoder.epochs * n_batches > most_steps
+        if is_long or os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
+            return train(encoder, sequences, *arguments)
+        with untraced():
+            return train(encoder, sequences, *arguments)
+
+    RNNLSTMEncoder._train = _train
 
 
 # Parameters of a pipeline whose network trains in a second.

@@ -14,7 +14,7 @@ from threading import Lock
 from typing import Any
 
 from deepclust._optional import import_extra
-from deepclust.cleaning._tokenizer import FORMAT, Pairs, Tokenizer, split_names
+from deepclust.cleaning._tokenizer import RULES_FORMAT, Pairs, Tokenizer, split_names
 from deepclust.exceptions import MissingExtraError
 
 __all__ = ["TokenRules", "rules_as_data", "tokenizer_for"]
@@ -78,7 +78,7 @@ def rules_as_data(rules: TokenRules) -> dict[str, Any]:
     has_rules = rules.tokenizer is None
     stop_words = _language_class(rules.language).Defaults.stop_words
     return {
-        "format": FORMAT,
+        "format": RULES_FORMAT,
         "language": rules.language,
         "options": {
             "strip_html": bool(rules.strip_html),

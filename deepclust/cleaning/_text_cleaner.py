@@ -10,6 +10,7 @@ How one text is cleaned:
 4. Tokens are lower-cased, stop words dropped, words replaced by lemma or stem.
 """
 
+import sys
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import fields
@@ -22,6 +23,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils._param_validation import Interval
 from tqdm import tqdm
 
+from deepclust._parallel import refuse_beyond_memory
 from deepclust._text_input import check_texts
 from deepclust.cleaning._language_check import likely_language
 from deepclust.cleaning._language_rules import TokenRules, tokenizer_for
@@ -212,6 +214,11 @@ class TextCleaner(  # type: ignore[call-arg]
         """
         rules = self._check_parameters()
         texts = check_texts(X, estimator="TextCleaner")
+        refuse_beyond_memory(
+            2 * sum(map(sys.getsizeof, texts)),
+            f"Cleaning {len(texts):,} texts at once",
+            "Clean fewer at a time: transform keeps nothing.",
+        )
         kinds = tuple(self.redact)
         starts = range(0, len(texts), _TEXTS_PER_JOB)
         bar = tqdm(starts, desc="clean", unit="job", disable=not self.verbose)

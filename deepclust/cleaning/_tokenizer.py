@@ -30,9 +30,15 @@ import zlib
 from collections.abc import Callable, Iterable
 from typing import Any
 
-__all__ = ["FORMAT", "Tokenizer", "decode_entities", "strip_html", "with_han_pairs"]
+__all__ = [
+    "RULES_FORMAT",
+    "Tokenizer",
+    "decode_entities",
+    "strip_html",
+    "with_han_pairs",
+]
 
-FORMAT = 2
+RULES_FORMAT = 2
 _CACHE_SIZE = 200_000  # pieces; about 40 MB a process
 _MAX_PIECE = 256  # characters; the patterns need quadratic time in one piece
 _MAX_MARKS = 30
@@ -323,9 +329,9 @@ class Tokenizer:
         """
         with open(path, encoding="utf-8") as file:
             rules = json.load(file)
-        if rules.get("format") != FORMAT:
+        if rules.get("format") != RULES_FORMAT:
             raise ValueError(
-                f"{path} must have format {FORMAT}. Received: format "
+                f"{path} must have format {RULES_FORMAT}. Received: format "
                 f"{rules.get('format')!r}. Export it again, or use the tokenizer.py "
                 "that was written with it."
             )

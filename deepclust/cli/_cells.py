@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MAX_SHEET_ROWS = 2**20 - 1  # of Excel, without the header
+# Anything but the characters of XML 1.0, of which openpyxl notices some only.
+_NO_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def nested_as_json(table: "pd.DataFrame") -> "pd.DataFrame":
@@ -37,15 +40,14 @@ def one_kind_a_column(table: "pd.DataFrame") -> "pd.DataFrame":
 def write_sheet(path: Path, table: "pd.DataFrame") -> None:
     """Write an Excel file of one sheet.
 
-    A text that begins with "=" stays text. What Excel refuses becomes a space (control
-    characters) or text (dates with a time zone).
+    A text that begins with "=" stays text. What Excel refuses becomes a space
+    (characters that XML cannot hold) or text (dates with a time zone).
     """
     import pandas as pd
-    from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
     def allowed(value: Any) -> Any:
         if isinstance(value, str):
-            return ILLEGAL_CHARACTERS_RE.sub(" ", value)
+            return _NO_XML.sub(" ", value)
         if isinstance(value, datetime.datetime) and value.tzinfo is not None:
             return value.isoformat()
         return value

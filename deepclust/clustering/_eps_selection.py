@@ -47,7 +47,7 @@ _CORE_SHARES_TRIED = (1.0, 0.95, 0.9, 0.85, 0.8)
 _QUANTILE_ROWS = 1000
 
 _COLUMNS = ("eps", "n_clusters", "coverage", "silhouette")
-_STEPS = 40
+_N_CUTS = 40
 _FINE_STEPS = 8
 # A cut lies just above the distance that makes it: its square may round down.
 _BUMP = 1 + 1e-12
@@ -212,9 +212,9 @@ def eps_path(
         )
         columns = eps, tree.n_clusters(eps), tree.coverage(eps), np.array(silhouettes)
         return dict(zip(_COLUMNS, columns, strict=True))
-    path = eps_path(tree, points, _quantile_cuts(tree, 0.0, 1.0, _STEPS))
+    path = eps_path(tree, points, _quantile_cuts(tree, 0.0, 1.0, _N_CUTS))
     if len(path["eps"]):
-        step = 1 / (_STEPS - 1)
+        step = 1 / (_N_CUTS - 1)
         best = path["eps"][path["silhouette"].argmax()]
         middle = np.mean(tree.core_distances <= best) - _MIN_CORE_SHARE
         middle /= 1 - _MIN_CORE_SHARE
@@ -299,7 +299,7 @@ def cuts_near(tree: ReachabilityTree, n_clusters: int) -> np.ndarray:
     steps = steps[np.isfinite(steps)] * _BUMP
     away = np.abs(tree.n_clusters(steps) - n_clusters)
     best = np.flatnonzero(away == away.min(initial=len(away) + n_clusters))
-    some = np.linspace(0, len(best) - 1, min(_STEPS, len(best)))
+    some = np.linspace(0, len(best) - 1, min(_N_CUTS, len(best)))
     return steps[best[np.unique(some.astype(np.intp))]]
 
 

@@ -100,12 +100,8 @@ def broader_layers(rows: np.ndarray, labels: np.ndarray) -> list[np.ndarray]:
 
     Notes
     -----
-    Time and memory O(n_clusters²), beside one pass over the rows.
-
-    References
-    ----------
-    .. [1] R. R. Sokal, C. D. Michener, "A statistical method for evaluating systematic
-       relationships", University of Kansas Science Bulletin 38, 1958.
+    Average linkage of the means, after Sokal and Michener (1958). Time and memory
+    O(n_clusters²), beside one pass over the rows.
 
     Examples
     --------

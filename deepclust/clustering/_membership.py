@@ -19,7 +19,7 @@ from deepclust.metrics._pairwise import row_blocks, squared_distances
 
 __all__ = ["Membership", "outlier_scores"]
 
-_SAMPLE_ROWS = 100, 2000
+_ROWS_LIMITS = 100, 2000
 _SAMPLE_ENTRIES = 2**20
 _BISECTIONS = 60
 _TEMPERATURES = 1e-4, 1e4  # times the mean squared distance
@@ -83,7 +83,7 @@ class Membership:
         """
         order = np.argsort(content_hashes(rows), kind="stable")
         means = cluster_means(rows[order], labels[order])
-        sample = order[: int(np.clip(_SAMPLE_ENTRIES // len(means), *_SAMPLE_ROWS))]
+        sample = order[: int(np.clip(_SAMPLE_ENTRIES // len(means), *_ROWS_LIMITS))]
         squared = _squared_distances(rows[sample], means)
         return cls(means, _temperature(squared, labels[sample]))
 

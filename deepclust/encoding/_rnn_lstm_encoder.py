@@ -27,6 +27,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from deepclust._atomic_file import replacing
+from deepclust._parallel import refuse_beyond_memory
 from deepclust.encoding._devices import (
     on_device,
     refuse_forked_backend,
@@ -59,6 +60,7 @@ _TRAINING_OPTIONS = (
     "learning_rate_schedule", "loss", "word_dropout", "validation_fraction",
     "early_stopping", "patience", "verbose",
 )  # fmt: skip
+_LSTM_VALUES = 6  # of each unit and step: four gates, cell and output
 
 
 class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -387,6 +389,9 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             `document_vectors` are not finite or not one row per text.
         EmptyVocabularyError
             (a `ValueError`) If no text has a known token.
+        MemoryError
+            If a batch or the weights are beyond the machine's memory; names what to
+            lower.
         RuntimeError
             In a forked child of a process that uses TensorFlow (or PyTorch or JAX, if
             Keras runs on that), where training would hang; with `device="gpu"` and no
@@ -407,6 +412,7 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             )
         seed = int(check_random_state(self.random_state).randint(2**31 - 100))
         vectors = start_vectors(sequences, self.vector_dim, seed)
+        self._refuse_beyond_memory(known, vectors)
         texts, labels = known[rows], None if labels is None else labels[rows]
         if document_vectors is not None:
             document_vectors = document_vectors[rows]
@@ -638,6 +644,21 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             )
         weights = read_weights(network) | dict(zip(targets, prototypes, strict=True))
         return weights, history
+
+    def _refuse_beyond_memory(
+        self, sequences: TokenSequences, vectors: np.ndarray
+    ) -> None:
+        """Count what backpropagation keeps of a batch, and the optimizer of weights."""
+        n_rows, length = min(self.batch_size, len(sequences)), sequences.lengths.max()
+        n_directions = 2 if self.bidirectional else 1
+        recurrent = self.rnn_units + _LSTM_VALUES * n_directions * self.lstm_units
+        batch = n_rows * int(length) * (vectors.shape[1] + recurrent)
+        refuse_beyond_memory(
+            4 * (batch + 3 * vectors.size),
+            f"Training on batches of {n_rows:,} texts of up to {length:,} tokens, with "
+            f"{len(vectors):,} word vectors,",
+            "Lower batch_size, or the vectorizer's max_len or max_features.",
+        )
 
     def _head_weights(self, names: Iterable[str]) -> dict[str, float]:
         """Return the weight of each head: 1 for all pseudo-labels together.

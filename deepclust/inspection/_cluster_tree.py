@@ -9,6 +9,7 @@ import numpy as np
 from scipy.cluster.hierarchy import linkage
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 
+from deepclust.clustering._layers import cluster_means
 from deepclust.sequences import NOISE
 
 __all__ = ["ClusterTree", "cluster_tree"]
@@ -205,8 +206,7 @@ def cluster_tree(
     clustered = labels != NOISE
     clusters, codes = np.unique(labels[clustered], return_inverse=True)
     sizes = np.bincount(codes, minlength=len(clusters))
-    means = np.zeros((len(clusters), X.shape[1]))
-    np.add.at(means, codes, X[clustered])
-    means /= sizes[:, None]
-    merges = linkage(means, "average") if len(clusters) > 1 else np.empty((0, 4))
+    merges = np.empty((0, 4))
+    if len(clusters) > 1:
+        merges = linkage(cluster_means(X[clustered], codes), "average")
     return ClusterTree(clusters.tolist(), sizes, merges, dict(names or {}))

@@ -23,7 +23,7 @@ _DTYPES = {
     "BOOL": "|b1", "U8": "|u1", "I8": "|i1", "U16": "<u2", "I16": "<i2", "F16": "<f2",
     "U32": "<u4", "I32": "<i4", "F32": "<f4", "U64": "<u8", "I64": "<i8", "F64": "<f8",
 }  # fmt: skip
-_NAMES = {np.dtype(code): name for name, code in _DTYPES.items()}
+_NAME_OF_DTYPE = {np.dtype(code): name for name, code in _DTYPES.items()}
 MAX_HEADER = 1 << 20  # bytes
 
 
@@ -42,7 +42,7 @@ def array_table(arrays: Mapping[str, np.ndarray]) -> dict[str, list]:
 
 def can_hold(dtype: np.dtype) -> bool:
     """Return whether a section can hold arrays of this type."""
-    return dtype.newbyteorder("<") in _NAMES
+    return dtype.newbyteorder("<") in _NAME_OF_DTYPE
 
 
 def write_arrays(arrays: Mapping[str, np.ndarray]) -> list[memoryview]:
@@ -75,7 +75,7 @@ def write_arrays(arrays: Mapping[str, np.ndarray]) -> list[memoryview]:
     ordered = sorted(arrays.items(), key=lambda item: -item[1].dtype.itemsize)
     for name, array in ordered:
         header[name] = {
-            "dtype": _NAMES[array.dtype.newbyteorder("<")],
+            "dtype": _NAME_OF_DTYPE[array.dtype.newbyteorder("<")],
             "shape": list(array.shape),
             "data_offsets": [place, place + array.nbytes],
         }

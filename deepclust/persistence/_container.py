@@ -46,10 +46,10 @@ MAGIC = b"\x89deepclust\r\n\x1a\n\0\0"
 MAX_MANIFEST = 1 << 20  # bytes
 ALIGNMENT = 64
 BLOCK = 1 << 20  # bytes that are read and hashed together
-_NUMBERS = struct.Struct("<IIQ")
+_HEADER_NUMBERS = struct.Struct("<IIQ")
 SIGNED = 1  # flag
 SIGNATURE = 96  # bytes
-_HEADER = len(MAGIC) + _NUMBERS.size + 32
+_HEADER = len(MAGIC) + _HEADER_NUMBERS.size + 32
 _NO_DIGEST = "0" * 64
 
 
@@ -134,7 +134,7 @@ def _head(manifest: dict[str, Any], flags: int) -> bytes:
     text += b" " * (-len(text) % ALIGNMENT)
     if len(text) > MAX_MANIFEST:
         raise ValueError("The manifest of a model file cannot be longer than 1 MiB.")
-    numbers = _NUMBERS.pack(FORMAT, flags, len(text))
+    numbers = _HEADER_NUMBERS.pack(FORMAT, flags, len(text))
     return MAGIC + numbers + hashlib.sha256(numbers + text).digest() + text
 
 
@@ -181,8 +181,8 @@ def read_manifest(
     header = file.read(_HEADER)
     if not header.startswith(MAGIC) or len(header) < _HEADER:
         raise IntegrityError("it is no model file of deepclust, or is damaged")
-    numbers = header[len(MAGIC) : len(MAGIC) + _NUMBERS.size]
-    version, flags, length = _NUMBERS.unpack(numbers)
+    numbers = header[len(MAGIC) : len(MAGIC) + _HEADER_NUMBERS.size]
+    version, flags, length = _HEADER_NUMBERS.unpack(numbers)
     if length > min(MAX_MANIFEST, size - _HEADER):
         raise IntegrityError("its manifest is damaged, or cut off")
     text = file.read(length)

@@ -34,7 +34,7 @@ from deepclust.vectorizing import Vectorizer
 
 __all__ = ["shareable"]
 
-_STEPS = (TextCleaner, Vectorizer, RNNLSTMEncoder, DBSCAN)
+_SHARED = (TextCleaner, Vectorizer, RNNLSTMEncoder, DBSCAN)
 
 
 def shareable(
@@ -73,7 +73,7 @@ def shareable(
     borders of clusters, and in left-out clusters.
     """
     steps = [step for _, step in getattr(pipeline, "steps", ())]
-    if [type(step) for step in steps] != [*_STEPS] or not hasattr(steps[3], "labels_"):
+    if [type(step) for step in steps] != [*_SHARED] or not hasattr(steps[3], "labels_"):
         raise ValueError(
             "profile='share' needs a fitted pipeline of make_text_clusterer: "
             "TextCleaner, Vectorizer, RNNLSTMEncoder, DBSCAN."
@@ -87,7 +87,7 @@ def shareable(
         raise ValueError(
             f"texts= needs the {n_fitted:,} texts of fit. Received: {len(cleaned):,}."
         )
-    sources = _numbered(cleaned if groups is None else groups, n_fitted)
+    sources = _source_numbers(cleaned if groups is None else groups, n_fitted)
     counts = _sources_of_tokens(vectorizer.transform(cleaned), sources)
     kept = counts >= min_sources
     kept[: UNKNOWN_ID + 1] = True
@@ -111,7 +111,7 @@ def shareable(
     return Pipeline([(name, part) for (name, _), part in named])
 
 
-def _numbered(values: Any, n_docs: int) -> np.ndarray:
+def _source_numbers(values: Any, n_docs: int) -> np.ndarray:
     array = np.asarray(values, dtype=object)
     if array.shape != (n_docs,):
         raise ValueError(f"groups= needs one entry for each of {n_docs:,} texts.")
@@ -165,7 +165,7 @@ def _aggregated(
     means, clusters = [], []
     for cluster in np.unique(labels):
         inside = labels == cluster
-        for part in _parts(rows[inside], sources[core[inside]], min_sources):
+        for part in _source_parts(rows[inside], sources[core[inside]], min_sources):
             means.append(rows[inside][part].mean(axis=0))
             clusters.append(cluster)
     if not means:
@@ -186,7 +186,7 @@ def _aggregated(
     return shared
 
 
-def _parts(
+def _source_parts(
     rows: np.ndarray, sources: np.ndarray, min_sources: int
 ) -> Iterator[np.ndarray]:
     """Yield the indices of parts that have at least `min_sources` sources each."""

@@ -26,7 +26,7 @@ _FRAMES = ("pandas.DataFrame", "pandas.core.frame.DataFrame")
 LONG = 64  # items, from which a list of equal types is an array
 MAX_DEPTH = 32
 _CONTAINERS = {"list": list, "tuple": tuple, "set": set, "frozenset": frozenset}
-_NUMBERS = {int: "int64", float: "float64", bool: "bool"}
+_DTYPE_OF = {int: "int64", float: "float64", bool: "bool"}
 _INT64 = range(-(2**63), 2**63)
 
 
@@ -148,8 +148,8 @@ class ValueWriter:
             return {
                 "strings": [self._array(part, name) for name, part in parts.items()]
             }
-        if kind in _NUMBERS and (kind is not int or all(i in _INT64 for i in items)):
-            numbers: np.ndarray = np.array(items, dtype=_NUMBERS[kind])
+        if kind in _DTYPE_OF and (kind is not int or all(i in _INT64 for i in items)):
+            numbers: np.ndarray = np.array(items, dtype=_DTYPE_OF[kind])
             return {"numbers": self._array(numbers, where)}
         named = zip(range(len(items)) if names is None else names, items, strict=True)
         return [self.encode(item, f"{where}.{name}") for name, item in named]
@@ -295,7 +295,7 @@ class ValueReader:
         kind, content = _only_entry(content)
         if kind == "numbers":
             numbers = self._read_array(content)
-            if str(numbers.dtype) not in _NUMBERS.values() or numbers.ndim != 1:
+            if str(numbers.dtype) not in _DTYPE_OF.values() or numbers.ndim != 1:
                 raise ModelFormatError(f"array {content!r} is no list of numbers")
             return numbers.tolist()
         if kind != "strings":

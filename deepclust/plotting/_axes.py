@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.utils import column_or_1d
 
-from deepclust._text_input import truncate
+from deepclust._text_input import printable, truncate
 from deepclust.sequences import NOISE
 
 if TYPE_CHECKING:
@@ -60,9 +60,10 @@ def new_axes(ax: Axes | None, size: tuple[float, float]) -> Axes:
 def write(text: Any, width: int = 32) -> str:
     """Return at most `width` characters that matplotlib does not read as a formula.
 
-    A lone surrogate, which no font can hold, becomes a replacement character.
+    A lone surrogate, which no font can hold, becomes a replacement character, and a
+    control character a space.
     """
-    text = _SURROGATE.sub("\ufffd", str(text))
+    text = printable(_SURROGATE.sub("\ufffd", str(text)))
     return truncate(text, width).replace("$", r"\$")
 
 

@@ -13,6 +13,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from deepclust._parallel import refuse_beyond_memory
 from deepclust._text_input import check_texts
 from deepclust.cleaning._tokenizer import (
     hide_unseen,
@@ -34,6 +35,7 @@ _COUNT_OR_PROPORTION = [
     Interval(Integral, 1, None, closed="left"),
     Interval(RealNotInt, 0, 1, closed="both"),
 ]
+_BYTES_A_WEIGHT = 20  # of a word vector, twice in float64 and once in float32
 _AUTO_QUANTILE = 0.995  # of the lengths, for max_len="auto"
 _AUTO_MAX_LEN = 256
 _HIGH_OOV_RATE = 0.5
@@ -200,6 +202,12 @@ class Vectorizer(  # type: ignore[call-arg]
         self.vocabulary_ = self._select_vocabulary(*_count_tokens(texts))
         vectors: np.ndarray | None = None
         if learns:
+            refuse_beyond_memory(
+                _BYTES_A_WEIGHT * len(self.vocabulary_) * self.vector_dim,
+                f"Learning {self.vector_dim:,} numbers for each of "
+                f"{len(self.vocabulary_):,} tokens",
+                "Lower vector_dim or max_features, or raise min_df.",
+            )
             seed = self.random_state if self.random_state is not None else 0
             vectors = corpus_vectors(
                 self._sequences(texts),

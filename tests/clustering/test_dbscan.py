@@ -2,6 +2,7 @@
 
 import pickle
 import re
+import time
 import tracemalloc
 
 import numpy as np
@@ -315,6 +316,24 @@ def test_many_copies_are_one_point():
     chosen = DBSCAN().fit(X)
     assert chosen.eps_ > 0
     np.testing.assert_array_equal(chosen.labels_, labels)
+
+
+def test_a_million_copies_take_a_minute_and_two_gigabytes_at_most():
+    """18: the labels are those of a few copies of each row."""
+    places = np.random.default_rng(3).permutation(100)[:40]
+    rows = np.column_stack((places // 10, places % 10)).astype(np.float32)
+    X, start = np.repeat(rows, 25_000, axis=0), time.process_time()
+    tracemalloc.start()
+    many = DBSCAN(1.0, min_samples=2).fit(X)
+    predicted = many.predict(rows)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert time.process_time() - start < 60
+    assert peak < 2e9
+    few = DBSCAN(1.0, min_samples=2).fit(np.repeat(rows, 3, axis=0))
+    assert few.n_clusters_ > 3
+    np.testing.assert_array_equal(many.labels_[::25_000], few.labels_[::3])
+    np.testing.assert_array_equal(predicted, few.labels_[::3])
 
 
 def test_score_with_classes_is_their_agreement():

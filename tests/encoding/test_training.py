@@ -148,6 +148,7 @@ def test_the_step_is_traced_once_for_all_lengths(monkeypatch):
     assert len(traces) == 1
 
 
+@pytest.mark.usefixtures("untraced")
 def test_unlabeled_rows_do_not_count():
     texts, topics = make_problem()
     network = small_network()
@@ -181,6 +182,7 @@ def test_loss_functions_on_one_number():
         assert found == pytest.approx(value, rel=1e-4)
 
 
+@pytest.mark.usefixtures("untraced")
 def test_gradients_are_clipped_weight_by_weight():
     """One step at rate 1 moves no weight by more than 1."""
     texts, topics = make_problem()
@@ -222,6 +224,7 @@ def test_mixed_precision_learns(dtype):
     assert read_weights(network)["dense/kernel"].dtype == np.float32
 
 
+@pytest.mark.usefixtures("untraced")
 @pytest.mark.parametrize("optimizer", ["adam", "rmsprop"])
 def test_other_optimizers(optimizer):
     texts, topics = make_problem()
@@ -230,6 +233,21 @@ def test_other_optimizers(optimizer):
     assert history[-1]["loss"] < 0.7 * history[0]["loss"]
 
 
+def test_untraced_training_gives_the_same_weights():
+    """Most tests train encoders so: see `do_not_trace_short_training`."""
+    from tiny import untraced
+
+    texts, topics = make_problem()
+    traced, stepwise = small_network(), small_network()
+    train(traced, texts, [topics], epochs=2, batch_size=48)
+    with untraced():
+        train(stepwise, texts, [topics], epochs=2, batch_size=48)
+    found = read_weights(stepwise)
+    for name, weight in read_weights(traced).items():
+        np.testing.assert_allclose(found[name], weight, atol=1e-5)
+
+
+@pytest.mark.usefixtures("untraced")
 def test_word_vectors_can_be_frozen():
     texts, topics = make_problem()
     network = small_network(train_word_vectors=False)

@@ -11,7 +11,7 @@ from tiny import make_corpus
 from deepclust import DBSCAN, load, save
 from deepclust.clustering import rename
 from deepclust.persistence import inspect
-from deepclust.persistence._sharing import _parts
+from deepclust.persistence._sharing import _source_parts
 
 K = 4
 TEXTS = make_corpus(15).texts  # of which `small_model` was fitted
@@ -112,7 +112,7 @@ def test_every_center_stands_for_enough_sources(model):
     rng = np.random.default_rng(0)
     rows, sources = rng.standard_normal((200, 3)), rng.integers(0, 40, 200)
 
-    parts = [*_parts(rows, sources, 6)]
+    parts = [*_source_parts(rows, sources, 6)]
 
     assert len(parts) > 5
     assert sorted(np.concatenate(parts)) == [*range(200)]

@@ -1,0 +1,249 @@
+"""The same hostile input for deepclust, scikit-learn and Keras, side by side.
+
+    python examples/benchmarks/reliability.py [rows]
+    python examples/benchmarks/reliability.py --grid-search 100
+
+Prints a table in Markdown. Each cell runs in a process of its own, which may take
+`TIMEOUT` seconds. The second form searches a grid over a whole tiny pipeline in two
+processes, that many times, and says how long the longest took: one that hangs is a
+timeout.
+"""
+
+import multiprocessing
+import os
+import resource
+import sys
+import tempfile
+import time
+import warnings
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+TIMEOUT = 60
+N_COPIES = 10_000
+N_FLIPS = 100
+MODEL = Path(__file__).parents[2] / "tests" / "persistence" / "model_v1.dct"
+
+
+def copies(kind: str) -> str:
+    """Cluster equal rows."""
+    from sklearn.cluster import DBSCAN as PLAIN
+
+    from deepclust import DBSCAN
+
+    n_rows = int(sys.argv[1]) if sys.argv[1:] else N_COPIES
+    X, start = np.ones((n_rows, 16), dtype=np.float32), time.process_time()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    model = DBSCAN(0.5) if kind == "deepclust" else PLAIN()
+    labels = model.fit(X).labels_
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    seconds = time.process_time() - start
+    return f"{labels.max() + 1} cluster, {seconds:.1f} s, {grown / 1024:,.0f} MiB more"
+
+
+def huge_float32(kind: str) -> str:
+    """Cluster two groups whose squared distances are beyond float32."""
+    from sklearn.cluster import DBSCAN as PLAIN
+
+    from deepclust import DBSCAN
+
+    X = np.repeat([[1e20, 0.0], [-1e20, 0.0]], 10, axis=0).astype(np.float32)
+    X[:, 1] = np.tile(np.arange(10), 2) * 1e18
+    model = DBSCAN(2e18, min_samples=3) if kind == "deepclust" else PLAIN(2e18)
+    return f"{len({*model.fit(X).labels_.tolist()} - {-1})} clusters of 2"
+
+
+def metric_of_nan(kind: str) -> str:
+    """Cluster by a callable that returns NaN."""
+    from sklearn.cluster import DBSCAN as PLAIN
+
+    from deepclust import DBSCAN
+
+    model = DBSCAN if kind == "deepclust" else PLAIN
+    labels = model(0.5, metric=lambda a, b: np.nan).fit([[0.0], [0.1]] * 9).labels_
+    return f"{np.mean(labels < 0):.0%} noise, no error"
+
+
+def text_that_is_none(kind: str) -> str:
+    """Give a missing value among texts."""
+    from sklearn.feature_extraction.text import CountVectorizer
+
+    from deepclust import TextCleaner
+
+    model = TextCleaner() if kind == "deepclust" else CountVectorizer()
+    model.fit_transform(["one two", None])
+    return "no error"
+
+
+def _saved(kind: str, path: Path):
+    """Save a model, and return what reads the file."""
+    if kind == "deepclust":
+        from deepclust import load, save
+
+        save(load(MODEL), path)
+        return load
+    if kind == "scikit-learn":
+        import joblib
+        from sklearn.cluster import KMeans
+
+        rows = np.random.default_rng(0).normal(size=(500, 16))
+        joblib.dump(KMeans(4, n_init=1, random_state=0).fit(rows), path)
+        return joblib.load
+    import keras
+
+    keras.Sequential([keras.Input((16,)), keras.layers.Dense(64)]).save(path)
+    return keras.models.load_model
+
+
+def flipped_bits(kind: str) -> str:
+    """Read files in which one bit is another."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / ("m.keras" if kind == "Keras" else "m")
+        read, rng = _saved(kind, path), np.random.default_rng(0)
+        whole, found = path.read_bytes(), Counter()
+        for place in rng.integers(0, 8 * len(whole), N_FLIPS).tolist():
+            changed = bytearray(whole)
+            changed[place // 8] ^= 1 << place % 8
+            path.write_bytes(changed)
+            try:
+                read(path)
+                found["loaded"] += 1
+            except Exception as error:
+                found[type(error).__name__] += 1
+    return f"of {N_FLIPS}: " + ", ".join(f"{n} {what}" for what, n in found.items())
+
+
+def full_disk(kind: str) -> str:
+    """Save over an old file where the disk is full half-way."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / ("m.keras" if kind == "Keras" else "m")
+        read = _saved(kind, path)
+        old = path.read_bytes()
+        _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (len(old) // 2, hard))
+        try:
+            _saved(kind, path)
+        except Exception as error:
+            raised = type(error).__name__
+        else:
+            raised = "no error"
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+        if path.exists() and path.read_bytes() == old:
+            return f"{raised}; the old file is there"
+        try:
+            read(path)
+        except Exception as error:
+            return f"{raised}; the old file is lost ({type(error).__name__})"
+    return f"{raised}; another file is there"
+
+
+def forked_child(kind: str) -> str:
+    """Train in a forked child of a process that has trained."""
+    if kind == "Keras":
+        import keras
+
+        model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+        model.compile("sgd", "mse")
+
+        def train():
+            model.fit(np.ones((8, 4)), np.ones((8, 2)), verbose=0)
+    else:
+        from deepclust import RNNLSTMEncoder
+
+        sizes = {"rnn_units": 2, "lstm_units": 0, "embedding_dim": 2, "epochs": 1}
+
+        def train():
+            RNNLSTMEncoder(**sizes, random_state=0).fit([[2, 3], [4, 5]] * 20)
+
+    train()
+    start, child = time.perf_counter(), os.fork()
+    if not child:
+        try:
+            train()
+        except Exception as error:
+            os._exit(3 if isinstance(error, RuntimeError) else 4)
+        os._exit(0)
+    while time.perf_counter() - start < TIMEOUT / 3:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            seconds = time.perf_counter() - start
+            said = {0: "trains", 3: "RuntimeError"}.get(
+                os.waitstatus_to_exitcode(status)
+            )
+            return f"{said} after {seconds:.1f} s"
+        time.sleep(0.1)
+    os.kill(child, 9)
+    os.waitpid(child, 0)
+    return f"hangs, ended after {TIMEOUT / 3:.0f} s"
+
+
+CASES = {
+    copies: ("deepclust", "scikit-learn"),
+    huge_float32: ("deepclust", "scikit-learn"),
+    metric_of_nan: ("deepclust", "scikit-learn"),
+    text_that_is_none: ("deepclust", "scikit-learn"),
+    flipped_bits: ("deepclust", "scikit-learn", "Keras"),
+    full_disk: ("deepclust", "scikit-learn", "Keras"),
+    forked_child: ("deepclust", "Keras"),
+}
+
+
+def _cell(case, kind: str, queue) -> None:
+    warnings.simplefilter("ignore")
+    try:
+        queue.put(case(kind))
+    except BaseException as error:
+        queue.put(f"{type(error).__name__}: {str(error).splitlines()[0][:110]}")
+
+
+def cell(case, kind: str) -> str:
+    """Return what a case gives, in a process of its own."""
+    context = multiprocessing.get_context("spawn")
+    queue = context.Queue()
+    process = context.Process(target=_cell, args=(case, kind, queue))
+    process.start()
+    try:
+        return queue.get(timeout=10 * TIMEOUT)
+    except Exception:
+        return f"no end after {10 * TIMEOUT} s"
+    finally:
+        process.kill()
+
+
+def grid_searches(n_times: int) -> None:
+    """Search a grid over a tiny pipeline in two processes, again and again."""
+    from sklearn.model_selection import GridSearchCV
+
+    sys.path.insert(0, str(MODEL.parents[1]))
+    from tiny import make_corpus, tiny_clusterer
+
+    warnings.simplefilter("ignore")
+    texts, longest = make_corpus().texts[:80], 0.0
+    small = {"encode__lstm_units": 0, "encode__n_pseudo_classes": 3}
+    scores = set()
+    for n in range(n_times):
+        start = time.perf_counter()
+        grid = {"cluster__min_samples": [3, 5]}
+        search = GridSearchCV(tiny_clusterer(**small), grid, cv=2, n_jobs=2)
+        scores.add(tuple(search.fit(texts).cv_results_["mean_test_score"]))
+        longest = max(longest, time.perf_counter() - start)
+        print(f"{n + 1} of {n_times}, the longest {longest:.0f} s", flush=True)
+    assert len(scores) == 1, scores
+
+
+def main() -> None:
+    """Print the table."""
+    kinds = ("deepclust", "scikit-learn", "Keras")
+    print("| case | " + " | ".join(kinds) + " |\n|---|---|---|---|")
+    for case, those in CASES.items():
+        cells = [cell(case, kind) if kind in those else "" for kind in kinds]
+        print("| " + " | ".join([case.__doc__.rstrip("."), *cells]) + " |", flush=True)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--grid-search"]:
+        grid_searches(int(sys.argv[2]))
+    else:
+        main()
