@@ -18,6 +18,7 @@ from sklearn.utils.validation import (
 )
 from threadpoolctl import threadpool_limits
 
+from deepclust._versions import VersionsMixin
 from deepclust.clustering._components import renumbered
 from deepclust.clustering._eps_selection import (
     MIN_SAMPLES_TRIED,
@@ -55,7 +56,7 @@ _PREDICT_BLOCK = 2**22
 _ASSIGNED_ROWS = 20_000  # of `assign`, at a time
 
 
-class DBSCAN(ClusterMixin, BaseEstimator):
+class DBSCAN(ClusterMixin, VersionsMixin, BaseEstimator):
     """Cluster by density, with the labels of scikit-learn's DBSCAN.
 
     A point with at least `min_samples` points within `eps`, itself included, is a core
@@ -1079,7 +1080,7 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         return tags
 
     def __getstate__(self) -> dict:
-        state: dict = super().__getstate__()  # type: ignore[assignment]
+        state = super().__getstate__()
         return {**state, "_cache": {}} if "_cache" in state else state
 
 

@@ -8,20 +8,29 @@ intersected with the edited one, and clusters of broader ones that now share a c
 become one.
 """
 
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.base import clone
-from sklearn.cluster import KMeans
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
+from deepclust._text_input import check_texts
 from deepclust.clustering._dbscan import DBSCAN
+from deepclust.clustering._parts import (
+    are_apart,
+    find_parts,
+    share_astray,
+    word_features,
+)
+from deepclust.exceptions import ClusteringWarning
 
 __all__ = ["merge", "rename", "split"]
+
+_MAX_ASTRAY = 0.25  # of the core points nearest to one of another part
 
 
 def merge(
@@ -104,6 +113,7 @@ def split(
     *,
     names: Iterable[str] = (),
     layer: int | str | None = None,
+    texts: Any = None,
 ) -> list[int]:
     """Split one cluster.
 
@@ -126,6 +136,10 @@ def split(
     layer : {"broad", "fine"} or int, default=None
         The layer to edit, 0 for the broadest; that of the labels when None.
 
+    texts : iterable of str, length n_docs, default=None
+        The texts of `fit`, in their order. With them, the words of the cluster's texts
+        alone are clustered, not the embeddings, which show what all texts are about.
+
     Returns
     -------
     parts : list of int
@@ -136,13 +150,22 @@ def split(
     TypeError
         If the model has no DBSCAN.
     ValueError
-        If the cluster does not exist or has no two parts.
+        If the cluster does not exist or has no two parts, or `texts` are not as many
+        as those of `fit`.
+
+    Warns
+    -----
+    ClusteringWarning
+        If the parts are no further apart than k-means parts of one Gaussian cloud
+        (p > .05); or more than a quarter of the core points are nearest to one of
+        another part, so that `predict` confuses the parts.
 
     Notes
     -----
-    The core points are split; every other document takes the part of its nearest core
-    point, even if `into` is an array, as `predict` does. Core points that `into` labels
-    noise take the nearest part.
+    Words are weighted by TF-IDF and reduced to 20 dimensions (LSA). The core points
+    are split; every other document takes the part of its nearest core point, even if
+    `into` is an array, as `predict` does. Core points that `into` labels noise take the
+    nearest part. Fewer than 20 core points are not tested, nor are given labels.
 
     Examples
     --------
@@ -162,7 +185,8 @@ def split(
     inside = _core_labels(clusterer, place) == number
     if isinstance(into, Iterable) and not isinstance(into, str):
         into = _parts_of_core(clusterer, number, inside, place, into)
-    found = _parts(clusterer, number, inside, into)
+    words = None if texts is None else _words(model, clusterer, inside, texts)
+    found = _parts(clusterer, number, inside, into, words)
     return split_core(clusterer, number, found, names, layer=layer)
 
 
@@ -434,31 +458,67 @@ def _parts_of_core(
     return found[np.searchsorted(members, clusterer.core_sample_indices_[mask])]
 
 
-def _parts(clusterer: DBSCAN, number: int, mask: np.ndarray, into: Any) -> np.ndarray:
+def _words(model: Any, clusterer: DBSCAN, mask: np.ndarray, texts: Any) -> np.ndarray:
+    """Return features of the words of the core points' texts alone."""
+    checked = check_texts(texts, estimator="split")
+    check_consistent_length(checked, clusterer.labels_)
+    inside = [checked[row] for row in clusterer.core_sample_indices_[mask]]
+    model = getattr(model, "best_estimator_", model)
+    cleaned = model[0].transform(inside) if isinstance(model, Pipeline) else inside
+    if not isinstance(cleaned, list):  # the first step is no cleaner
+        cleaned = inside
+    return word_features(cleaned)
+
+
+def _parts(
+    clusterer: DBSCAN,
+    number: int,
+    mask: np.ndarray,
+    into: Any,
+    words: np.ndarray | None = None,
+) -> np.ndarray:
     """Return the part of each core point of the cluster, as 0, 1, ..."""
-    X = clusterer._fitted_rows()
     indices = clusterer.core_sample_indices_[mask]
-    rows = clusterer._space.rows(X[indices])[0]
-    if into is None:
-        into = DBSCAN(
-            metric=clusterer.metric,
-            metric_params=clusterer.metric_params,
-            memory_limit=clusterer.memory_limit,
-        )
-        found = into.fit_predict(X[indices])
-    elif isinstance(into, int | np.integer):
-        n_unique = len(np.unique(rows, axis=0))
+    fitted = clusterer._fitted_rows()[indices]
+    rows = clusterer._space.rows(fitted)[0]
+    if isinstance(into, np.ndarray):
+        return _without_noise(rows, into, number)
+    space = rows if words is None else words
+    if isinstance(into, int | np.integer):
+        n_unique = len(np.unique(space, axis=0))
         if not 2 <= into <= n_unique:
             raise ValueError(
                 f"Cluster {number} can be split into 2 to {n_unique} parts. "
                 f"Received: {into}."
             )
-        found = KMeans(int(into), n_init=5, random_state=0).fit_predict(rows)
-    elif hasattr(into, "fit_predict"):
-        found = clone(into).fit_predict(rows)
-    else:
-        found = into
-    return _without_noise(rows, np.asarray(found), number)
+    options = {name: getattr(clusterer, name) for name in ("metric", "metric_params")}
+    density = DBSCAN(**options, memory_limit=clusterer.memory_limit)
+    if words is not None:
+        density.set_params(metric="cosine", metric_params=None)
+    elif into is None:
+        space = fitted
+    found = np.asarray(find_parts(space, into, density))
+    found = _without_noise(rows, found, number)
+    _warn_if_not_apart(number, space, rows, found)
+    return found
+
+
+def _warn_if_not_apart(
+    number: int, space: np.ndarray, rows: np.ndarray, found: np.ndarray
+) -> None:
+    """Warn if there may be no parts, or embeddings do not tell them apart."""
+    problem, astray = "", share_astray(rows, found)
+    if not are_apart(space, found):
+        problem = "are no further apart than parts of one cloud of points"
+    elif astray > _MAX_ASTRAY:
+        problem = f"lie among each other: predict confuses them for about {astray:.0%}"
+    if problem:
+        warnings.warn(
+            f"The parts of cluster {number} {problem}. Look at texts of each before "
+            "you use them.",
+            ClusteringWarning,
+            stacklevel=4,
+        )
 
 
 def _without_noise(rows: np.ndarray, found: np.ndarray, number: int) -> np.ndarray:

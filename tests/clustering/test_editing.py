@@ -1,4 +1,5 @@
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -11,6 +12,9 @@ from sklearn.preprocessing import FunctionTransformer
 
 from deepclust import DBSCAN
 from deepclust.clustering import merge, rename, split
+from deepclust.exceptions import ClusteringWarning
+
+pytestmark = pytest.mark.filterwarnings("ignore:The parts of cluster")  # of few rows
 
 
 def blobs(seed=0, n_blobs=5, size=12):
@@ -316,3 +320,46 @@ def test_a_split_of_a_broad_cluster_cuts_its_parts():
     assert parts == [1, 2]
     assert model.layer_names_[0] == {0: "low"}
     assert [len(np.unique(layer)) for layer in model.layers_.T] == [3, 4]
+
+
+# --- parts of one cluster -------------------------------------------------------------
+
+
+def cluster_of_two_topics():
+    """Forty rows of one cluster, in which two topics of words alternate."""
+    rng = np.random.default_rng(0)
+    X = np.concatenate((rng.normal(size=(40, 2)), rng.normal(9, 0.1, (10, 2))))
+    topics = ["fee charge bank card", "parcel courier late lost"]
+    texts = [f"{topics[i % 2]} word{i % 7}" for i in range(40)] + ["other"] * 10
+    return DBSCAN(eps=2, min_samples=2).fit(X), X, texts
+
+
+def test_words_of_the_cluster_alone_tell_its_parts():
+    model, _, texts = cluster_of_two_topics()
+    model.predict([[0.0, 0.0]])
+    cluster = int(model.labels_[0])
+
+    with pytest.warns(ClusteringWarning, match="lie among each other: predict"):
+        parts = split(model, cluster, into=2, texts=texts, names=["money", "post"])
+
+    labels = model.labels_[:40]
+    assert len({*labels[::2]}) == len({*labels[1::2]}) == 1
+    assert {*labels} == {*parts}
+    with pytest.raises(ValueError, match="inconsistent"):
+        split(model, parts[0], texts=texts[1:])
+
+
+def test_parts_that_are_none_warn():
+    model, X, _ = cluster_of_two_topics()
+    with pytest.warns(ClusteringWarning, match="no further apart than parts of one"):
+        split(model, int(model.predict(X[:1])[0]), into=2)
+
+
+def test_parts_that_are_apart_do_not_warn():
+    rng = np.random.default_rng(0)
+    X = np.concatenate([rng.normal(x, 0.2, (20, 2)) for x in (0, 2, 9)])
+    model = DBSCAN(eps=2.5, min_samples=2).fit(X)
+    assert model.n_clusters_ == 2
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(split(model, 0, into=2)) == 2
