@@ -7,12 +7,16 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import lru_cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from joblib import effective_n_jobs
 from threadpoolctl import ThreadpoolController
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
 
 __all__ = [
     "available_memory",
@@ -111,9 +115,7 @@ def available_memory() -> int:
     where none can be found out, a number that nothing reaches.
     """
     limits = [_installed_memory()]
-    if find_spec("resource"):
-        import resource
-
+    if resource is not None:
         soft, _ = resource.getrlimit(resource.RLIMIT_AS)
         limits += [soft] * (soft != resource.RLIM_INFINITY)
     return min(limits)
