@@ -17,6 +17,7 @@ import typer
 
 from deepclust import __version__
 from deepclust.cli import _run
+from deepclust.cli._drift import run_drift
 from deepclust.cli._models import (
     PASSPHRASE,
     describe_model,
@@ -315,6 +316,45 @@ def report(
         corpus = _run.read_corpus(file, progress, None, **reading, **columns)
         out = out or Path(f"report.{form}")
         _run.run_report(pipeline, corpus, progress, out, format=form, title=title)
+
+
+@app.command()
+def drift(
+    model: Model,
+    file: File,
+    reference: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Compare with these texts, not with those of fit."
+        ),
+    ] = None,
+    column: TextColumn = None,
+    no_header: NoHeader = False,
+    encoding: Encoding = "utf-8",
+    separator: Separator = None,
+    sheet: Sheet = None,
+    out: Annotated[
+        Path | None, _output(help="File for the shares of all clusters.")
+    ] = None,
+    form: Annotated[
+        Format | None, _output("--format", help="By default what --out ends in.")
+    ] = None,
+    key: Keys = None,
+    trusted_key: Trusted = None,
+    quiet: Quiet = False,
+) -> None:
+    """Compare the texts of a file with those that a model was fitted on.
+
+    Shares of unknown words, noise and clusters, and membership, with test statistics.
+    With many texts, small differences have small p-values too: look at the effect.
+    """
+    reading: dict[str, Any] = {"header": not no_header, "encoding": encoding}
+    reading |= {"separator": separator, "sheet": sheet, "column": column}
+    with _session(quiet) as progress:
+        form = format_of(out, form)
+        _run.check_place(out)
+        pipeline = load_model(model, key, trusted_key)
+        run_drift(pipeline, file, reference, progress, out, form, **reading)
 
 
 @app.command()

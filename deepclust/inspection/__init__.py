@@ -1,6 +1,6 @@
 """Describe clusters: keywords, names, representative texts, table, tree, attributions.
 
-All functions take `(texts, labels)` of any clusterer, except `explain` and
+All functions take `(texts, labels)` of any clusterer, except `drift`, `explain` and
 `prediction_table`, which take a fitted pipeline. Terms are counted on tokens separated
 by white space: pass the output of `TextCleaner`. Public: the names below. Open
 `_cluster_table.py` first.
@@ -9,6 +9,7 @@ by white space: pass the output of `TextCleaner`. Public: the names below. Open
 from deepclust.inspection._attributions import Explanation, explain
 from deepclust.inspection._cluster_table import ClusterTable, cluster_table
 from deepclust.inspection._cluster_tree import ClusterTree, cluster_tree
+from deepclust.inspection._drift import Drift, drift
 from deepclust.inspection._keywords import cluster_keywords, cluster_names
 from deepclust.inspection._layer_names import layer_names
 from deepclust.inspection._namer import Namer
@@ -19,6 +20,7 @@ from deepclust.inspection._representatives import borderline_texts, representati
 __all__ = [
     "ClusterTable",
     "ClusterTree",
+    "Drift",
     "Explanation",
     "Namer",
     "borderline_texts",
@@ -26,6 +28,7 @@ __all__ = [
     "cluster_names",
     "cluster_table",
     "cluster_tree",
+    "drift",
     "explain",
     "export_prompts",
     "layer_names",

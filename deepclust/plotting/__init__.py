@@ -8,6 +8,7 @@ Public: the names below. Open `_map.py` first; `_axes.py` holds what pictures sh
 from deepclust.plotting._class_table import plot_class_table
 from deepclust.plotting._cluster_sizes import plot_cluster_sizes
 from deepclust.plotting._dendrogram import plot_dendrogram
+from deepclust.plotting._drift import plot_drift
 from deepclust.plotting._eps_path import plot_eps_path
 from deepclust.plotting._map import plot_map, project
 from deepclust.plotting._model_selection import plot_model_selection
@@ -22,6 +23,7 @@ __all__ = [
     "plot_class_table",
     "plot_cluster_sizes",
     "plot_dendrogram",
+    "plot_drift",
     "plot_eps_path",
     "plot_lengths",
     "plot_map",
