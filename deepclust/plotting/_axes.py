@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.utils import column_or_1d
 
 from deepclust._text_input import printable, truncate
+from deepclust.plotting._fonts import warn_of_missing_glyphs
 from deepclust.sequences import NOISE
 
 if TYPE_CHECKING:
@@ -61,10 +62,11 @@ def write(text: Any, width: int = 32) -> str:
     """Return at most `width` characters that matplotlib does not read as a formula.
 
     A lone surrogate, which no font can hold, becomes a replacement character, and a
-    control character a space.
+    control character a space. Warns of characters that no font in use has.
     """
-    text = printable(_SURROGATE.sub("\ufffd", str(text)))
-    return truncate(text, width).replace("$", r"\$")
+    text = truncate(printable(_SURROGATE.sub("\ufffd", str(text))), width)
+    warn_of_missing_glyphs(text)
+    return text.replace("$", r"\$")
 
 
 def cluster_name(names: Names, cluster: Any) -> str:
