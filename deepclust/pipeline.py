@@ -12,7 +12,9 @@ from typing import Any
 
 import numpy as np
 from sklearn.pipeline import Pipeline
+from sklearn.utils import _safe_indexing
 from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import _check_method_params
 
 from deepclust._text_input import check_texts
 from deepclust.cleaning import TextCleaner
@@ -25,6 +27,7 @@ from deepclust.vectorizing import Vectorizer
 
 __all__ = ["TextClusterer", "iter_predict", "make_text_clusterer", "sample_texts"]
 
+MAX_FIT_TEXTS = 200_000
 _FEW_TEXTS = 100
 _TOLERANCE = 0.2  # of n_clusters, which is approximate
 
@@ -32,8 +35,23 @@ _TOLERANCE = 0.2  # of n_clusters, which is approximate
 class TextClusterer(Pipeline):
     """A scikit-learn pipeline that checks the parameters of all steps before any work.
 
-    Parameters, attributes and methods are those of `sklearn.pipeline.Pipeline`;
+    Attributes and methods are those of `sklearn.pipeline.Pipeline`, and more;
     `make_text_clusterer` makes one.
+
+    Parameters
+    ----------
+    steps, transform_input, memory, verbose
+        Those of `Pipeline`.
+
+    max_fit_texts : int, default=200_000
+        Of more texts, `fit` and `fit_predict` learn from a sample of this size, drawn
+        by content (`sample_texts`), and predict the others in parts.
+
+    Attributes
+    ----------
+    labels_ : ndarray of shape (n_docs,), intp
+        Labels of the texts of `fit`, whether all or a sample were learned from; those
+        of the last step are of the sample. Not after `fit` on a stream, see there.
 
     See Also
     --------
@@ -48,6 +66,20 @@ class TextClusterer(Pipeline):
     `prediction_table` show them.
     """
 
+    def __init__(
+        self,
+        steps: Any,
+        *,
+        max_fit_texts: int = MAX_FIT_TEXTS,
+        transform_input: Any = None,
+        memory: Any = None,
+        verbose: bool = False,
+    ) -> None:
+        super().__init__(
+            steps, transform_input=transform_input, memory=memory, verbose=verbose
+        )
+        self.max_fit_texts = max_fit_texts
+
     def fit(
         self, X: Any, y: Any = None, *, namer: Any = None, **params: Any
     ) -> "TextClusterer":
@@ -56,7 +88,9 @@ class TextClusterer(Pipeline):
         Parameters
         ----------
         X : iterable of str, length n_docs
-            Texts; or what the first step takes.
+            Texts; or what the first step takes. Of a stream, an iterable without length
+            that can be read again, no more than two samples are held in memory; its
+            texts get no `labels_`.
 
         y : array-like of shape (n_docs,), default=None
             Labels; see `RNNLSTMEncoder`.
@@ -82,13 +116,11 @@ class TextClusterer(Pipeline):
         Warns
         -----
         TextWarning
-            If there are fewer than 100 texts.
+            If there are fewer than 100 texts, or more than `max_fit_texts`.
         ClusteringWarning
             If the number of clusters is far from `n_clusters`.
         """
-        X = self._check(X)
-        super().fit(X, y, **params)
-        self._finish(X, namer)
+        self._learn(super().fit, X, y, params, namer)
         return self
 
     @available_if(lambda self: hasattr(self._final_estimator, "fit_predict"))
@@ -96,10 +128,8 @@ class TextClusterer(Pipeline):
         self, X: Any, y: Any = None, *, namer: Any = None, **params: Any
     ) -> Any:
         """Check all parameters, fit and return the labels; see `fit`."""
-        X = self._check(X)
-        labels = super().fit_predict(X, y, **params)
-        self._finish(X, namer)
-        return labels
+        labels = self._learn(super().fit_predict, X, y, params, namer)
+        return self._predict_in_parts(X) if labels is None else labels
 
     def check_parameters(self) -> None:
         """Raise InvalidParameterError if a parameter of any step is wrong."""
@@ -107,13 +137,51 @@ class TextClusterer(Pipeline):
             if hasattr(step, "_validate_params"):
                 step._validate_params()
 
-    def _check(self, X: Any) -> Any:
+    def _learn(
+        self, method: Any, X: Any, y: Any, params: dict[str, Any], namer: Any
+    ) -> Any:
+        """Fit on all texts or on a sample; return `labels_`, None of a stream."""
         self.check_parameters()
+        self.__dict__.pop("labels_", None)
+        if isinstance(self[0], TextCleaner) and not _is_stream(X):
+            X = check_texts(X, estimator="TextCleaner")
+        texts, rows = self._to_learn_from(X)
+        if rows is not None:
+            y = None if y is None else _safe_indexing(y, rows)
+            params = _check_method_params(X, params, rows)
+        labels = method(texts, y, **params)
+        self._finish(texts, namer)
+        if rows is None:
+            labels = getattr(self[-1], "labels_", None if labels is self else labels)
+        elif hasattr(X, "__len__") and hasattr(self[-1], "predict"):
+            labels = self._predict_in_parts(X)
+        else:
+            return None
+        if labels is not None:
+            self.labels_ = labels
+        return labels
+
+    def _to_learn_from(self, X: Any) -> tuple[Any, np.ndarray | None]:
+        """Return the texts to fit on, and their rows if they are a sample."""
         if not isinstance(self[0], TextCleaner):
-            return X
-        texts = check_texts(X, estimator="TextCleaner")
-        warn_of_few_texts(len(texts))
-        return texts
+            return X, None
+        if hasattr(X, "__len__") and len(X) <= self.max_fit_texts:
+            texts, rows, n_docs = X, None, len(X)
+        else:
+            texts, rows, n_docs = draw_texts(X, self.max_fit_texts)
+        warn_of_few_texts(n_docs)
+        if n_docs <= self.max_fit_texts:
+            return texts, None
+        warnings.warn(
+            f"The pipeline is fitted on {self.max_fit_texts:,} of the {n_docs:,} texts "
+            "(max_fit_texts); the clusters of the others are predicted.",
+            TextWarning,
+            stacklevel=4,
+        )
+        return texts, rows
+
+    def _predict_in_parts(self, X: Any) -> np.ndarray:
+        return np.concatenate([*iter_predict(self, X), np.empty(0, dtype=np.intp)])
 
     def _finish(self, X: Any, namer: Any) -> None:
         clusterer = self[-1]
@@ -185,7 +253,7 @@ def warn_of_few_texts(n_texts: int) -> None:
             "and some hundred texts are the least it takes. Do not rely on these "
             "clusters.",
             TextWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
 
 
@@ -305,16 +373,17 @@ def make_text_clusterer(
                 ),
             ),
         ],
+        max_fit_texts=MAX_FIT_TEXTS,
         memory=memory,
     )
 
 
-def sample_texts(texts: Sequence[str], n_texts: int) -> np.ndarray:
+def sample_texts(texts: Iterable[str], n_texts: int) -> np.ndarray:
     """Return the rows of a sample that depends on the texts, not on their order.
 
     Parameters
     ----------
-    texts : sequence of str, length n_docs
+    texts : iterable of str, length n_docs
 
     n_texts : int
         Size of the sample.
@@ -327,7 +396,7 @@ def sample_texts(texts: Sequence[str], n_texts: int) -> np.ndarray:
 
     Notes
     -----
-    Time O(n_docs log n_docs), memory 16 bytes a text.
+    Time O(n_docs), memory that of two samples.
 
     Examples
     --------
@@ -338,14 +407,40 @@ def sample_texts(texts: Sequence[str], n_texts: int) -> np.ndarray:
     >>> {texts[row] for row in rows} == {texts[::-1][row] for row in other}
     True
     """
-    if len(texts) <= n_texts:
+    if isinstance(texts, Sequence) and len(texts) <= n_texts:
         return np.arange(len(texts))
+    return draw_texts(texts, n_texts)[1]
+
+
+def draw_texts(texts: Iterable[str], n_texts: int) -> tuple[list[str], np.ndarray, int]:
+    """Return the texts of the sample of `sample_texts`, their rows, and n_docs."""
+    kept: list[str] = []
+    rows, hashes = np.empty(0, dtype=np.intp), np.empty(0, dtype=np.uint64)
+    n_docs = 0
+    for batch in _batches(texts, max(n_texts, 1_000), "sample_texts"):
+        kept += batch
+        rows = np.append(rows, np.arange(n_docs, n_docs + len(batch)))
+        hashes = np.append(hashes, _content_hashes(batch))
+        n_docs += len(batch)
+        if len(kept) > n_texts:
+            least = np.sort(np.argsort(hashes, kind="stable")[:n_texts])
+            rows, hashes = rows[least], hashes[least]
+            kept = [kept[place] for place in least]
+    return kept, rows, n_docs
+
+
+def _content_hashes(texts: list[str]) -> np.ndarray:
     digests = (
         blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
         for text in texts
     )
-    hashes = np.frombuffer(b"".join(digests), dtype=">u8")
-    return np.sort(np.argsort(hashes, kind="stable")[:n_texts])
+    return np.frombuffer(b"".join(digests), dtype=">u8").astype(np.uint64)
+
+
+def _is_stream(X: Any) -> bool:
+    """Return whether the texts can be read again and again, but not counted."""
+    readable = isinstance(X, Iterable) and not isinstance(X, (str, bytes))
+    return readable and not hasattr(X, "__len__") and iter(X) is not X
 
 
 def iter_predict(
@@ -397,14 +492,20 @@ def iter_predict(
     >>> next(iter_predict(cleaner, endless, method="transform", batch_size=2))
     ['text number 0', 'text number 0']
     """
-    if isinstance(texts, (str, bytes)):
-        check_texts(texts, estimator="iter_predict")
     call = getattr(pipeline, method)
+    for batch in _batches(texts, batch_size, "iter_predict"):
+        yield call(batch)
+
+
+def _batches(texts: Iterable[str], size: int, name: str) -> Iterator[list[str]]:
+    """Yield the next `size` texts, checked on behalf of the function `name`."""
+    if isinstance(texts, (str, bytes)):
+        check_texts(texts, estimator=name)
     rows, start = iter(texts), 0
-    while batch := list(islice(rows, batch_size)):
+    while batch := list(islice(rows, size)):
         try:
-            checked = check_texts(batch, estimator="iter_predict")
+            checked = check_texts(batch, estimator=name)
         except InvalidTextError as error:
             raise InvalidTextError(f"{error} Row 0 is text {start} here.") from error
-        yield call(checked)
+        yield checked
         start += len(batch)

@@ -13,7 +13,7 @@ from sklearn.base import clone
 from sklearn.metrics import adjusted_rand_score
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
-from tiny import TINY, tiny_clusterer
+from tiny import TINY, light_clusterer, tiny_clusterer
 
 from deepclust import DBSCAN, TextCleaner, make_text_clusterer
 from deepclust.exceptions import ClusteringWarning, InvalidTextError, TextWarning
@@ -363,3 +363,50 @@ def test_a_sample_of_texts_does_not_depend_on_their_order():
             [x[row] for row in r] for x, r in ((texts, rows), (shuffled, others))
         )
         assert sorted(kept) == sorted(also)
+
+
+class Stream:
+    """Texts that can be read again and again, but not counted."""
+
+    def __init__(self, texts):
+        self.texts = texts
+
+    def __iter__(self):
+        return iter(self.texts)
+
+
+def test_of_many_texts_a_sample_is_learned_from(corpus):
+    texts, order = corpus.texts, np.random.default_rng(0).permutation(300)
+    learned = [texts[row] for row in sample_texts(texts, 200)]
+    expected = light_clusterer().fit(learned).predict(texts)
+    assert len(np.unique(expected)) > 2
+
+    pipeline = light_clusterer(max_fit_texts=200)
+    with pytest.warns(TextWarning, match="fitted on 200 of the 300 texts"):
+        pipeline.fit(texts)
+    assert len(pipeline[-1].labels_) == 200
+    np.testing.assert_array_equal(pipeline.labels_, expected)
+    for source in (iter(texts), Stream(texts)):
+        with pytest.warns(TextWarning, match="fitted on 200"):
+            labels = clone(pipeline).fit_predict(source)
+        np.testing.assert_array_equal(labels, expected)
+    with pytest.warns(TextWarning, match="fitted on 200"):
+        shuffled = clone(pipeline).fit_predict([texts[row] for row in order])
+    assert adjusted_rand_score(shuffled, expected[order]) == 1
+    with pytest.warns(TextWarning, match="fitted on 200"):
+        assert not hasattr(pipeline.fit(Stream(texts)), "labels_")
+
+
+def test_what_belongs_to_the_texts_is_sampled_with_them(corpus):
+    rows = sample_texts(corpus.texts, 200)
+    pipeline = light_clusterer(max_fit_texts=200)
+    weights = np.arange(300.0) % 2 * 5
+    with pytest.warns(TextWarning, match="fitted on 200"):
+        pipeline.fit(corpus.texts, cluster__sample_weight=weights)
+    np.testing.assert_array_equal(pipeline[-1]._weights, weights[rows])
+
+
+def test_of_few_texts_all_are_learned_from(corpus):
+    for source in (corpus.texts, iter(corpus.texts), Stream(corpus.texts)):
+        pipeline = light_clusterer(max_fit_texts=300).fit(source)
+        assert pipeline.labels_ is pipeline[-1].labels_

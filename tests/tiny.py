@@ -107,3 +107,20 @@ def tiny_clusterer(**parameters):
     from deepclust import make_text_clusterer
 
     return make_text_clusterer(random_state=0).set_params(**(TINY | parameters))
+
+
+def light_clusterer(**parameters):
+    """Return an unfitted pipeline without a network, which fits in milliseconds."""
+    from sklearn.decomposition import TruncatedSVD
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    from deepclust import DBSCAN, TextCleaner
+    from deepclust.pipeline import TextClusterer
+
+    steps = [
+        ("clean", TextCleaner()),
+        ("count", TfidfVectorizer(analyzer=str.split)),
+        ("reduce", TruncatedSVD(8, random_state=0)),
+        ("cluster", DBSCAN(0.2, min_samples=5, metric="cosine")),
+    ]
+    return TextClusterer(steps, **parameters)

@@ -27,7 +27,6 @@ from deepclust.cli._output import (
 from deepclust.exceptions import MissingExtraError
 
 MAX_POINTS_DRAWN = 4_000  # more points overlap in a picture
-MAX_FIT_TEXTS = 200_000  # of more, a sample is learned from
 BATCH_SIZE = 5_000  # texts between two steps of the progress bar
 
 
@@ -250,7 +249,7 @@ def _fit(
 ) -> tuple[Any, list[str], Any, np.ndarray]:
     """Fit step by step, as `Pipeline.fit_predict` does, and keep what is between.
 
-    Of more than `MAX_FIT_TEXTS` texts a sample is learned from.
+    Of more than `max_fit_texts` texts a sample is learned from.
     """
     from deepclust.pipeline import (
         make_text_clusterer,
@@ -264,7 +263,7 @@ def _fit(
     pipeline = make_text_clusterer(**parameters, verbose=int(progress.bars))
     with _bad_input(ValueError):
         pipeline.check_parameters()
-    rows = sample_texts(texts, MAX_FIT_TEXTS)
+    rows = sample_texts(texts, pipeline.max_fit_texts)
     if len(rows) < len(texts):
         progress.say(
             f"deepclust: the pipeline is fitted on {len(rows):,} of the "

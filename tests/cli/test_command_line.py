@@ -142,7 +142,7 @@ def test_noise_nearest_limit_quiet_and_format(tmp_path, corpus_file, capsys):
 def test_of_many_texts_a_sample_is_learned_from(
     tmp_path, corpus, corpus_file, capsys, monkeypatch
 ):
-    monkeypatch.setattr(_run, "MAX_FIT_TEXTS", 200)
+    monkeypatch.setattr(deepclust.pipeline, "MAX_FIT_TEXTS", 200)
 
     options = ["--column", "body", "--out", str(tmp_path / "out")]
     assert main(["cluster", str(corpus_file), *options]) == 0
