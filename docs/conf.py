@@ -43,6 +43,7 @@ html_static_path: list[str] = []
 API_PAGES = {
     "Estimators": "deepclust",
     "Corpora": "deepclust.datasets",
+    "Out of core": "deepclust.distributed",
     "Inspecting clusters": "deepclust.inspection",
     "Plotting": "deepclust.plotting",
     "Report": "deepclust.reporting",

@@ -107,6 +107,10 @@ FORMAT_HELP = "Format of the labels and the clusters."
 TableFormat = Annotated[Format, _output("--format", help=FORMAT_HELP)]
 Top = Annotated[int, _output(min=1, help="Print so many clusters.")]
 
+PARTS_HELP = """Folder for Parquet files of 20,000 texts each, for more texts than \
+memory holds; FILE may be a pattern such as "logs/*.jsonl". A run that was killed \
+goes on where it stopped."""
+
 Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
 MODEL_HELP = "model.dct, as the command cluster wrote it."
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help=MODEL_HELP)]
@@ -250,6 +254,7 @@ def predict(
         Format | None,
         _output("--format", help="By default what --out ends in, or csv."),
     ] = None,
+    parts: Annotated[Path | None, _output(help=PARTS_HELP)] = None,
     id_column: Id = None,
     keep: Keep = None,
     key: Keys = None,
@@ -268,12 +273,18 @@ def predict(
     reading["id_column"] = id_column
     reading["column"] = column
     with _session(quiet) as progress:
+        if parts is not None and (out or form or keep or sheet):
+            raise InputError("--parts takes no --out, --format, --keep and --sheet")
         form = format_of(out, form)
         _run.check_place(out)
         pipeline = load_model(model, key, trusted_key)
-        corpus = _run.read_corpus(file, progress, **reading)
         if noise is not None:
             pipeline[-1].set_params(noise=noise)
+        if parts is not None:
+            del reading["sheet"], reading["keep"]
+            _run.run_parts(pipeline, file, progress, parts, **reading)
+            return
+        corpus = _run.read_corpus(file, progress, **reading)
         _run.run_predict(pipeline, corpus, progress, out, form, id_column=id_column)
 
 

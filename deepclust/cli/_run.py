@@ -344,6 +344,27 @@ def run_predict(
     progress(f"done: {share}", spinner=False)
 
 
+def run_parts(
+    pipeline: Any, files: Path, progress: Progress, folder: Path, **reading: Any
+) -> None:
+    """Predict the clusters of the texts of files into Parquet files, part by part."""
+    from deepclust.datasets import TextFiles
+    from deepclust.distributed._parquet_parts import iter_parts
+
+    progress("predicting")
+    n_texts = n_parts = 0
+    with _bad_input(ValueError, LookupError, OSError, MissingExtraError):
+        for path, n, was_there in iter_parts(
+            pipeline, TextFiles(files, **reading), folder
+        ):
+            n_texts, n_parts = n_texts + n, n_parts + 1
+            done = "was there already" if was_there else "written"
+            progress(f"{n_texts:,} texts; {one_line(path.name)} {done}")
+    progress("done", spinner=False)
+    found = f"{n_texts:,} texts in {n_parts} files"
+    terminal().print(f"{one_line(folder)}/: {found}", soft_wrap=True)
+
+
 def run_report(
     pipeline: Any, corpus: Any, progress: Progress, out: Path, **options: Any
 ) -> None:

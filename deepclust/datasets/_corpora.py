@@ -230,11 +230,11 @@ def load_texts(
     if not len(frame):
         raise ValueError(f"{path} holds no texts.")
     if not has_columns(path):
-        _refuse_columns(path, column, label, dates, *(keep or ()))
+        refuse_columns(path, column, label, dates, *(keep or ()))
         column, label = "text", "label" if "label" in frame else None
     if column is None:
-        column = _text_column(list(frame.columns), (label, dates), path)
-    _refuse_missing(path, list(frame.columns), column, label, dates, *(keep or ()))
+        column = text_column(list(frame.columns), (label, dates), path)
+    refuse_missing(path, list(frame.columns), column, label, dates, *(keep or ()))
     target, target_names = None, None
     if label is not None:
         target, target_names = _encode(values_of(frame[label]))
@@ -255,7 +255,7 @@ def load_texts(
     )
 
 
-def _refuse_missing(path: Path, there: list[str], *names: str | None) -> None:
+def refuse_missing(path: Path, there: list[str], *names: str | None) -> None:
     """Raise ValueError if a name that is not None is no column."""
     for name in names:
         if name is not None and name not in there:
@@ -263,7 +263,7 @@ def _refuse_missing(path: Path, there: list[str], *names: str | None) -> None:
             raise ValueError(f"{path} has no column {name!r}. Its columns: {columns}.")
 
 
-def _refuse_columns(path: Path, *names: str | None) -> None:
+def refuse_columns(path: Path, *names: str | None) -> None:
     named = [name for name in names if name is not None]
     if named:
         raise ValueError(
@@ -271,7 +271,7 @@ def _refuse_columns(path: Path, *names: str | None) -> None:
         )
 
 
-def _text_column(names: list[str], others: tuple[str | None, ...], path: Path) -> str:
+def text_column(names: list[str], others: tuple[str | None, ...], path: Path) -> str:
     """Return the name of the only column left, or "text" in any case."""
     left = [name for name in names if name not in others]
     texts = [name for name in left if name.strip().lower() == "text"]

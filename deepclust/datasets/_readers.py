@@ -14,9 +14,10 @@ import json
 import warnings
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ Table = tuple[pd.DataFrame, str]
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _ROWS_COMPARED = 200  # to recognize the separator
+_LINES_COMPARED = 5 * _ROWS_COMPARED  # a row may have several
 _MIN_UNPACKED = 100_000_000  # bytes of a gzip file that are always read
 _MAX_RATIO = 100  # unpacked to packed; that of texts is 3 to 10
 
@@ -190,36 +192,54 @@ def recognize_separator(text: str, header: bool = True) -> str:
 
 
 def _rows_as_frame(path: Path, text: str, how: Reading, **dialect: Any) -> pd.DataFrame:
+    rows = [*_checked_rows(path, io.StringIO(text, newline=""), how, **dialect)]
+    if not rows:
+        return pd.DataFrame()
+    names, body = rows[0], rows[1:]
+    return _as_frame(names, ([row[i] for row in body] for i in range(len(names))))
+
+
+def _checked_rows(
+    path: Path, lines: Iterable[str], how: Reading, **dialect: Any
+) -> Iterator[list[str]]:
+    """Yield the names of the columns, then the rows, all of this length."""
     try:
-        rows = csv.reader(io.StringIO(text, newline=""), **dialect)
+        rows = csv.reader(lines, **dialect)
     except TypeError as error:
         raise ValueError(f"The separator must be one character: {error}.") from error
     # A field may be as long as a document; the module's default is 128 KiB.
     limit = csv.field_size_limit(2**31 - 1)
+    names: list[str] = []
     try:
-        table = [(rows.line_num, row) for row in rows if row]
+        for row in filter(None, rows):
+            is_first = not names
+            if is_first:
+                names = _distinct(row if how.header else range(1, len(row) + 1))
+                yield names
+            if len(row) != len(names):
+                raise ValueError(
+                    f"{path}, line {rows.line_num}: {len(row)} fields where the first "
+                    f"row has {len(names)}. A field that holds the separator must be "
+                    "quoted."
+                )
+            if not (is_first and how.header):
+                yield row
     except csv.Error as error:
         raise ValueError(f"{path}, line {rows.line_num}: {error}") from error
     finally:
         csv.field_size_limit(limit)
-    if not table:
-        return pd.DataFrame()
-    first = table[0][1]
-    names = _distinct(first if how.header else range(1, len(first) + 1))
-    body = table[1:] if how.header else table
-    for line, row in body:
-        if len(row) != len(names):
-            raise ValueError(
-                f"{path}, line {line}: {len(row)} fields where the first row has "
-                f"{len(names)}. A field that holds the separator must be quoted."
-            )
-    return _as_frame(names, ([row[i] for _, row in body] for i in range(len(names))))
 
 
 def _read_json_lines(path: Path, how: Reading) -> Table:
-    records = []
     text, note = _read_text(path, how.encoding)
-    for number, line in enumerate(text.split("\n"), start=1):
+    records = [*_parsed_lines(path, text.split("\n"))]
+    names = list(dict.fromkeys(name for record in records for name in record))
+    columns = ([record.get(name) for record in records] for name in names)
+    return _as_frame(names, columns), note
+
+
+def _parsed_lines(path: Path, lines: Iterable[str]) -> Iterator[dict[str, Any]]:
+    for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
@@ -231,10 +251,7 @@ def _read_json_lines(path: Path, how: Reading) -> Table:
                 f"{path}, line {number}: expected an object with named fields. "
                 f"Received: {type(record).__name__}."
             )
-        records.append(record)
-    names = list(dict.fromkeys(name for record in records for name in record))
-    columns = ([record.get(name) for record in records] for name in names)
-    return _as_frame(names, columns), note
+        yield record
 
 
 def _read_lines(path: Path, how: Reading) -> Table:
@@ -306,6 +323,98 @@ def _read_excel(path: Path, how: Reading) -> Table:
     return rows, f"sheet {sheet!r} of {len(sheets)}" if len(sheets) > 1 else ""
 
 
+# Row by row -----------------------------------------------------------------------
+
+
+def iter_records(path: Path, how: Reading) -> Iterator[dict[str, Any]]:
+    """Yield each row of a file as a dict, with no more than a part of it in memory.
+
+    Names and values are those of `read_table`; Excel files and folders are read whole.
+    """
+    suffix = _suffix(path)
+    if path.is_file() and suffix == ".parquet":
+        yield from _parquet_records(path)
+    elif path.is_file() and suffix in _STREAMED:
+        with _open_text(path, how.encoding) as lines:
+            yield from _STREAMED[suffix](path, lines, how)
+    else:
+        frame, _ = read_table(path, how)
+        names = [str(name) for name in frame]
+        columns = [values_of(frame[name]) for name in frame]
+        for row in zip(*columns, strict=True):
+            yield dict(zip(names, row, strict=True))
+
+
+@contextmanager
+def _open_text(path: Path, encoding: str) -> Iterator[Iterator[str]]:
+    """Open a text file, packed or not; lines keep their ends."""
+    with path.open("rb") as file:
+        is_packed = path.suffix.lower() == ".gz" or file.read(2) == b"\x1f\x8b"
+    unpacked: Callable[..., Any] = gzip.open if is_packed else open
+    with unpacked(path, "rb") as file:
+        if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+            encoding = "utf-16"
+        file.seek(0)
+        encoding = "utf-8-sig" if encoding.lower() in ("utf-8", "utf8") else encoding
+        try:
+            yield io.TextIOWrapper(file, encoding, newline="\n")
+        except UnicodeDecodeError as error:
+            raise ValueError(
+                f"{path} is not {encoding}: {error}. Name the file's encoding "
+                "(encoding=..., or --encoding on the command line)."
+            ) from error
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            raise ValueError(f"{path} is not a whole gzip file: {error}") from error
+
+
+def _csv_records(
+    path: Path, lines: Iterator[str], how: Reading
+) -> Iterator[dict[str, Any]]:
+    head = [*islice(lines, _LINES_COMPARED)]
+    separator = how.separator
+    if head and head[0].startswith("sep=") and len(head[0].rstrip("\r\n")) == 5:
+        separator = separator or head.pop(0)[4]
+    separator = separator or recognize_separator("".join(head), how.header)
+    rows = _checked_rows(path, chain(head, lines), how, delimiter=separator)
+    return _as_records(rows)
+
+
+def _tsv_records(
+    path: Path, lines: Iterator[str], how: Reading
+) -> Iterator[dict[str, Any]]:
+    dialect = {"delimiter": how.separator or "\t", "quoting": csv.QUOTE_NONE}
+    return _as_records(_checked_rows(path, lines, how, **dialect))
+
+
+def _as_records(rows: Iterator[list[str]]) -> Iterator[dict[str, Any]]:
+    names = next(rows, [])
+    return (dict(zip(names, row, strict=True)) for row in rows)
+
+
+def _json_records(
+    path: Path, lines: Iterator[str], how: Reading
+) -> Iterator[dict[str, Any]]:
+    return _parsed_lines(path, lines)
+
+
+def _line_records(
+    path: Path, lines: Iterator[str], how: Reading
+) -> Iterator[dict[str, Any]]:
+    return ({"text": line.removesuffix("\n").removesuffix("\r")} for line in lines)
+
+
+def _parquet_records(path: Path) -> Iterator[dict[str, Any]]:
+    parquet = import_extra(
+        "pyarrow.parquet", extra="parquet", purpose="reading parquet files"
+    )
+    try:
+        with parquet.ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=10_000):
+                yield from batch.to_pylist()
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path} cannot be read as parquet: {error}") from error
+
+
 _DELIMITED: dict[str, Callable[[Path, Reading], Table]] = {
     ".csv": _read_csv,
     ".tsv": _read_tsv,
@@ -321,4 +430,11 @@ _FORMATS = {
     ".parquet": _read_parquet,
     **_EXCEL,
     ".txt": _read_lines,
+}
+_STREAMED: dict[str, Callable[..., Iterator[dict[str, Any]]]] = {
+    ".csv": _csv_records,
+    ".tsv": _tsv_records,
+    ".jsonl": _json_records,
+    ".ndjson": _json_records,
+    ".txt": _line_records,
 }

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 from sklearn.utils import Bunch
-from tiny import TINY
+from tiny import TINY, light_clusterer
 
 import deepclust
 from deepclust import load
@@ -175,6 +175,10 @@ def test_of_many_texts_a_sample_is_learned_from(
         (["predict", "{corpus}", "{corpus}"], "no model file of deepclust"),
         (["predict", "no.dct", "{corpus}", "--out", "a.doc"], "give --format"),
         (["predict", "no.dct", "{corpus}", "--format", "parquet"], "--out"),
+        (
+            ["predict", "no.dct", "{corpus}", "--parts", "p", "--out", "a.csv"],
+            "--parts",
+        ),
         (["report", "{corpus}", "{corpus}"], "no model file of deepclust"),
     ],
 )
@@ -727,3 +731,21 @@ def test_agreement_counts_labeled_texts_only():
     assert "2 clusters, 2 labels" in text
     assert "every text assigned   AMI 1.000   ARI 1.000" in text
     assert "noise as one cluster  AMI 1.000" not in text
+
+
+def test_parts_of_any_number_of_files(tmp_path, corpus, capsys):
+    pytest.importorskip("pyarrow")
+    for n in range(2):
+        lines = "\n".join(corpus.texts[n * 30 : n * 30 + 30])
+        (tmp_path / f"{n}.txt").write_text(lines, "utf-8")
+    arguments = light_clusterer().fit(corpus.texts), tmp_path / "*.txt"
+
+    for was_there in ("written", "was there already"):
+        _run.run_parts(*arguments, Progress(), tmp_path / "parts")
+        shown = capsys.readouterr()
+        assert f"60 texts; part-000000.parquet {was_there}" in shown.err
+        assert shown.out.endswith("60 texts in 1 files\n")
+
+    assert len(pd.read_parquet(tmp_path / "parts")) == 60
+    with pytest.raises(InputError, match="plain text: it has no columns"):
+        _run.run_parts(*arguments, Progress(), tmp_path / "parts", column="text")

@@ -1,0 +1,139 @@
+"""Predictions in parts: those of one call, also after a run that was killed."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from tiny import light_clusterer
+
+from deepclust.clustering import rename
+from deepclust.datasets import TextFiles
+from deepclust.distributed import predict_to_parquet
+from deepclust.distributed._parquet_parts import iter_parts
+from deepclust.exceptions import InvalidTextError
+from deepclust.inspection import prediction_table
+
+pytest.importorskip("pyarrow")
+
+
+@pytest.fixture(scope="module")
+def model(corpus):
+    return light_clusterer().fit(corpus.texts)
+
+
+def kept(parts):
+    return [was_there for _, _, was_there in parts]
+
+
+def test_the_parts_hold_what_one_call_finds(model, corpus, tmp_path):
+    parts = predict_to_parquet(model, iter(corpus.texts), tmp_path, batch_size=70)
+
+    assert [path.name for path in parts] == [f"part-00000{i}.parquet" for i in range(5)]
+    found = pd.read_parquet(tmp_path)
+    expected = prediction_table(model, corpus.texts, output="pandas")
+    assert found.pop("row").tolist() == list(range(len(corpus.texts)))
+    assert (found["cluster"] >= 0).any()
+    found["name"] = found["name"].astype(object)
+    left_out = ["nearest", "nearest_name"]
+    pd.testing.assert_frame_equal(
+        found, expected.drop(columns=left_out), check_dtype=False
+    )
+
+
+def test_only_what_changed_is_written_again(model, corpus, tmp_path):
+    texts = corpus.texts[:250]
+    options = {"folder": tmp_path, "batch_size": 100}
+    assert kept(iter_parts(model, texts, **options)) == [False] * 3
+    assert kept(iter_parts(model, texts, **options)) == [True] * 3
+    assert kept(iter_parts(model, texts, **options, resume=False)) == [False] * 3
+
+    changed = [*texts[:120], "another text", *texts[121:]]
+    assert kept(iter_parts(model, changed, **options)) == [True, False, True]
+    assert kept(iter_parts(model, texts[1:200], **options)) == [False, False]
+    assert len(list(tmp_path.iterdir())) == 2  # the third is of no text any more
+    model = joblib.load(dump(model, tmp_path.parent / "model"))
+    assert kept(iter_parts(model, texts[1:200], **options)) == [True, True]
+    model.set_params(cluster__noise="nearest")
+    assert kept(iter_parts(model, texts[1:200], **options)) == [False, False]
+    rename(model, {0: "the first"})
+    assert kept(iter_parts(model, texts[1:200], **options)) == [False, False]
+    (tmp_path / "part-000000.parquet").write_bytes(b"no parquet")
+    assert kept(iter_parts(model, texts[1:200], **options)) == [False, True]
+
+
+def dump(model, path):
+    joblib.dump(model, path)
+    return path
+
+
+def test_files_and_ids(model, corpus, tmp_path):
+    rows = enumerate(corpus.texts[:30])
+    frame = pd.DataFrame([(f"id {row}", text) for row, text in rows])
+    frame.columns = ["key", "body"]
+    frame[:20].to_csv(tmp_path / "1.csv", index=False)
+    frame[20:].to_csv(tmp_path / "2.csv", index=False)
+    columns = {"column": "body", "id_column": "key"}
+    pattern, out = str(tmp_path / "*.csv"), tmp_path / "labels"
+
+    predict_to_parquet(model, pattern, out, batch_size=8, **columns)
+
+    found = pd.read_parquet(out)
+    assert found["key"].tolist() == frame["key"].tolist()
+    np.testing.assert_array_equal(found["cluster"], model.predict(frame["body"]))
+    assert kept(iter_parts(model, TextFiles(pattern, **columns), out, batch_size=8))[0]
+
+
+def test_what_is_no_text_is_refused(model, tmp_path):
+    with pytest.raises(InvalidTextError, match="row 1 is None"):
+        predict_to_parquet(model, ["a", None], tmp_path)
+    with pytest.raises(ValueError, match="Give them to TextFiles"):
+        predict_to_parquet(model, ["a"], tmp_path, column="text")
+    with pytest.raises(FileNotFoundError, match="no file or folder"):
+        predict_to_parquet(model, "no such file", tmp_path)
+    assert predict_to_parquet(model, [], tmp_path) == []
+
+
+KILLED = """
+import sys, time
+import joblib
+from deepclust.distributed._parquet_parts import iter_parts
+model, texts, folder = sys.argv[1:]
+for part in iter_parts(joblib.load(model), joblib.load(texts), folder, batch_size=10):
+    print("part", flush=True)
+    time.sleep(0.2)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+def test_a_run_that_was_killed_goes_on_where_it_stopped(model, corpus, tmp_path):
+    files = [dump(x, tmp_path / n) for x, n in ((model, "m"), (corpus.texts, "t"))]
+    folder = tmp_path / "parts"
+    root = Path(__file__).parents[2]
+    child = subprocess.Popen(
+        [sys.executable, "-c", KILLED, *map(str, files), str(folder)],
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(root)},
+    )
+    for _ in range(3):
+        child.stdout.readline()
+    time.sleep(0.1)
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    child.stdout.close()
+    there = {path.name: path.stat().st_mtime_ns for path in folder.glob("*.parquet")}
+
+    was_there = kept(iter_parts(model, corpus.texts, folder, batch_size=10))
+
+    assert 3 <= sum(was_there) == len(there) < len(was_there) == 30
+    assert was_there == sorted(was_there, reverse=True)
+    for name, written in there.items():
+        assert (folder / name).stat().st_mtime_ns == written
+    labels = pd.read_parquet(folder)["cluster"]
+    np.testing.assert_array_equal(labels, model.predict(corpus.texts))
