@@ -16,6 +16,7 @@ __all__ = [
     "ModelFormatError",
     "SignatureError",
     "TextWarning",
+    "VersionWarning",
 ]
 
 
@@ -61,3 +62,7 @@ class ClusteringWarning(UserWarning):
 
 class ModelDriftWarning(UserWarning):
     """A loaded model embeds its probe texts otherwise than where it was saved."""
+
+
+class VersionWarning(UserWarning):
+    """A pickle or model file is from other versions of deepclust or its libraries."""

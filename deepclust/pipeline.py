@@ -3,6 +3,7 @@
 `iter_predict` passes any number of texts through a fitted one, batch by batch.
 """
 
+import copy
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,7 +19,7 @@ from sklearn.utils.validation import _check_method_params
 
 from deepclust._text_input import check_texts
 from deepclust.cleaning import TextCleaner
-from deepclust.clustering import DBSCAN
+from deepclust.clustering import DBSCAN, align
 from deepclust.encoding import RNNLSTMEncoder
 from deepclust.exceptions import ClusteringWarning, InvalidTextError, TextWarning
 from deepclust.pseudo_labels import seed_word_labels
@@ -29,13 +30,14 @@ __all__ = ["TextClusterer", "iter_predict", "make_text_clusterer", "sample_texts
 
 MAX_FIT_TEXTS = 200_000
 _FEW_TEXTS = 100
+_LEARNING_STEPS = [TextCleaner, Vectorizer, RNNLSTMEncoder, DBSCAN]
 _TOLERANCE = 0.2  # of n_clusters, which is approximate
 
 
 class TextClusterer(Pipeline):
-    """A scikit-learn pipeline that checks the parameters of all steps before any work.
+    """A scikit-learn pipeline that checks its parameters first, and learns in batches.
 
-    Attributes and methods are those of `sklearn.pipeline.Pipeline`, and more;
+    Attributes and methods are those of `sklearn.pipeline.Pipeline`, and those below;
     `make_text_clusterer` makes one.
 
     Parameters
@@ -47,11 +49,27 @@ class TextClusterer(Pipeline):
         Of more texts, `fit` and `fit_predict` learn from a sample of this size, drawn
         by content (`sample_texts`), and predict the others in parts.
 
+    warm_start : bool, default=False
+        Whether `fit` of a fitted pipeline gives the new clusters the ids, names and
+        edits of the old ones; see `deepclust.clustering.align`.
+
+    n_rehearsed : int, default=20_000
+        Texts that `partial_fit` keeps, to learn them again with later ones.
+
     Attributes
     ----------
     labels_ : ndarray of shape (n_docs,), intp
         Labels of the texts of `fit`, whether all or a sample were learned from; those
         of the last step are of the sample. Not after `fit` on a stream, see there.
+        After `partial_fit`, those of the last batch.
+
+    rehearsal_texts_ : list of str
+        Sample of all texts that `partial_fit` had, by content; see `sample_texts`. They
+        are in pickles, but not in model files.
+
+    alignment_ : Alignment
+        What became of the clusters of before; after `partial_fit` of a fitted pipeline,
+        or `fit` with `warm_start=True`.
 
     See Also
     --------
@@ -74,11 +92,15 @@ class TextClusterer(Pipeline):
         transform_input: Any = None,
         memory: Any = None,
         verbose: bool = False,
+        warm_start: bool = False,
+        n_rehearsed: int = 20_000,
     ) -> None:
         super().__init__(
             steps, transform_input=transform_input, memory=memory, verbose=verbose
         )
         self.max_fit_texts = max_fit_texts
+        self.warm_start = warm_start
+        self.n_rehearsed = n_rehearsed
 
     def fit(
         self, X: Any, y: Any = None, *, namer: Any = None, **params: Any
@@ -131,6 +153,77 @@ class TextClusterer(Pipeline):
         labels = self._learn(super().fit_predict, X, y, params, namer)
         return self._predict_in_parts(X) if labels is None else labels
 
+    def partial_fit(
+        self, X: Any, y: Any = None, *, rehearse: Any = None
+    ) -> "TextClusterer":
+        """Learn from further texts, and keep ids, names and edits of the clusters.
+
+        Parameters
+        ----------
+        X : iterable of str
+            Texts that no call had before. The first call is `fit`.
+
+        y : None
+            Ignored.
+
+        rehearse : iterable of str, default=None
+            Texts of before, `rehearsal_texts_` when None. After `fit`, which keeps no
+            texts, and after `load`, they have to be given.
+
+        Returns
+        -------
+        self : TextClusterer
+
+        Raises
+        ------
+        InvalidTextError
+            If a row is not a `str`.
+        TypeError
+            If the steps are not the four of `make_text_clusterer`.
+        ValueError
+            If there are no texts of before, the encoder learned from labels or seed
+            words, or a parameter of any step is wrong.
+
+        Notes
+        -----
+        1. New words join the vocabulary, the old ones keep their ids.
+        2. Pseudo-labels are made for the texts of before and the new ones, and the
+           network goes on learning from its weights.
+        3. `DBSCAN` clusters the embeddings of these texts, which are the rows of
+           `labels_`: texts of before first.
+        4. `align` carries ids, names and edits over; `alignment_` says what was born,
+           merged, split or died.
+        5. The texts with the least hashes are kept for the next batch, so that they are
+           a sample of all texts, whatever the batches.
+
+        Time and memory of a `fit` on `n_rehearsed` texts and a batch. With more texts
+        than these, clusters are those of the sample.
+        """
+        self.check_parameters()
+        X = check_texts(X, estimator="TextClusterer")
+        if not hasattr(self[-1], "labels_"):
+            self.fit(X)
+            self._keep_rehearsal(X)
+            return self
+        clean, vectorize, encode, cluster = self._learning_steps()
+        before = getattr(self, "rehearsal_texts_", []) if rehearse is None else rehearse
+        before = check_texts(before, estimator="TextClusterer.partial_fit")
+        if not before:
+            raise ValueError(
+                "partial_fit learns texts of before again, and none were kept: fit "
+                "keeps none. Pass rehearse= with them, or begin with partial_fit."
+            )
+        old, texts = self._copy(), [*before, *X]
+        clusters = np.append(self.predict(before), np.full(len(X), NOISE))
+        vectorize.partial_fit(clean.transform(X))
+        sequences = vectorize.transform(clean.transform(texts))
+        encode.partial_fit(sequences, clusters=clusters)
+        cluster.fit(encode.transform(sequences))
+        self._finish(texts, None, old, before)
+        self.labels_ = cluster.labels_[len(before) :]
+        self._keep_rehearsal(texts)
+        return self
+
     def check_parameters(self) -> None:
         """Raise InvalidParameterError if a parameter of any step is wrong."""
         for _, step in self.steps:
@@ -142,6 +235,7 @@ class TextClusterer(Pipeline):
     ) -> Any:
         """Fit on all texts or on a sample; return `labels_`, None of a stream."""
         self.check_parameters()
+        old = self._before()
         self.__dict__.pop("labels_", None)
         if isinstance(self[0], TextCleaner) and not _is_stream(X):
             X = check_texts(X, estimator="TextCleaner")
@@ -150,7 +244,7 @@ class TextClusterer(Pipeline):
             y = None if y is None else _safe_indexing(y, rows)
             params = _check_method_params(X, params, rows)
         labels = method(texts, y, **params)
-        self._finish(texts, namer)
+        self._finish(texts, namer, old)
         if rows is None:
             labels = getattr(self[-1], "labels_", None if labels is self else labels)
         elif hasattr(X, "__len__") and hasattr(self[-1], "predict"):
@@ -183,11 +277,39 @@ class TextClusterer(Pipeline):
     def _predict_in_parts(self, X: Any) -> np.ndarray:
         return np.concatenate([*iter_predict(self, X), np.empty(0, dtype=np.intp)])
 
-    def _finish(self, X: Any, namer: Any) -> None:
+    def _learning_steps(self) -> list[Any]:
+        steps, kinds = [step for _, step in self.steps], _LEARNING_STEPS
+        if [type(step) for step in steps] != kinds:
+            raise TypeError(
+                "partial_fit needs the steps of make_text_clusterer: "
+                f"{', '.join(kind.__name__ for kind in kinds)}. Received: "
+                f"{', '.join(type(step).__name__ for step in steps)}."
+            )
+        if hasattr(steps[2], "classes_"):
+            steps[2].partial_fit(np.empty((0, 1)))  # says why it does not
+        return steps
+
+    def _copy(self) -> "TextClusterer":
+        """Return the pipeline as it is fitted; another fit does not change it."""
+        return TextClusterer([(name, copy.copy(step)) for name, step in self.steps])
+
+    def _before(self) -> "TextClusterer | None":
+        """Return a copy whose ids and names are carried over, if they are."""
+        is_fitted = self.warm_start and hasattr(self[-1], "labels_")
+        return self._copy() if is_fitted else None
+
+    def _keep_rehearsal(self, texts: list[str]) -> None:
+        rows = sample_texts(texts, self.n_rehearsed)
+        self.rehearsal_texts_ = [texts[row] for row in rows]
+
+    def _finish(self, X: Any, namer: Any, old: Any = None, common: Any = None) -> None:
+        """Name the clusters of X; carry over ids and names of a pipeline of before."""
         clusterer = self[-1]
         warn_of_another_number(clusterer)
         if isinstance(self[0], TextCleaner) and isinstance(clusterer, DBSCAN):
             name_clusters(self, X, self[0].transform(X), namer=namer)
+        if old is not None and isinstance(clusterer, DBSCAN):
+            self.alignment_ = align(old, self, X if common is None else common)
 
 
 def name_clusters(

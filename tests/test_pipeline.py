@@ -259,7 +259,7 @@ def test_a_namer_is_sent_texts_without_what_the_cleaner_removes():
 def test_feature_names_pass_through_the_pipeline(fitted_clusterer):
     names = fitted_clusterer[:-1].get_feature_names_out()
 
-    assert names.tolist() == [f"rnnlstmencoder{i}" for i in range(16)]
+    assert names.tolist() == [f"embedding{i}" for i in range(16)]
 
 
 # --- parameters and their warnings ----------------------------------------------------

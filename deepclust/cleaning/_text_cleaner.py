@@ -25,6 +25,7 @@ from tqdm import tqdm
 
 from deepclust._parallel import refuse_beyond_memory
 from deepclust._text_input import check_texts
+from deepclust._versions import VersionsMixin
 from deepclust.cleaning._language_check import likely_language
 from deepclust.cleaning._language_rules import TokenRules, tokenizer_for
 from deepclust.cleaning._redaction import KINDS, redact
@@ -37,7 +38,7 @@ _TEXTS_PER_JOB = 5_000
 
 
 class TextCleaner(  # type: ignore[call-arg]
-    TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
+    TransformerMixin, VersionsMixin, BaseEstimator, auto_wrap_output_keys=None
 ):
     """Clean and tokenize raw texts: one string of space-separated tokens per text.
 

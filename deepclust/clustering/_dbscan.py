@@ -1071,6 +1071,8 @@ class DBSCAN(ClusterMixin, VersionsMixin, BaseEstimator):
         self.cluster_ids_, self._n_ids_given = alignment.ids, alignment.n_ids_given
         if names is not None or alignment.names:
             self.cluster_names_ = alignment.names
+            if hasattr(self, "layer_names_"):
+                self.layer_names_[self.layer_] = dict(alignment.names)
         return alignment
 
     def __sklearn_tags__(self) -> Any:

@@ -16,18 +16,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy.special import softmax
-from sklearn.base import (
-    BaseEstimator,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-)
-from sklearn.utils import check_random_state
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import check_consistent_length, check_random_state, column_or_1d
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from deepclust._atomic_file import replacing
 from deepclust._parallel import refuse_beyond_memory
+from deepclust._versions import VersionsMixin
 from deepclust.encoding._devices import (
     on_device,
     refuse_forked_backend,
@@ -38,6 +35,7 @@ from deepclust.encoding._validation import (
     check_document_vectors,
     check_ids,
     encode_labels,
+    grown_vectors,
     known_tokens,
     sequences_of_matrix,
     start_vectors,
@@ -63,7 +61,7 @@ _TRAINING_OPTIONS = (
 _LSTM_VALUES = 6  # of each unit and step: four gates, cell and output
 
 
-class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class RNNLSTMEncoder(TransformerMixin, VersionsMixin, BaseEstimator):
     """Encode texts with a recurrent network trained on these texts alone.
 
     Word vectors pass through a SimpleRNN and a bidirectional LSTM [1]_ side by side.
@@ -417,26 +415,79 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         if document_vectors is not None:
             document_vectors = document_vectors[rows]
         pseudo_labels = self._make_pseudo_labels(texts, labels, document_vectors, seed)
-        targets = {
-            f"head_{i}/prototypes": t for i, t in enumerate(pseudo_labels.targets)
-        }
-        if labels is not None:
-            targets["labels/prototypes"] = labels
-        weights, history = self._train(texts, vectors, targets, seed)
-
-        self.weights_ = weights
-        self._history = history
-        self._fitted_options = {name: getattr(self, name) for name in _NETWORK_OPTIONS}
-        self.__dict__.pop("_network", None)
+        self._learn(texts, vectors, pseudo_labels, labels, seed)
         self.vocabulary_ = sequences.vocabulary
-        self.embedding_dim_ = self.embedding_dim
         self.n_unknown_texts_ = len(known) - len(rows)
-        self.n_parameters_ = sum(array.size for array in weights.values())
-        self.n_pseudo_classes_ = pseudo_labels.n_pseudo_classes
-        self._selection_results = pseudo_labels.selection_results
         self.__dict__.pop("classes_", None)
         if classes is not None:
             self.classes_ = classes
+        return self
+
+    def partial_fit(
+        self, X: Any, y: Any = None, *, clusters: Any = None
+    ) -> "RNNLSTMEncoder":
+        """Go on learning, from texts of before and further ones.
+
+        Parameters
+        ----------
+        X : TokenSequences or array-like of int, shape (n_docs, max_len)
+            Texts of before, so that they are not forgotten, and new ones. Ids of before
+            are the same; there may be more of them.
+
+        y : None
+            Ignored.
+
+        clusters : array-like of shape (n_docs,), int, default=None
+            Cluster of each text of before; -1 for noise and for new texts. These
+            clusters are components of the new pseudo-labels from the start.
+
+        Returns
+        -------
+        self : RNNLSTMEncoder
+
+        Raises
+        ------
+        ValueError
+            If the encoder learned from labels or seed words, `clusters` has another
+            length, or X is none.
+        EmptyVocabularyError
+            (a `ValueError`) If no text has a known token.
+
+        Notes
+        -----
+        The network starts from its weights. New rows of its word embedding are those of
+        the vocabulary, by the linear map that brings old ones nearest to what they have
+        become (least squares). Pseudo-labels are made anew. Where nothing was learned
+        so far, it is `fit`. Time and memory of a `fit` on these texts.
+        """
+        if not hasattr(self, "weights_"):
+            return self.fit(X)
+        if hasattr(self, "classes_"):
+            raise ValueError(
+                "partial_fit does not go on from labels or seed_words. Fit again on "
+                "all texts; with warm_start=True, a TextClusterer keeps ids and names."
+            )
+        self._validate_params()
+        refuse_forked_backend()
+        sequences = self._check_sequences(X, fitting=True)
+        known = known_tokens(sequences)
+        rows = np.flatnonzero(known.lengths)
+        if clusters is not None:
+            clusters = column_or_1d(clusters).astype(np.int32)
+            check_consistent_length(clusters, known)
+            clusters = clusters[rows] if (clusters[rows] >= 0).any() else None
+        if len(rows) == 0:
+            raise EmptyVocabularyError(
+                f"None of the {len(known)} texts has a known token."
+            )
+        seed = int(check_random_state(self.random_state).randint(2**31 - 100))
+        vectors = start_vectors(sequences, self.vector_dim, seed)
+        vectors = grown_vectors(self.weights_["words"], vectors)
+        self._refuse_beyond_memory(known, vectors)
+        pseudo_labels = self._make_pseudo_labels(known[rows], clusters, None, seed)
+        self._learn(known[rows], vectors, pseudo_labels, None, seed, self.weights_)
+        self.vocabulary_ = sequences.vocabulary
+        self.n_unknown_texts_ = len(known) - len(rows)
         return self
 
     def transform(self, X: Any) -> np.ndarray:
@@ -526,11 +577,13 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         return path
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
-        """Return the names of the columns: "rnnlstmencoder0", ...
+        """Return the names of the columns: "embedding0", "embedding1", ...
 
         `input_features`, which a pipeline passes, are the words, not columns of X.
         """
-        return super().get_feature_names_out()
+        check_is_fitted(self, "weights_")
+        names = [f"embedding{i}" for i in range(self.embedding_dim_)]
+        return np.array(names, dtype=object)
 
     @property
     def history_(self) -> pd.DataFrame:
@@ -551,10 +604,6 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         """The Keras network with the fitted weights, built once per process."""
         check_is_fitted(self, "weights_")
         return self._fitted_network()
-
-    @property
-    def _n_features_out(self) -> int:
-        return self.embedding_dim_
 
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()
@@ -616,24 +665,50 @@ class RNNLSTMEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             seed=seed,
         )
 
+    def _learn(
+        self,
+        texts: TokenSequences,
+        vectors: np.ndarray,
+        pseudo_labels: PseudoLabels,
+        labels: np.ndarray | None,
+        seed: int,
+        start: dict[str, np.ndarray] | None = None,
+    ) -> None:
+        """Train the network, from `start` if that is given, and keep the result."""
+        targets = {
+            f"head_{i}/prototypes": t for i, t in enumerate(pseudo_labels.targets)
+        }
+        if labels is not None:
+            targets["labels/prototypes"] = labels
+        if start is None:
+            names = _NETWORK_OPTIONS
+            self._fitted_options = {name: getattr(self, name) for name in names}
+        self.weights_, self._history = self._train(texts, vectors, targets, seed, start)
+        self.__dict__.pop("_network", None)
+        self.embedding_dim_ = self._fitted_options["embedding_dim"]
+        self.n_parameters_ = sum(array.size for array in self.weights_.values())
+        self.n_pseudo_classes_ = pseudo_labels.n_pseudo_classes
+        self._selection_results = pseudo_labels.selection_results
+
     def _train(
         self,
         sequences: TokenSequences,
         vectors: np.ndarray,
         targets: dict[str, np.ndarray],
         seed: int,
+        start: dict[str, np.ndarray] | None,
     ) -> tuple[dict[str, np.ndarray], list[dict[str, float]]]:
         """Return weights and training curve; every text has a token."""
-        from deepclust.encoding._network import read_weights
+        from deepclust.encoding._network import read_weights, write_weights
         from deepclust.encoding._training import train_heads
 
         options = {name: getattr(self, name) for name in _TRAINING_OPTIONS}
         if self.learning_rate == "auto":
             options["learning_rate"] = 0.3 if self.optimizer == "sgd" else 0.003
         with on_device(self.device, together=True):
-            network = self._build_network(
-                vectors, seed, {name: getattr(self, name) for name in _NETWORK_OPTIONS}
-            )
+            network = self._build_network(vectors, seed, self._fitted_options)
+            if start is not None:
+                write_weights(network, start | {"words": vectors})
             prototypes, history = train_heads(
                 network,
                 sequences,

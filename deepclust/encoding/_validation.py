@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
+from threadpoolctl import threadpool_limits
 
 from deepclust.sequences import UNKNOWN_ID, TokenSequences
 
@@ -12,6 +13,7 @@ __all__ = [
     "check_document_vectors",
     "check_ids",
     "encode_labels",
+    "grown_vectors",
     "known_tokens",
     "sequences_of_matrix",
     "start_vectors",
@@ -127,6 +129,37 @@ def start_vectors(sequences: TokenSequences, vector_dim: int, seed: int) -> np.n
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     vectors[0] = 0.0
     return vectors
+
+
+def grown_vectors(trained: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    """Return the trained word vectors, and rows for words that have none yet.
+
+    Parameters
+    ----------
+    trained : ndarray of shape (n_old, dim), float32
+
+    vectors : ndarray of shape (n_tokens, dim), float32
+        What they started from, and the vectors of the words that came later.
+
+    Returns
+    -------
+    grown : ndarray of shape (n_tokens, dim), float32
+        New rows are mapped as the old ones were moved, by least squares.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from deepclust.encoding._validation import grown_vectors
+    >>> grown_vectors(2 * np.eye(2), np.array([[1, 0], [0, 1], [1, 1]])).round(6)
+    array([[2., 0.],
+           [0., 2.],
+           [2., 2.]])
+    """
+    n_old = len(trained)
+    with threadpool_limits(limits=1, user_api="blas"):  # the same sums on any machine
+        moved = np.linalg.lstsq(vectors[:n_old], trained, rcond=None)[0]
+        new = (vectors[n_old:] @ moved).astype(trained.dtype)
+    return np.concatenate((trained, new))
 
 
 def encode_labels(

@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from deepclust._versions import library_versions, warn_of_other_versions
 from deepclust.exceptions import ModelFormatError
 from deepclust.persistence._arrays import array_table, read_arrays, write_arrays
 from deepclust.persistence._container import (
@@ -28,7 +29,6 @@ from deepclust.persistence._keys import role_keys, signing_key
 from deepclust.persistence._objects import objects_to_sections, sections_to_object
 from deepclust.persistence._probes import (
     check_probes,
-    library_versions,
     probe_embeddings,
 )
 from deepclust.persistence._registry import ROLES, section_roles
@@ -225,6 +225,9 @@ def load(
     ModelDriftWarning
         If 16 probe texts are embedded otherwise than where the model was saved, as
         happens when another version of spaCy splits texts into other words.
+    VersionWarning
+        If the version of deepclust differs from that of the file, or the first two
+        numbers of that of a library.
 
     Notes
     -----
@@ -264,10 +267,13 @@ def load(
         if set(sections) - set(ROLES) or not isinstance(manifest.get("classes"), list):
             raise ModelFormatError("its manifest is not complete")
         model = sections_to_object(manifest["classes"], sections)
+        libraries, warned = manifest.get("libraries"), False
         if probes is not None:
             if "embeddings" not in probes:
                 raise ModelFormatError("section 'probes' has no embeddings")
-            check_probes(model, probes["embeddings"], manifest.get("libraries"))
+            warned = check_probes(model, probes["embeddings"], libraries)
+    if not warned:
+        warn_of_other_versions(str(path), libraries)
     return model
 
 

@@ -6,21 +6,18 @@ others are words of the vocabulary in random order, so none is a text of `fit`.
 """
 
 import copy
-import importlib.metadata
-import platform
 import warnings
 from typing import Any
 
 import numpy as np
 
-from deepclust import __version__
+from deepclust._versions import library_versions
 from deepclust.exceptions import ModelDriftWarning, ModelFormatError, TextWarning
 
-__all__ = ["check_probes", "library_versions", "probe_embeddings"]
+__all__ = ["check_probes", "probe_embeddings"]
 
 N_PROBES = 16
 TOLERANCE = 1e-4  # of a coordinate of a unit vector; processors differ by 1e-6
-_LIBRARIES = ("numpy", "scipy", "scikit-learn", "spacy", "pandas")
 _FIXED = (
     "The quick brown fox doesn't jump over the lazy dog.",
     "<p>Caf&eacute; &amp; cr&egrave;me br&ucirc;l&eacute;e, $4.50 each!</p>",
@@ -31,14 +28,6 @@ _FIXED = (
     "UPPER lower CamelCase snake_case #hashtag @name :-)",
     "",
 )
-
-
-def library_versions() -> dict[str, str]:
-    """Return the versions of Python and of the libraries that a result depends on."""
-    versions = {"python": platform.python_version(), "deepclust": __version__}
-    for name in _LIBRARIES:
-        versions[name] = importlib.metadata.version(name)
-    return versions
 
 
 def probe_embeddings(model: Any) -> np.ndarray | None:
@@ -86,7 +75,7 @@ def _probe_texts(encoder: Any) -> list[str]:
     return [*_FIXED, *(" ".join(tokens[i] for i in row) for row in chosen.tolist())]
 
 
-def check_probes(model: Any, expected: np.ndarray, saved_with: Any) -> None:
+def check_probes(model: Any, expected: np.ndarray, saved_with: Any) -> bool:
     """Warn if the model embeds the probe texts otherwise than where it was saved.
 
     Parameters
@@ -97,6 +86,10 @@ def check_probes(model: Any, expected: np.ndarray, saved_with: Any) -> None:
 
     saved_with : dict of str to str
         Versions of the libraries, as of `library_versions`.
+
+    Returns
+    -------
+    warned : bool
 
     Raises
     ------
@@ -120,10 +113,12 @@ def check_probes(model: Any, expected: np.ndarray, saved_with: Any) -> None:
         raise ModelFormatError("its probe texts have embeddings that are not finite")
     gap = float(np.abs(found - expected).max())
     if gap <= TOLERANCE:
-        return
+        return False
     now = library_versions()
     then = saved_with if isinstance(saved_with, dict) else {}
-    changed = [f"{k} {then.get(k)} → {v}" for k, v in now.items() if v != then.get(k)]
+    changed = [
+        f"{k} {then.get(k)} → {v}" for k, v in now.items() if v != then.get(k, v)
+    ]
     warnings.warn(
         f"The model embeds its probe texts otherwise than where it was saved (by up to "
         f"{gap:.1g}). Changed since: {', '.join(changed) or 'no version'}. Install the "
@@ -131,3 +126,4 @@ def check_probes(model: Any, expected: np.ndarray, saved_with: Any) -> None:
         ModelDriftWarning,
         stacklevel=3,
     )
+    return True

@@ -343,6 +343,7 @@ def state_of(value: Any, *, for_all: bool) -> dict[str, Any]:
     if name in ("Vocabulary", "ReachabilityTree"):
         return {field: getattr(value, field) for field in value.__match_args__}
     state = dict(value.__getstate__())
+    state.pop("_library_versions", None)  # the manifest has them
     if "_X" in state and not for_all:
         if value._space.is_unmerged:
             raise TypeError(

@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from deepclust._parallel import refuse_beyond_memory
 from deepclust._text_input import check_texts
+from deepclust._versions import VersionsMixin
 from deepclust.cleaning._tokenizer import (
     hide_unseen,
     token_checksum,
@@ -25,6 +26,7 @@ from deepclust.sequences import UNKNOWN_ID, TokenSequences, Vocabulary
 from deepclust.vectorizing._word_vectors import (
     check_source,
     corpus_vectors,
+    fold_in,
     load_vectors,
 )
 
@@ -44,7 +46,7 @@ _MIN_TOKENS = 100  # with fewer, the rate of unknown tokens is not checked
 
 
 class Vectorizer(  # type: ignore[call-arg]
-    TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
+    TransformerMixin, VersionsMixin, BaseEstimator, auto_wrap_output_keys=None
 ):
     """Select a vocabulary and turn clean texts into sequences of token ids.
 
@@ -234,6 +236,69 @@ class Vectorizer(  # type: ignore[call-arg]
             self.vocabulary_ = replace(self.vocabulary_, vectors=vectors)
         return self
 
+    def partial_fit(self, X: Iterable[str], y: Any = None) -> "Vectorizer":
+        """Add tokens of further texts to the vocabulary; no id of before changes.
+
+        Parameters
+        ----------
+        X : iterable of str
+            Clean texts that no call had before.
+
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : Vectorizer
+
+        Raises
+        ------
+        InvalidTextError
+            If a row is not a `str`.
+
+        Notes
+        -----
+        A token joins if it occurs in `min_df_` of the new texts, where a text of before
+        that held it counts as one, and if it is within `max_df` and `max_features`. New
+        tokens follow the old ones. Their vectors are looked up again, or, with
+        "corpus", computed from the known tokens around them; old vectors, `max_len_`
+        and `oov_rate_` stay. Where there is nothing to add to, it is `fit`. Linear time
+        in the tokens of the new texts.
+
+        Examples
+        --------
+        >>> from deepclust import Vectorizer
+        >>> vectorizer = Vectorizer(vector_dim=2).fit(["cats purr", "cats purr"])
+        >>> more = ["cats hiss", "cats hiss", "dogs"]
+        >>> list(vectorizer.partial_fit(more).get_feature_names_out())
+        ['cats', 'purr', 'hiss']
+        """
+        texts = check_texts(X, estimator="Vectorizer")
+        if not hasattr(self, "vocabulary_"):
+            return self.fit(texts)
+        self._validate_params()
+        old, (found, _, lengths) = self.vocabulary_, _count_tokens(texts)
+        del found[_SPECIAL_TOKENS[UNKNOWN_ID]]
+        n_documents = old.n_documents + len(texts)
+        more = {t: n + self._is_rare(t) for t, n in found.items() if t not in old.index}
+        most = _as_count(self.max_df, n_documents)
+        joined = [t for t, n in more.items() if self.min_df_ <= n <= most]
+        joined.sort(key=lambda token: (-more[token], token))
+        if self.max_features is not None:
+            room = self.max_features + len(_SPECIAL_TOKENS) - len(old)
+            joined = joined[: max(room, 0)]
+        tokens = (*old.tokens, *joined)
+        frequencies = [
+            n + found[t]
+            for t, n in zip(old.tokens, old.document_frequency, strict=True)
+        ]
+        frequencies += [more[token] for token in joined]
+        self._set_rare_tokens(more.keys() - set(joined), set(joined))
+        self.n_truncated_ += sum(n > self.max_len_ for n in lengths.elements())
+        self.vocabulary_ = Vocabulary(tokens, np.array(frequencies), n_documents)
+        self._add_vectors(texts, joined)
+        return self
+
     def fit_transform(self, X: Iterable[str], y: Any = None) -> TokenSequences:
         """Fit to the texts and return their sequences; X may be a generator."""
         texts = check_texts(X, estimator="Vectorizer")
@@ -320,8 +385,8 @@ class Vectorizer(  # type: ignore[call-arg]
                 "not empty; TextCleaner drops stop words and punctuation."
             )
         chosen, self.min_df_ = self._select(document_frequency, n_documents)
-        rare = document_frequency.keys() - set(chosen)
-        self.rare_tokens_ = np.unique(np.fromiter(map(token_checksum, rare), np.uint32))
+        self.rare_tokens_ = np.empty(0, dtype=np.uint32)
+        self._set_rare_tokens(document_frequency.keys() - set(chosen), ())
         known = sum(term_frequency[token] for token in chosen)
         self.oov_rate_ = 1.0 - known / term_frequency.total()
         self.max_len_ = self._choose_max_len(lengths)
@@ -379,6 +444,29 @@ class Vectorizer(  # type: ignore[call-arg]
         tokens = _tokens_of(text)[: self.max_len_]
         find = self.vocabulary_.index.get
         return tokens, [find(token, UNKNOWN_ID) for token in tokens]
+
+    def _set_rare_tokens(self, more: Iterable[str], joined: Iterable[str]) -> None:
+        """Add tokens to those that are not in the vocabulary, and remove others."""
+        add, drop = (
+            np.fromiter(map(token_checksum, tokens), np.uint32)
+            for tokens in (more, joined)
+        )
+        kept = np.setdiff1d(self.rare_tokens_, drop)
+        self.rare_tokens_ = np.union1d(kept, add)
+
+    def _add_vectors(self, texts: list[str], joined: list[str]) -> None:
+        """Give the tokens that joined the vocabulary their vectors."""
+        old = self.embedding_matrix_
+        if old is None:
+            return
+        if isinstance(self.word_vectors, str) and self.word_vectors == "corpus":
+            new = fold_in(self._sequences(texts), old, len(self.vocabulary_))
+        else:
+            new, _ = load_vectors(self.word_vectors, (*_SPECIAL_TOKENS, *joined))
+            new = new[len(_SPECIAL_TOKENS) :]
+        self.embedding_matrix_ = np.concatenate((old, new))
+        self.vector_coverage_ = float(self.embedding_matrix_[2:].any(axis=1).mean())
+        self.vocabulary_ = replace(self.vocabulary_, vectors=self.embedding_matrix_)
 
     def _is_rare(self, token: str) -> bool:
         """Return whether `fit` saw a token that is not in the vocabulary."""

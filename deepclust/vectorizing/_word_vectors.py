@@ -29,6 +29,7 @@ __all__ = [
     "corpus_vectors",
     "count_cooccurrence",
     "factorize",
+    "fold_in",
     "load_vectors",
 ]
 
@@ -175,6 +176,53 @@ def factorize(
         vectors[used, :rank] = left * np.sqrt(scale)
     vectors[np.linalg.norm(vectors, axis=1) <= 1e-6] = 0.0  # noise of the decomposition
     return unit_rows(vectors)
+
+
+def fold_in(
+    sequences: TokenSequences, vectors: np.ndarray, n_tokens: int
+) -> np.ndarray:
+    """Return vectors for tokens that came later, from the known tokens around them.
+
+    Parameters
+    ----------
+    sequences : TokenSequences
+        Texts that hold the new tokens.
+
+    vectors : ndarray of shape (n_known, dim), float32
+        Of the tokens with the ids below `n_known`.
+
+    n_tokens : int
+        Size of the vocabulary now.
+
+    Returns
+    -------
+    new : ndarray of shape (n_tokens - n_known, dim), float32
+        Unit length; zero for tokens without known neighbors.
+
+    Notes
+    -----
+    The rows of the PMI matrix of `factorize`, counted in these texts, are projected on
+    the vectors, as documents are folded into an LSA space [1]_.
+
+    References
+    ----------
+    .. [1] Deerwester, Dumais, Furnas, Landauer, Harshman (1990), "Indexing by latent
+       semantic analysis", JASIS 41, 391-407.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from deepclust import TokenSequences
+    >>> from deepclust.vectorizing._word_vectors import fold_in
+    >>> vectors = np.array([[0, 0], [0, 0], [1, 0], [0, 1]], dtype="float32")
+    >>> fold_in(TokenSequences.from_lists([[2, 4], [3, 5]]), vectors, 6)
+    array([[1., 0.],
+           [0., 1.]], dtype=float32)
+    """
+    pmi = _positive_pmi(count_cooccurrence(sequences, n_tokens))
+    n_known = len(vectors)
+    new = np.asarray(pmi[n_known:, :n_known] @ vectors, dtype=np.float32)
+    return unit_rows(new)
 
 
 def _positive_pmi(counts: sparse.csr_array) -> sparse.csr_array:

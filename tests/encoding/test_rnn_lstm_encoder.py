@@ -134,7 +134,7 @@ def test_feature_names_and_set_output(fitted):
     encoder, texts = fitted
     frame = clone(encoder).set_output(transform="pandas").fit(texts).transform(texts)
     assert list(frame) == list(encoder.get_feature_names_out())
-    assert frame.columns[0] == "rnnlstmencoder0"
+    assert frame.columns[0] == "embedding0"
 
 
 def test_parameters_reach_the_network():

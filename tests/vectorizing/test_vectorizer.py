@@ -1,5 +1,6 @@
 """Vocabulary, lengths, unknown tokens and vectors of Vectorizer."""
 
+import pickle
 import warnings
 from collections import Counter
 
@@ -259,3 +260,31 @@ def test_texts_of_fit_are_not_affected_by_unseen_tokens():
     assert strict.fit_transform(texts).ids.tolist() == [2, 1, 1, 1, 2, 1]
     assert strict.transform(texts).ids.tolist() == [2, 1, 1, 1, 2, 1]
     assert strict.rare_tokens_.dtype == np.uint32
+
+
+def test_further_texts_add_tokens_behind_the_old_ones():
+    vectorizer = Vectorizer(vector_dim=3).fit(["a b", "a b", "c a", "d"])
+    assert vectorizer.vocabulary_.tokens[2:] == ("a", "b")
+    old = vectorizer.embedding_matrix_.copy()
+
+    vectorizer.partial_fit(["e a f", "e a", "c b", "g"])  # c for the second time
+
+    vocabulary = vectorizer.vocabulary_
+    assert vocabulary.tokens[2:] == ("a", "b", "c", "e")
+    assert vocabulary.document_frequency.tolist() == [0, 0, 5, 3, 2, 2]
+    assert vocabulary.n_documents == 8
+    np.testing.assert_array_equal(vectorizer.embedding_matrix_[: len(old)], old)
+    np.testing.assert_allclose(vectorizer.embedding_matrix_[5], old[2], rtol=1e-5)
+    assert vocabulary.vectors is vectorizer.embedding_matrix_
+    assert [vectorizer._is_rare(token) for token in "cdfg"] == [False, True, True, True]
+    assert len(pickle.loads(pickle.dumps(vectorizer)).vocabulary_) == 6
+
+
+def test_the_vocabulary_grows_within_its_limits():
+    vectorizer = Vectorizer(max_features=2, word_vectors=None).fit(["a", "a", "b"])
+    vectorizer.partial_fit(["c d e", "c d e", "c"])
+    assert vectorizer.vocabulary_.tokens[2:] == ("a", "c")
+    assert Vectorizer(vector_dim=2).partial_fit(TEXTS).vocabulary_.n_documents == 6
+    mapping = {"a": [1.0, 0.0], "z": [0.0, 1.0]}
+    vectorizer = Vectorizer(word_vectors=mapping).fit(["a", "a"]).partial_fit(["z"] * 2)
+    assert vectorizer.embedding_matrix_[2:].tolist() == [[1.0, 0.0], [0.0, 1.0]]

@@ -1,0 +1,89 @@
+"""Inside scikit-learn: numbers beside texts, data frames, weights, metadata routing."""
+
+import copy
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import sklearn
+from sklearn.compose import ColumnTransformer
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import FeatureUnion, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+
+from deepclust import DBSCAN
+from deepclust.pipeline import TextClusterer
+
+
+@pytest.fixture
+def encoder(fitted_clusterer):
+    return FrozenEstimator(copy.deepcopy(fitted_clusterer[:-1]))
+
+
+def test_numbers_of_a_data_frame_stand_beside_the_embeddings(encoder, corpus):
+    frame = pd.DataFrame({"body": corpus.texts, "price": corpus.target * 100.0})
+    columns = ColumnTransformer(
+        [("text", encoder, "body"), ("number", StandardScaler(), ["price"])]
+    )
+    model = make_pipeline(columns, DBSCAN(eps=0.5, min_samples=3))
+
+    labels = model.fit_predict(frame)
+
+    rows = columns.fit_transform(frame)
+    assert rows.shape == (len(frame), 17)
+    names = columns.get_feature_names_out()
+    assert [names[0], names[-1]] == ["text__embedding0", "number__price"]
+    shared = labels[:, None] == labels
+    shared &= (labels >= 0)[:, None]
+    assert (frame["price"].to_numpy()[:, None] == frame["price"].to_numpy())[
+        shared
+    ].all()
+
+
+def test_a_feature_union_of_texts(encoder, corpus):
+    lengths = FunctionTransformer(lambda texts: np.array([[len(t)] for t in texts]))
+    union = FeatureUnion([("text", encoder), ("length", lengths)])
+
+    rows = union.fit_transform(corpus.texts[:20])
+
+    assert rows[:, -1].tolist() == [len(text) for text in corpus.texts[:20]]
+
+
+@pytest.mark.parametrize("kind", ["pandas", "polars"])
+def test_series_in_and_data_frames_out(fitted_clusterer, corpus, kind):
+    encoder = copy.deepcopy(fitted_clusterer[:-1]).set_output(transform=kind)
+    series = {"pandas": pd.Series, "polars": pl.Series}[kind](corpus.texts[:30])
+
+    frame = encoder.transform(series)
+
+    assert list(frame.columns)[:2] == ["embedding0", "embedding1"]
+    assert type(frame).__module__.startswith(kind)
+    expected = fitted_clusterer.predict(corpus.texts[:30])
+    np.testing.assert_array_equal(fitted_clusterer.predict(series), expected)
+
+
+ROWS = np.array([[0.0], [0.1], [5.0], [5.1]])
+WEIGHTS = [2.0, 2.0, 0.5, 0.5]
+
+
+def clusterer(**requests):
+    dbscan = DBSCAN(eps=0.2, min_samples=2)
+    if requests:
+        dbscan.set_fit_request(**requests)
+    return TextClusterer([("same", FunctionTransformer()), ("cluster", dbscan)])
+
+
+def test_weights_reach_the_clusterer():
+    labels = clusterer().fit(ROWS, cluster__sample_weight=WEIGHTS)[-1].labels_
+    assert labels.tolist() == [0, 0, -1, -1]
+
+
+def test_weights_are_routed_as_metadata():
+    with sklearn.config_context(enable_metadata_routing=True):
+        model = clusterer(sample_weight=True)
+        assert model.fit(ROWS, sample_weight=WEIGHTS)[-1].labels_.tolist() == [
+            *(0, 0, -1, -1)
+        ]
+        with pytest.raises(TypeError, match="groups"):
+            clusterer(sample_weight=True).fit(ROWS, groups=[0, 0, 1, 1])
