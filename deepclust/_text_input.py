@@ -109,3 +109,19 @@ def printable(text: Any) -> Any:
     if not isinstance(text, str):
         return text
     return "".join(char if char.isprintable() else " " for char in text)
+
+
+def replace_surrogates(text: str) -> str:
+    r"""Return the text, with "?" for lone surrogates, which no file can hold.
+
+    Examples
+    --------
+    >>> from deepclust._text_input import replace_surrogates
+    >>> replace_surrogates("half a \ud83d")
+    'half a ?'
+    """
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace").decode("utf-8")
+    return text  # and no copy of it

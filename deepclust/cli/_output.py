@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Format = Literal["csv", "tsv", "jsonl", "parquet", "xlsx"]
+ROWS_WRITTEN = 20_000  # of a text file, at a time
 WIDTH = 120  # columns, where no terminal has a width
 FORMATS: tuple[Format, ...] = get_args(Format)
 
@@ -163,9 +164,10 @@ def write_table(file: Any, table: "pd.DataFrame", form: Format) -> None:
         with replacing(file) as part:
             write_sheet(part, table)
     elif isinstance(file, Path):
-        text = _as_text(table, form)
-        with replacing(file) as part:
-            part.write_text(text, "utf-8", newline="")
+        with replacing(file) as part, part.open("w", encoding="utf-8", newline="") as f:
+            for start in range(0, max(len(table), 1), ROWS_WRITTEN):
+                rows = table.iloc[start : start + ROWS_WRITTEN]
+                f.write(_as_text(rows, form, header=start == 0))
     else:
         file.write(_as_text(table.map(printable) if file.isatty() else table, form))
         file.flush()
@@ -179,17 +181,17 @@ def check_writer(form: Format) -> None:
         import_extra("openpyxl", extra="excel", purpose="writing Excel files")
 
 
-def _as_text(table: "pd.DataFrame", form: Format) -> str:
+def _as_text(table: "pd.DataFrame", form: Format, header: bool = True) -> str:
     if form == "jsonl":
         lines = table.to_json(
             orient="records", lines=True, force_ascii=False, date_format="iso"
         )
         return lines or ""
-    dialect: dict[str, Any] = {}
+    dialect: dict[str, Any] = {"header": header}
     table = nested_as_json(table)
     if form == "tsv":  # as `load_texts` reads it: no quotes, tabs, line breaks
         table = table.map(lambda x: " ".join(x.split()) if isinstance(x, str) else x)
-        dialect = {"sep": "\t", "quoting": csv.QUOTE_NONE}
+        dialect |= {"sep": "\t", "quoting": csv.QUOTE_NONE}
     return table.map(_guarded).to_csv(index=False, lineterminator="\n", **dialect)
 
 

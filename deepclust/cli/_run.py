@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from deepclust._atomic_file import replacing
+from deepclust._text_input import replace_surrogates
 from deepclust.cli._cells import MAX_SHEET_ROWS
 from deepclust.cli._models import save_model
 from deepclust.cli._output import (
@@ -27,6 +28,7 @@ from deepclust.cli._output import (
 from deepclust.exceptions import MissingExtraError
 
 MAX_POINTS_DRAWN = 4_000  # more points overlap in a picture
+MAX_POINTS_REPORTED = 50_000  # of more texts, the report shows a sample
 BATCH_SIZE = 5_000  # texts between two steps of the progress bar
 
 
@@ -129,9 +131,7 @@ def read_corpus(
 
 
 def _encodable(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode()
-    return value
+    return replace_surrogates(value) if isinstance(value, str) else value
 
 
 def run_cluster(
@@ -215,6 +215,7 @@ def run_cluster(
         cleaned=cleaned,
         embeddings=embeddings,
         points=points,
+        max_points=MAX_POINTS_REPORTED,
     )
     progress("done", spinner=False)
     _print_overview(corpus, table.frame, top, labels, found["nearest"])
@@ -440,14 +441,22 @@ def _class_names(corpus: Any) -> np.ndarray | None:
 def _draw(
     path: Path, embeddings: np.ndarray, labels: np.ndarray, names: Any, seed: int
 ) -> np.ndarray:
-    """Draw the map; return the coordinates of each text, float64 (n_docs, 2)."""
+    """Draw the map; return coordinates, float64 (n_docs, 2).
+
+    Texts that neither the map nor the report shows have the coordinates 0, 0.
+    """
     import matplotlib
 
     matplotlib.use("Agg")
     from deepclust.plotting import plot_map
+    from deepclust.plotting._map import even_sample
     from deepclust.reporting._layout import map_points
 
-    points = map_points(np.asarray(embeddings, dtype=np.float64), "tsne", seed)
+    in_report = even_sample(labels, MAX_POINTS_REPORTED)
+    rows = np.union1d(in_report, even_sample(labels, MAX_POINTS_DRAWN))
+    points = np.zeros((len(labels), 2))
+    shown = np.asarray(embeddings[rows], dtype=np.float64)
+    points[rows] = map_points(shown, "tsne", seed)
     ax = plot_map(points, labels, names=names, max_points=MAX_POINTS_DRAWN)
     with replacing(path) as part:
         ax.figure.get_figure(root=True).savefig(part, dpi=120, format="png")

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from deepclust._text_input import replace_surrogates
 from deepclust.inspection._labeled_texts import (
     LabeledTexts,
     check_labeled,
-    replace_surrogates,
     term_counts,
 )
 from deepclust.inspection._namer import Topic, as_namer

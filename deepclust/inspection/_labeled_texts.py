@@ -10,7 +10,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.extmath import row_norms
 
-from deepclust._text_input import check_texts
+from deepclust._text_input import check_texts, replace_surrogates
 from deepclust.sequences import NOISE
 
 __all__ = ["LabeledTexts", "check_labeled", "term_counts", "tfidf_rows"]
@@ -139,11 +139,6 @@ def check_labeled(texts: Any, labels: Any, name: str) -> tuple[list[str], np.nda
             f"{len(labels)} labels."
         )
     return texts, labels
-
-
-def replace_surrogates(text: str) -> str:
-    """Return the text with "?" for lone surrogates, which no table can hold."""
-    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def term_counts(

@@ -29,6 +29,7 @@ from deepclust.cli._output import (
 )
 from deepclust.datasets import load_texts
 from deepclust.inspection._overview import cluster_overview
+from deepclust.plotting._map import even_sample
 
 
 def columns(text):
@@ -749,3 +750,24 @@ def test_parts_of_any_number_of_files(tmp_path, corpus, capsys):
     assert len(pd.read_parquet(tmp_path / "parts")) == 60
     with pytest.raises(InputError, match="plain text: it has no columns"):
         _run.run_parts(*arguments, Progress(), tmp_path / "parts", column="text")
+
+
+@pytest.mark.parametrize("form", ["csv", "tsv", "jsonl"])
+def test_a_table_written_in_parts_is_that_written_at_once(form, tmp_path, monkeypatch):
+    table = pd.DataFrame({"cluster": range(9), "text": HOSTILE})
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    write_table(whole, table, form)
+    monkeypatch.setattr("deepclust.cli._output.ROWS_WRITTEN", 2)
+    write_table(parts, table, form)
+    assert parts.read_bytes() == whole.read_bytes()
+
+
+def test_points_are_computed_of_texts_that_are_shown(tmp_path, monkeypatch):
+    monkeypatch.setattr(_run, "MAX_POINTS_REPORTED", 30)
+    monkeypatch.setattr(_run, "MAX_POINTS_DRAWN", 20)
+    X, labels = np.random.default_rng(0).normal(size=(100, 3)), np.arange(100) % 4
+    points = _run._draw(tmp_path / "map.png", X, labels, {}, 0)
+    placed = points.any(axis=1)
+    assert placed[even_sample(labels, 30)].all()
+    assert placed[even_sample(labels, 20)].all()
+    assert placed.sum() <= 50

@@ -1,0 +1,84 @@
+"""The memory law: O(n) with a small constant, and nothing where texts are streamed."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+from tiny import light_clusterer
+
+from deepclust import DBSCAN
+from deepclust.distributed import predict_to_parquet
+from deepclust.inspection import cluster_table
+from deepclust.pipeline import draw_texts
+
+SMALL, LARGE = 10_000, 40_000
+WORDS = [f"word{i}" for i in range(500)]
+
+
+def texts_of(n):
+    """Yield texts of three words, of ten topics; all differ."""
+    for row in range(n):
+        words = (row * 7 + row // 500) % 50
+        topic = row % 10 * 50
+        yield f"{WORDS[topic + words]} {WORDS[topic + row // 10 % 50]} row{row % 997}"
+
+
+def peak(function, *arguments):
+    """Return the peak of the memory that a call takes, in MB."""
+    tracemalloc.start()
+    try:
+        function(*arguments)
+        return tracemalloc.get_traced_memory()[1] / 1e6
+    finally:
+        tracemalloc.stop()
+
+
+def table(n, n_clusters=100):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(n, 8)).astype(np.float32)
+    labels = rng.integers(-1, n_clusters, n)
+    return peak(lambda: cluster_table([*texts_of(n)], labels, embeddings=X))
+
+
+@pytest.fixture(scope="module")
+def model():
+    rng = np.random.default_rng(0)
+    X = np.repeat(rng.normal(size=(300, 4)) * 9, 5, axis=0)
+    return DBSCAN(0.5, min_samples=3).fit(X)
+
+
+def assign(n, model):
+    X = np.repeat(model._X, -(-n // len(model._X)), axis=0)[:n]
+    return peak(model.assign, X)
+
+
+def test_the_table_of_clusters_takes_memory_linear_in_the_texts():
+    small, large = table(SMALL), table(LARGE)
+    assert large < 5 * small
+    assert large < 150
+
+
+def test_assigned_rows_take_the_memory_of_their_results(model):
+    """300 clusters: all memberships at once would be 48 MB at 40,000 rows."""
+    model.assign(model._X)  # what the first call keeps
+    assert assign(LARGE, model) - assign(SMALL * 2, model) < 5
+
+
+def test_a_sample_takes_the_memory_of_two():
+    small, large = (peak(draw_texts, texts_of(n), 1_000) for n in (SMALL, LARGE))
+    assert large < 1.2 * small
+
+
+def test_texts_predicted_to_files_take_the_memory_of_a_part(tmp_path):
+    pytest.importorskip("pyarrow")
+    pipeline = light_clusterer().fit([*texts_of(300)])
+
+    options = {"batch_size": 500, "resume": False}
+
+    def predict(n):
+        return peak(
+            lambda: predict_to_parquet(pipeline, texts_of(n), tmp_path, **options)
+        )
+
+    predict(1_000)
+    assert predict(4_000) < 1.3 * predict(1_000)
