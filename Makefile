@@ -15,7 +15,7 @@ CODE := deepclust tests examples docs
 export PYTHONUTF8 := 1
 
 .NOTPARALLEL:
-.PHONY: help demo test lint unit backends wheel docs notebooks format clean
+.PHONY: help demo test lint unit backends wheel dist lowest newest docs notebooks format clean
 
 help:
 	@echo "make demo    cluster the docstrings of the installed packages; writes a report"
@@ -24,7 +24,9 @@ help:
 	@echo "make unit    the tests alone; ROOM=clustering: those of one room"
 	@echo "make backends  the encoder's tests on PyTorch and JAX, where installed"
 	@echo "make wheel   build the wheel and run it outside the checkout"
-	@echo "make docs    build the documentation into docs/_build/html"
+	@echo "make dist    wheel and sdist in dist/, checked by twine"
+	@echo "make lowest  the tests with the lowest versions of the dependencies; make newest"
+	@echo "make docs    build the documentation into docs/_build/html; runs the gallery"
 	@echo "make notebooks  run the notebooks in examples/ and keep their results"
 	@echo "make format  let ruff format the code"
 	@echo "make clean   delete everything that can be made again"
@@ -80,9 +82,26 @@ wheel: $(VENV)/.dev
 	  assert deepclust.__file__.startswith(sys.prefix), deepclust.__file__"
 	cd build/wheel && venv/bin/python -m deepclust demo --limit 600 --out demo
 
+dist: $(VENV)/.dev
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist .
+	$(BIN)/python -m twine check --strict dist/*
+
+# The tests with the lowest versions that pyproject.toml allows, or with the newest, in an
+# environment of its own; needs uv. The lowest have wheels for Python 3.11 and 3.12.
+lowest: RESOLUTION := lowest-direct
+newest: RESOLUTION := highest
+lowest newest:
+	uv venv --clear --python $(PYTHON) build/$@
+	uv pip install --python build/$@ --resolution $(RESOLUTION) \
+	  ".[excel,parquet,onnx,stem,vectors]"
+	uv pip install --python build/$@ --editable . --group dev
+	build/$@/bin/python -m pytest -n 2 --dist loadfile
+
 docs: $(VENV)/.docs
 	rm -rf docs/api
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	$(BIN)/python docs/check_pages.py docs/_build/html
 	@echo "docs/_build/html/index.html"
 
 # runs the notebooks and keeps their results in them
@@ -111,5 +130,5 @@ $(VENV)/.docs: pyproject.toml $(VENV)/.dev
 	touch $@
 
 clean:
-	rm -rf $(VENV) build dist docs/_build docs/api deepclust-demo .mypy_cache \
+	rm -rf $(VENV) build dist docs/_build docs/api docs/gallery deepclust-demo .mypy_cache \
 	  .pytest_cache .ruff_cache .hypothesis

@@ -4,6 +4,7 @@ import importlib
 import inspect
 import os
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("MPLBACKEND", "Agg")
@@ -21,71 +22,144 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.extlinks",
     "sphinx.ext.mathjax",
+    "sphinx_copybutton",
+    "sphinx_gallery.gen_gallery",
 ]
 extlinks = {
     "doi": ("https://doi.org/%s", "doi:%s"),
     "arxiv": ("https://arxiv.org/abs/%s", "arXiv:%s"),
 }
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "sg_execution_times.rst"]
 default_role = "literal"  # `X` in a docstring is code
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
 numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
 autodoc_typehints = "none"  # numpydoc's Parameters say it better
-suppress_warnings = ["config.cache"]
+suppress_warnings = ["config.cache", "toc.empty_glob"]
 
-html_theme = "furo"
-html_title = "deepclust"
-html_static_path: list[str] = []
+html_theme = "pydata_sphinx_theme"
+html_title = f"deepclust {release}"
+html_show_sourcelink = False
+html_sidebars = {"index": [], "migrating": []}
+html_theme_options = {
+    "navbar_align": "left",
+    "navigation_with_keys": False,
+    "show_nav_level": 1,
+    "show_prev_next": False,
+    "show_toc_level": 2,
+    "footer_start": ["copyright"],
+    "footer_end": [],
+    "secondary_sidebar_items": ["page-toc"],
+    "pygments_light_style": "a11y-high-contrast-light",
+    "pygments_dark_style": "a11y-high-contrast-dark",
+}
 
-# Modules whose names are not among `deepclust.__all__`: title of the page and module.
+GALLERY = (
+    "first_clusters",
+    "support_tickets",
+    "survey_answers",
+    "news_stream",
+    "german_titles",
+    "own_embeddings",
+    "production",
+    "long_runs",
+    "classic_path",
+)
+
+
+class GalleryOrder:
+    """Sort the examples of a folder as in GALLERY."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+
+    def __call__(self, filename: str) -> int:
+        return GALLERY.index(filename.removeprefix("plot_").removesuffix(".py"))
+
+
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples/gallery",
+    "gallery_dirs": "gallery",
+    "reset_modules": ("matplotlib",),
+    "within_subsection_order": GalleryOrder,
+    "abort_on_example_error": True,
+    "download_all_examples": False,
+    "copyfile_regex": r".*\.css",
+    "matplotlib_animations": False,
+    "remove_config_comments": True,
+    "show_signature": False,
+    "write_computation_times": False,
+}
+
+# Title of the page and module. Names of `deepclust.__all__` are on the first page only.
 API_PAGES = {
     "Estimators": "deepclust",
+    "Cleaning": "deepclust.cleaning",
+    "Clustering and editing clusters": "deepclust.clustering",
     "Corpora": "deepclust.datasets",
-    "Out of core": "deepclust.distributed",
     "Inspecting clusters": "deepclust.inspection",
     "Plotting": "deepclust.plotting",
     "Report": "deepclust.reporting",
-    "Editing clusters": "deepclust.clustering",
     "Scores": "deepclust.metrics",
     "Pipelines": "deepclust.pipeline",
     "Saving and exporting": "deepclust.persistence",
-    "Tokenizer": "deepclust.cleaning",
+    "Out of core": "deepclust.distributed",
+    "Pseudo-labels": "deepclust.pseudo_labels",
     "Word vectors": "deepclust.vectorizing._word_vectors",
+    "Token sequences": "deepclust.sequences",
     "Errors and warnings": "deepclust.exceptions",
+    "Command line": "deepclust.cli",
 }
+
+
+def public_names(name: str) -> dict[str, Any]:
+    """Return the names that the page of a module documents, and their values."""
+    module = importlib.import_module(name)
+    listed = () if name == "deepclust" else deepclust.__all__
+    names = [public for public in module.__all__ if public not in listed]
+    return {public: getattr(module, public) for public in names}
 
 
 def api_page(title: str, name: str) -> str:
     """Return a page with an autodoc entry for each public name of a module."""
-    module = importlib.import_module(name)
     lines = [title, "=" * len(title), "", f".. currentmodule:: {name}", ""]
     if name != "deepclust":
         lines += [f".. automodule:: {name}", "   :no-index:", ""]
-    for public in module.__all__:
-        if name != "deepclust" and public in deepclust.__all__:
-            continue  # on the page of the estimators
-        value = getattr(module, public)
+    for public, value in public_names(name).items():
         if inspect.isclass(value):
             lines += [f".. autoclass:: {public}", "   :members:", ""]
         elif callable(value):
             lines += [f".. autofunction:: {public}", ""]
+        else:
+            lines += [f".. py:data:: {public}", f"   :value: {value!r}", ""]
     return "\n".join(lines)
+
+
+def api_index() -> str:
+    """Return the page that lists every public name with its first sentence."""
+    title = "API reference"
+    lines = [title, "=" * len(title), "", "Every public name, by module.", ""]
+    for title, name in API_PAGES.items():
+        page = name.rpartition(".")[2]
+        lines += [f":doc:`{title} <{page}>`", "-" * (len(title) + len(page) + 10), ""]
+        for public, value in public_names(name).items():
+            first = (inspect.getdoc(value) or "").partition("\n")[0]
+            about = f": {first}" if callable(value) else ""
+            lines += [f"* :py:obj:`{public} <{name}.{public}>`{about}"]
+        lines += [""]
+    pages = [f"   {name.rpartition('.')[2]}" for name in API_PAGES.values()]
+    return "\n".join([*lines, ".. toctree::", "   :hidden:", "", *pages, ""])
 
 
 def write_api_pages(app) -> None:
     """Write one page a module, and their index, into docs/api."""
     folder = Path(app.srcdir, "api")
     folder.mkdir(exist_ok=True)
-    pages = []
     for title, name in API_PAGES.items():
         page = name.rpartition(".")[2]
         (folder / f"{page}.rst").write_text(api_page(title, name), encoding="utf-8")
-        pages.append(f"   {page}")
-    title = "API reference"
-    index = [title, "=" * len(title), "", ".. toctree::", "", *pages, ""]
-    (folder / "index.rst").write_text("\n".join(index), encoding="utf-8")
+    (folder / "index.rst").write_text(api_index(), encoding="utf-8")
 
 
 def skip_generated(app, what, name, obj, skip, options) -> bool | None:

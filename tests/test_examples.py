@@ -1,8 +1,10 @@
 """The examples, the README and the guide run, on small data with a tiny network."""
 
 import doctest
+import importlib
 import importlib.util
 import re
+import runpy
 from pathlib import Path
 
 import nbformat
@@ -12,16 +14,22 @@ from nbclient import NotebookClient
 from sklearn.utils import Bunch
 from tiny import TINY
 
+import deepclust
+
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples"
 PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
 
 
-def load_example(name):
-    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
+def load_module(path):
+    spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def load_example(name):
+    return load_module(EXAMPLES / f"{name}.py")
 
 
 def code_blocks(path):
@@ -34,7 +42,7 @@ def few_docstrings(monkeypatch):
     from deepclust import datasets
 
     corpus = datasets.load_docstrings(packages=("numpy",))
-    monkeypatch.setattr(datasets, "load_docstrings", lambda: Bunch(**corpus))
+    monkeypatch.setattr(datasets, "load_docstrings", lambda **_: Bunch(**corpus))
     return corpus
 
 
@@ -170,8 +178,8 @@ def test_code_of_the_pages_runs(path, tmp_path, monkeypatch):
 def test_the_guide_has_code_to_run():
     guide = [path for path in PAGES if path.parent.name == "guide"]
 
-    assert len(guide) == 8
-    assert all(code_blocks(path) for path in guide)
+    assert len(guide) >= 9
+    assert all(code_blocks(path) for path in guide if path.stem != "index")
 
 
 def test_the_tests_that_the_reliability_page_names_are_there():
@@ -184,3 +192,57 @@ def test_the_tests_that_the_reliability_page_names_are_there():
     named = set(re.findall(r"\btest_\w+", page))
     assert len(named) > 40
     assert named <= there
+
+
+def test_every_public_name_is_in_the_reference():
+    conf = load_module(ROOT / "docs" / "conf.py")
+    listed = {
+        conf.API_PAGES[title]: conf.api_page(title, conf.API_PAGES[title])
+        for title in conf.API_PAGES
+    }
+    rooms = [path.parent.name for path in ROOT.glob("deepclust/*/__init__.py")]
+
+    for room in sorted([*rooms, "exceptions", "pipeline", "sequences"]):
+        for name in importlib.import_module(f"deepclust.{room}").__all__:
+            page = "" if name in deepclust.__all__ else f".{room}"
+            text = listed.get(f"deepclust{page}", "")
+            assert re.search(rf":: {name}$", text, re.M), f"deepclust.{room}.{name}"
+    assert all(f":: {n}" in listed["deepclust"] for n in deepclust.__all__)
+
+
+def test_broken_links_are_found(tmp_path, capsys):
+    check_pages = load_module(ROOT / "docs" / "check_pages.py")
+    (tmp_path / "a.html").write_text(
+        '<h1 id="top"><a href="b.html#x">b</a><a href="https://else.where/">e</a></h1>'
+        '<a href="#top">up</a><img src="gone.png"><a href="b.html#gone">no</a>'
+    )
+    (tmp_path / "b.html").write_text('<p id="x">')
+
+    assert check_pages.main(str(tmp_path)) == 2
+    printed = capsys.readouterr().out
+    assert "a.html: gone.png: no file gone.png" in printed
+    assert "a.html: b.html#gone: no anchor #gone in b.html" in printed
+
+
+GALLERY = sorted(EXAMPLES.glob("gallery/plot_*.py"))
+
+
+def test_the_gallery_is_in_the_order_of_the_configuration():
+    conf = load_module(ROOT / "docs" / "conf.py")
+
+    assert {path.stem for path in GALLERY} == {f"plot_{n}" for n in conf.GALLERY}
+
+
+# `make docs` runs all of them, as they are
+@pytest.mark.usefixtures("few_docstrings")
+def test_an_example_of_the_gallery_runs(monkeypatch, capsys):
+    make = deepclust.make_text_clusterer
+    monkeypatch.setattr(
+        deepclust, "make_text_clusterer", lambda **o: make(**o).set_params(**TINY)
+    )
+
+    runpy.run_path(str(EXAMPLES / "gallery" / "plot_production.py"))
+
+    printed = capsys.readouterr().out
+    assert "same labels: True" in printed
+    assert "one by one: True" in printed
