@@ -1,10 +1,15 @@
 """Unique rows: first occurrences, copies, and hashes that collide."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deepclust.clustering._unique_rows import content_hashes, unique_rows
+from deepclust.clustering._unique_rows import (
+    UniqueRows,
+    content_hashes,
+    unique_rows,
+)
 
 
 @settings(max_examples=40, deadline=None)
@@ -28,6 +33,16 @@ def test_equal_hashes_of_different_rows_are_noticed(monkeypatch):
     first, inverse = unique_rows(X)
     assert first.tolist() == [0, 1, 3]
     assert inverse.tolist() == [0, 1, 0, 2]
+
+
+@pytest.mark.parametrize(("unmerged", "last"), [(False, 0), (True, 1)])
+def test_rows_that_take_no_part_get_the_fill(unmerged, last):
+    X, valid = np.array([[1.0], [2.0], [1.0]]), np.array([True, False, True])
+    rows = UniqueRows.of(X, valid, np.array([2.0, 4.0, 8.0]), unmerged=unmerged)
+    assert rows.points.weights.tolist() == ([2.0, 8.0] if unmerged else [10.0])
+    assert rows.first.tolist() == [0, 2][: last + 1]
+    values = np.arange(len(rows.first))
+    assert rows.expand(values, -7).tolist() == [0, -7, last]
 
 
 def test_hashes_differ_and_do_not_depend_on_the_batch():
