@@ -161,6 +161,8 @@ def test_what_cannot_be_written_is_named(value, name):
         {"csr_array": ["a", "a"]},
         {"csr_array": ["a", "a", "a", [2, 2]]},
         {"csr_array": ["a", "matrix", "matrix", ["x"]]},
+        {"csr_array": ["a", "columns", "ends", [1, 3], 0]},
+        {"csr_array": 4},
         {"str_array": [["a"], [2]]},
         {"object_array": [["a"], [-1]]},
         {"object": 1},
@@ -169,6 +171,7 @@ def test_what_cannot_be_written_is_named(value, name):
 )
 def test_what_nobody_writes_is_refused(written):
     arrays = {"a": np.arange(3.0), "matrix": np.zeros((2, 2), dtype=np.int64)}
+    arrays |= {"columns": np.arange(3), "ends": np.array([0, 3])}
 
     with pytest.raises(ModelFormatError):
         ValueReader(arrays, None).decode(written)
