@@ -46,6 +46,17 @@ class ReportInputs:
 
     steps : dict of str to estimator
         Steps of the pipeline by name; empty without one.
+
+    layers : list of ndarray of shape (n_docs,)
+        Nested labels, the broadest first; `labels` is one of them.
+
+    layer : int
+        Which one.
+
+    layer_names : list of dict of int to str
+        Names of the clusters of each layer, as far as the clusterer has them.
+
+    columns : dict of str to array-like of shape (n_docs,)
     """
 
     texts: list[str]
@@ -58,6 +69,10 @@ class ReportInputs:
     class_codes: np.ndarray | None
     dates: Any
     steps: dict[str, Any]
+    layers: list[np.ndarray]
+    layer: int
+    layer_names: list[dict[Any, str]]
+    columns: dict[str, Any]
 
 
 def read_inputs(
@@ -69,6 +84,8 @@ def read_inputs(
     names: Any,
     cleaned: Any,
     embeddings: Any,
+    layers: Any = None,
+    columns: Any = None,
 ) -> ReportInputs:
     """Validate the inputs, and let the pipeline compute those that are None.
 
@@ -78,7 +95,7 @@ def read_inputs(
 
     texts : iterable of str, length n_docs
 
-    labels, y, dates, names, cleaned, embeddings : see `summarize`
+    labels, y, dates, names, cleaned, embeddings, layers, columns : see `summarize`
 
     Returns
     -------
@@ -105,8 +122,11 @@ def read_inputs(
     if labels is None:
         raise ValueError("summarize needs a fitted pipeline, or labels=.")
     labels = _check_labels(labels)
-    columns = {"labels": labels, "cleaned": cleaned, "embeddings": embeddings}
-    for name, rows in {**columns, "y": y, "dates": dates}.items():
+    columns = {f"{name}": values for name, values in dict(columns or {}).items()}
+    inputs = {"labels": labels, "cleaned": cleaned, "embeddings": embeddings}
+    inputs |= {"y": y, "dates": dates, "layers": layers}
+    inputs |= {f"columns[{name!r}]": values for name, values in columns.items()}
+    for name, rows in inputs.items():
         if rows is not None and len(rows) != len(texts):
             raise ValueError(
                 f"{name} need one row a text. Received: {len(rows)} rows and "
@@ -121,10 +141,32 @@ def read_inputs(
     names = {**getattr(clusterer, "cluster_names_", {}), **names_by_label(names)}
     classes, class_codes = encode_classes(y)
     X = check_array(embeddings, dtype=np.float64)
+    found, layer, layer_names = _layers(clusterer, labels, X, layers)
     return ReportInputs(
         *(texts, labels, cleaned, X, is_embedded),
         *(names, classes, class_codes, dates, steps),
+        *(found, layer, layer_names, columns),
     )
+
+
+def _layers(
+    clusterer: Any, labels: np.ndarray, X: np.ndarray, layers: Any
+) -> tuple[list[np.ndarray], int, list[dict[Any, str]]]:
+    """Return the layers, the place of the labels in them, and the clusterer's names."""
+    alone: tuple[list[np.ndarray], int, list[dict[Any, str]]] = [labels], 0, []
+    if layers is not None:
+        found = check_array(layers, dtype=np.intp)
+        places = [k for k, c in enumerate(found.T) if np.array_equal(c, labels)]
+        if not places:
+            raise ValueError("One column of layers must be equal to labels.")
+        return list(found.T), places[0], []
+    n_features = getattr(clusterer, "n_features_in_", None)
+    if not hasattr(clusterer, "predict_layers") or X.shape[1] != n_features:
+        return alone
+    found, place = clusterer.predict_layers(X), clusterer.layer_
+    if not np.array_equal(found[:, place], labels):
+        return alone
+    return list(found.T), place, getattr(clusterer, "layer_names_", [])
 
 
 def encode_classes(y: Any) -> tuple[list[str] | None, np.ndarray | None]:

@@ -18,7 +18,7 @@ __all__ = ["render_page", "write_report"]
 
 _FORMATS = ("html", "json")
 _TEMPLATE = "reporting/page.html"
-_MAX_BYTES = 5_000_000
+_MAX_BYTES = 8_000_000
 _REMARK_BYTES = 1_000  # for what the page says of texts that were cut
 
 
@@ -51,12 +51,13 @@ def write_report(
         "json" writes the dict that `summarize` returns.
 
     max_characters : int, default=500
-        The page cuts longer texts, and cuts further where the file would exceed 5 MB;
+        The page cuts longer texts, and cuts further where the file would exceed 8 MB;
         it says so. JSON holds the whole texts.
 
     **parameters
         Keywords of `summarize`: `labels`, `y`, `dates`, `names`, `cleaned`,
-        `embeddings`, `title`, `projection`, `points`, `max_points`, `random_state`.
+        `embeddings`, `layers`, `columns`, `title`, `projection`, `points`,
+        `max_points`, `random_state`.
 
     Returns
     -------
@@ -106,7 +107,7 @@ def write_report(
 
 
 def render_page(summary: dict[str, Any], max_characters: int) -> str:
-    """Return the page of a summary, its texts cut so that it stays below 5 MB.
+    """Return the page of a summary, its texts cut so that it stays below 8 MB.
 
     Parameters
     ----------
@@ -144,21 +145,35 @@ def _pack_data(summary: dict[str, Any]) -> dict[str, str]:
     """Return what the script of the page reads: the points, and the other data."""
     map_ = summary["map"]
     clusters = summary["clusters"] + ([summary["noise"]] if summary["noise"] else [])
-    place = {cluster["id"]: k for k, cluster in enumerate(clusters)}
-    columns = [[place[label] for label in map_["labels"]]]
+    columns = [_places(map_["labels"], [cluster["id"] for cluster in clusters])]
     if summary["classes"] is not None:
-        unknown = len(summary["classes"])
-        columns.append([unknown if code < 0 else code for code in map_["classes"]])
+        columns.append(_known(map_["classes"], summary["classes"]))
     for projection in map_["projections"]:
         columns += [projection["x"], projection["y"]]
+    for nodes, labels in zip(summary["layers"], map_["layers"], strict=True):
+        columns.append(_places(labels, [node["id"] for node in nodes]))
+    columns += [_known(one["codes"], one["values"]) for one in map_["columns"]]
     all_shown = len(map_["rows"]) == summary["corpus"]["n_texts"]
+    keys = ("classes", "periods", "words", "curves", "layers", "layer")
     data = {
         "clusters": clusters,
-        **{key: summary[key] for key in ("classes", "periods", "words", "curves")},
+        **{key: summary[key] for key in keys},
+        "columns": [{**column, "codes": None} for column in map_["columns"]],
         "rows": None if all_shown else map_["rows"],
         "projections": [projection["method"] for projection in map_["projections"]],
     }
     return {"packed_data": pack_json(data), "packed_points": pack_columns(columns)}
+
+
+def _places(labels: list[Any], ids: list[Any]) -> list[int]:
+    """Return the place of each label among the ids; that after the last for noise."""
+    place = {label: k for k, label in enumerate(ids)}
+    return [place.get(label, len(ids)) for label in labels]
+
+
+def _known(codes: list[int], values: list[str]) -> list[int]:
+    """Return the codes, with the number of values in place of -1."""
+    return [len(values) if code < 0 else code for code in codes]
 
 
 def _sha256(text: str) -> str:

@@ -24,6 +24,7 @@ from deepclust.metrics import (
 from deepclust.plotting._map import PROJECTIONS, distant_colors, even_sample
 from deepclust.plotting._topics_over_time import date_periods
 from deepclust.reporting._inputs import ReportInputs, read_inputs
+from deepclust.reporting._layers import point_columns, summarize_layers
 from deepclust.reporting._layout import map_points, on_grid
 from deepclust.sequences import NOISE
 
@@ -56,10 +57,12 @@ def summarize(
     names: Any = None,
     cleaned: Any = None,
     embeddings: Any = None,
+    layers: Any = None,
+    columns: Any = None,
     title: str | None = None,
     projection: str = "tsne",
     points: Any = None,
-    max_points: int = 50_000,
+    max_points: int = 100_000,
     random_state: int = 0,
 ) -> dict[str, Any]:
     """Return clusters, scores, map and parameters as a dict that JSON can hold.
@@ -92,6 +95,14 @@ def summarize(
     embeddings : array-like of shape (n_docs, embedding_dim), default=None
         Rows that the map shows. Without pipeline and embeddings, LSA of the words.
 
+    layers : array-like of shape (n_docs, n_layers), int, default=None
+        Nested labels, the broadest first, one of them `labels`. When None, those of the
+        pipeline where it has some, else `labels` alone.
+
+    columns : mapping of str to array-like of shape (n_docs,), default=None
+        What the points can be colored by, such as columns of a data frame. Of more than
+        50 values the rarest are one; many numbers become seven ranges.
+
     title : str, default=None
         Heading of the page.
 
@@ -102,7 +113,7 @@ def summarize(
     points : array-like of shape (n_docs, 2), default=None
         Coordinates by `projection`; computed when None.
 
-    max_points : int, default=50_000
+    max_points : int, default=100_000
         With more texts, the map and the search hold the same share of each cluster;
         table and scores use all texts.
 
@@ -150,7 +161,10 @@ def summarize(
         raise ValueError(
             f"projection must be one of {PROJECTIONS}. Received: {projection!r}."
         )
-    inputs = read_inputs(pipeline, texts, labels, y, dates, names, cleaned, embeddings)
+    inputs = read_inputs(
+        *(pipeline, texts, labels, y, dates, names, cleaned, embeddings),
+        *(layers, columns),
+    )
     clusters, periods = _clusters(inputs)
     map_ = _map(inputs, projection, points, max_points, random_state)
     _add_colors(clusters, map_)
@@ -166,6 +180,8 @@ def summarize(
         },
         "clusters": clusters,
         "noise": noise,
+        "layers": summarize_layers(inputs, clusters, map_),
+        "layer": inputs.layer,
         "classes": inputs.classes,
         "periods": periods,
         "scores": _scores(inputs),
@@ -351,6 +367,8 @@ def _map(
         "texts": [inputs.texts[row] for row in shown],
         "labels": inputs.labels[shown].tolist(),
         "classes": None if codes is None else codes[shown].tolist(),
+        "layers": [labels[shown].tolist() for labels in inputs.layers],
+        "columns": point_columns(inputs, shown),
         "projections": [{"method": m, "x": x, "y": y} for m, (x, y) in grids.items()],
     }
 

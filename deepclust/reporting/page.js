@@ -1,8 +1,11 @@
 // Decompresses the data blocks of the page and draws them; no network is used.
 (async () => {
-  const {element, whole, percent, shortened, bars, lines, spark} = parts;
+  const {element, whole, percent, shortened, bars, lines, spark, csv} = parts;
   const $ = (id) => document.getElementById(id);
-  const NOISE_COLOR = "#c4c4c4";
+  const NOISE_COLOR = "#b4b4b4";
+  const CATEGORIES = ["#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377",
+    "#ee8866", "#44bb99", "#99ddff", "#bbcc33"];
+  const RAMP = [[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253, 231, 37]];
   const MAX_HITS = 200;
   const NEIGHBORS = "neighbors lie together; distances between clusters mean little.";
   const METHODS = {
@@ -48,23 +51,79 @@
     const [name, note] = METHODS[method];
     return {name, note, x: numbers(), y: numbers()};
   });
+  const nodeOf = data.layers.map(numbers);  // the place of each point in each layer
+  const columnCodes = data.columns.map(numbers);
   const members = clusters.map(() => []);
   for (let i = 0; i < n; i++) members[clusterOf[i]].push(i);
+  const noise = clusters.findIndex((cluster) => cluster.id === -1);
+  const layers = data.layers.map((found, layer) => {
+    const nodes = found.map((node, k) => ({...node, layer, place: k, children: [], rows: []}));
+    for (let i = 0; i < n; i++) nodes[nodeOf[layer][i]]?.rows.push(i);
+    return nodes;
+  });
+  for (const nodes of layers.slice(1)) {
+    for (const node of nodes) {
+      const above = layers[node.layer - 1];
+      node.up = above.find((other) => other.id === node.parent);
+      node.up?.children.push(node);
+    }
+  }
+  const noiseNode = noise < 0 ? null : {...clusters[noise], id: -1, name: "noise",
+    layer: data.layer, children: [], rows: members[noise]};
+  const nodeOfCluster = (c) => c === noise ? noiseNode :
+    layers[data.layer].find((node) => node.id === clusters[c].id);
   const lowered = texts.map((text) => text.toLowerCase());
   const colorOf = (cluster) => clusters[cluster].color || NOISE_COLOR;
-  const swatch = (cluster) => {
+  const dotOf = (color) => {
     const dot = element("span", {className: "swatch"});
-    dot.style.background = colorOf(cluster);
+    dot.style.background = color || NOISE_COLOR;
     return dot;
   };
+  const swatch = (cluster) => dotOf(colorOf(cluster));
+
+  // ---- what the points are colored by ----------------------------------------------
+  function ramp(share) {
+    const at = share * (RAMP.length - 1), low = Math.min(Math.floor(at), RAMP.length - 2);
+    const mixed = RAMP[low].map((value, k) =>
+      Math.round(value + (at - low) * (RAMP[low + 1][k] - value)));
+    return "rgb(" + mixed.join(" ") + ")";
+  }
+  function palette({values, ordered}, codes) {
+    if (ordered) return values.map((_, k) => ramp(values.length > 1 ? k / (values.length - 1) : 0));
+    const counts = values.map(() => 0);
+    for (let i = 0; i < n; i++) if (codes[i] < values.length) counts[codes[i]]++;
+    const byCount = values.map((_, k) => k).sort((a, b) => counts[b] - counts[a] || a - b);
+    const colors = values.map(() => "#8c8c8c");
+    CATEGORIES.forEach((color, k) => { if (k < byCount.length) colors[byCount[k]] = color; });
+    return colors;
+  }
+  const colorings = layers.map((nodes, layer) => ({
+    title: layer === data.layer ? "cluster" : "layer " + (layer + 1) + " (" +
+      whole(nodes.length) + " clusters)",
+    colors: nodes.map((node) => node.color), codes: nodeOf[layer], legend: null}));
+  const ownColoring = colorings.splice(data.layer, 1)[0];
+  colorings.unshift(ownColoring);
+  const attributes = [
+    ...(classes ? [[{name: "class", values: classes, ordered: false}, classOf]] : []),
+    ...data.columns.map((column, k) => [column, columnCodes[k]])];
+  for (const [column, codes] of attributes) {
+    const colors = palette(column, codes);
+    colorings.push({title: column.name, colors, codes, legend: column});
+  }
+  let coloring = colorings[0];
 
   // ---- the map -------------------------------------------------------------------
-  const canvas = $("map"), pen = canvas.getContext("2d");
+  const canvas = $("map"), page = canvas.getContext("2d");
+  const still = document.createElement("canvas"), stillPen = still.getContext("2d");
+  let pen = page;
+  let lasso = [];        // corners of the lasso while it is drawn
   const EDGE = 65535;
   let view = views[0], places = [];
   let zoom = 1, center = [EDGE / 2, EDGE / 2];
-  let marked = null;     // Set of points that the search or a cluster leaves
-  let chosen = -1;       // the selected cluster
+  let marked = null;     // Set of points that the search, a node or the lasso leaves
+  let chosen = null;     // the selected node of the tree
+  let lassoed = null;    // the points within the lasso
+  let listed = [];       // the points that the panel lists
   let pointed = -1;      // the point under the pointer
   let width = 0, height = 0, waiting = false;
 
@@ -78,19 +137,29 @@
   const screenX = (x) => width / 2 + (x - center[0]) * scaleX;
   const screenY = (y) => height / 2 - (y - center[1]) * scaleY;
 
-  function measurePlaces() {
+  function placeOf(rows) {
+    if (!rows.length) return null;
     const middle = (values) => values.sort((a, b) => a - b)[values.length >> 1];
-    places = members.map((rows) => {
-      if (!rows.length) return null;
-      const x = middle(rows.map((i) => view.x[i])), y = middle(rows.map((i) => view.y[i]));
-      let best = rows[0], least = Infinity;
-      for (const i of rows) {
-        const far = (view.x[i] - x) ** 2 + (view.y[i] - y) ** 2;
-        if (far < least) { least = far; best = i; }
-      }
-      const spread = middle(rows.map((i) => Math.abs(view.y[i] - y)));
-      return [view.x[best], view.y[best], spread];
-    });
+    const x = middle(rows.map((i) => view.x[i])), y = middle(rows.map((i) => view.y[i]));
+    let best = rows[0], least = Infinity;
+    for (const i of rows) {
+      const far = (view.x[i] - x) ** 2 + (view.y[i] - y) ** 2;
+      if (far < least) { least = far; best = i; }
+    }
+    const spread = middle(rows.map((i) => Math.abs(view.y[i] - y)));
+    return [view.x[best], view.y[best], spread];
+  }
+  // A broad name stands at the largest part of its cluster, which may be scattered.
+  function measurePlaces() {
+    places = [];
+    for (const nodes of [...layers].reverse()) {
+      places.unshift(nodes.map((node) => {
+        if (!node.children.length) return placeOf(node.rows);
+        const largest = node.children.reduce((a, b) =>
+          b.rows.length > a.rows.length ? b : a);
+        return places[0][largest.place];
+      }));
+    }
   }
 
   function resize() {
@@ -99,16 +168,54 @@
     height = canvas.clientHeight;
     canvas.width = Math.round(width * ratio);
     canvas.height = Math.round(height * ratio);
-    pen.setTransform(ratio, 0, 0, ratio, 0, 0);
+    still.width = canvas.width;
+    still.height = canvas.height;
+    for (const one of [page, stillPen]) one.setTransform(ratio, 0, 0, ratio, 0, 0);
     rescale();
     draw();
   }
 
-  function draw() {
+  // All but the point under the pointer is painted once, and copied after that.
+  let stale = true;
+  function draw(all = true) {
+    stale ||= all;
     if (waiting) return;
     waiting = true;
-    requestAnimationFrame(() => { waiting = false; paint(); });
+    requestAnimationFrame(() => {
+      waiting = false;
+      if (stale) { pen = stillPen; paint(); stale = false; pen = page; }
+      page.save();
+      page.setTransform(1, 0, 0, 1, 0, 0);
+      page.clearRect(0, 0, canvas.width, canvas.height);
+      page.drawImage(still, 0, 0);
+      page.restore();
+      ring();
+    });
   }
+  const radiusOf = () =>
+    Math.min(Math.min(4, Math.max(1.2, 170 / Math.sqrt(n))) * Math.sqrt(zoom), 5);
+  function ring() {
+    page.strokeStyle = page.fillStyle = style("--ink");
+    if (pointed >= 0) {
+      page.beginPath();
+      page.arc(screenX(view.x[pointed]), screenY(view.y[pointed]), radiusOf() + 4, 0, 7);
+      page.lineWidth = 2;
+      page.stroke();
+    }
+    if (lasso.length > 1) {
+      page.beginPath();
+      lasso.forEach(([x, y]) => page.lineTo(x, y));
+      page.closePath();
+      page.lineWidth = 1.5;
+      page.setLineDash([5, 4]);
+      page.stroke();
+      page.setLineDash([]);
+      page.globalAlpha = .08;
+      page.fill();
+      page.globalAlpha = 1;
+    }
+  }
+  const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name);
 
   function dot(i, radius) {
     const x = screenX(view.x[i]), y = screenY(view.y[i]);
@@ -124,59 +231,74 @@
 
   function paint() {
     pen.clearRect(0, 0, width, height);
-    const base = Math.min(4, Math.max(1.2, 170 / Math.sqrt(n)));
-    const radius = Math.min(base * Math.sqrt(zoom), 5);
-    const noise = clusters.findIndex((cluster) => cluster.id === -1);
-    const order = clusters.map((_, c) => c).sort((a, b) => (b === noise) - (a === noise));
+    const radius = radiusOf(), faint = style("--faint");
+    const {colors, codes} = coloring;
+    const groups = colors.map(() => []);
+    const rest = [];
+    const noiseShown = $("show-noise").checked;
+    for (let i = 0; i < n; i++) {
+      if (clusterOf[i] === noise && !noiseShown) continue;
+      (groups[codes[i]] || rest).push(i);
+    }
     for (const lit of marked ? [false, true] : [true]) {
-      for (const c of order) {
-        if (c === noise && !$("show-noise").checked) continue;
-        pen.fillStyle = lit ? colorOf(c) : "#e3e5e8";
-        pen.globalAlpha = lit ? (c === noise ? 0.6 : 0.8) : 1;
-        for (const i of members[c]) {
+      [rest, ...groups].forEach((rows, k) => {
+        pen.fillStyle = !lit ? faint : k ? colors[k - 1] : NOISE_COLOR;
+        pen.globalAlpha = !lit ? 1 : k ? 0.8 : 0.6;
+        for (const i of rows) {
           if (!marked || marked.has(i) === lit) dot(i, marked && lit ? radius + .8 : radius);
         }
-      }
+      });
     }
     pen.globalAlpha = 1;
-    writeNames(noise);
-    if (pointed >= 0) {
-      pen.beginPath();
-      pen.arc(screenX(view.x[pointed]), screenY(view.y[pointed]), radius + 4, 0, 7);
-      pen.lineWidth = 2;
-      pen.strokeStyle = "#111";
-      pen.stroke();
-    }
+    writeNames();
   }
 
-  function writeNames(noise) {
-    const taken = [];
-    const bySize = clusters.map((_, c) => c)
-      .filter((c) => c !== noise && places[c])
-      .sort((a, b) => (b === chosen) - (a === chosen) || members[b].length - members[a].length);
-    pen.font = "600 12px system-ui, sans-serif";
+  // Broad names far away, fine ones near: a layer finer for each doubling of the scale.
+  function shownLayer() {
+    const wanted = $("names").value;
+    if (wanted !== "zoom") return Number(wanted);
+    const depth = Math.floor(Math.log2(Math.max(zoom, 1) * 1.2));
+    return Math.max(0, Math.min(layers.length - 1, depth));
+  }
+
+  function writeNames() {
+    const layer = shownLayer(), taken = [];
+    const isChosen = (node) => chosen && node.layer === chosen.layer && node.id === chosen.id;
+    const nodes = [...layers[layer]];
+    if (chosen && chosen.layer !== layer && chosen.id !== -1) nodes.push(chosen);
+    const shown = nodes.filter((node) => places[node.layer][node.place])
+      .sort((a, b) => isChosen(b) - isChosen(a) || b.rows.length - a.rows.length);
+    const size = layer < layers.length - 1 ? 14 : 12;
+    pen.font = "600 " + size + "px system-ui, sans-serif";
     pen.textAlign = "center";
     pen.textBaseline = "middle";
     pen.lineJoin = "round";
-    for (const c of bySize) {
-      const small = places[c][2] * scaleY < 12;
-      const x = screenX(places[c][0]), y = screenY(places[c][1]) - (small ? 13 : 0);
+    for (const node of shown) {
+      const [px, py, spread] = places[node.layer][node.place];
+      const x = screenX(px), y = screenY(py) - (spread * scaleY < 12 ? 13 : 0);
       if (x < 0 || y < 0 || x > width || y > height) continue;
-      const name = shortened(clusters[c].name, 28);
-      const half = pen.measureText(name).width / 2 + 4;
-      const box = [Math.max(x, half) === x ? Math.min(x, width - half) : half, y];
+      const name = shortened(node.name, 34);
+      const half = pen.measureText(name).width / 2 + 6;
+      if (2 * half > width) continue;
+      const box = [Math.min(Math.max(x, half), width - half),
+        Math.min(Math.max(y, 12), height - 12)];
       const free = taken.every(([tx, ty, th]) =>
-        Math.abs(tx - box[0]) > th + half || Math.abs(ty - y) > 16);
-      if (!free || y < 46 && box[0] - half < 345) continue;
-      taken.push([box[0], y, half]);
-      pen.globalAlpha = marked && chosen !== c && chosen >= 0 ? 0.35 : 1;
+        Math.abs(tx - box[0]) > th + half || Math.abs(ty - box[1]) > size + 4);
+      if (!free) continue;
+      taken.push([...box, half]);
+      pen.globalAlpha = chosen && !isChosen(node) ? 0.35 : 1;
       pen.lineWidth = 4;
-      pen.strokeStyle = "rgba(255, 255, 255, .9)";
-      pen.strokeText(name, box[0], y);
-      pen.fillStyle = "#111";
-      pen.fillText(name, box[0], y);
+      pen.strokeStyle = style("--halo");
+      pen.strokeText(name, ...box);
+      pen.fillStyle = style("--ink");
+      pen.fillText(name, ...box);
     }
     pen.globalAlpha = 1;
+    canvas.dataset.layer = layer;
+    canvas.dataset.names = JSON.stringify(taken);
+    $("depth").textContent = layers.length < 2 ? "" :
+      "Names of layer " + (layer + 1) + " of " + layers.length + ": " +
+      whole(layers[layer].length) + " clusters.";
   }
 
   function nearest(x, y) {
@@ -184,7 +306,7 @@
     const noiseShown = $("show-noise").checked;
     for (let i = 0; i < n; i++) {
       if (marked && !marked.has(i)) continue;
-      if (!noiseShown && clusters[clusterOf[i]].id === -1) continue;
+      if (!noiseShown && clusterOf[i] === noise) continue;
       const far = (screenX(view.x[i]) - x) ** 2 + (screenY(view.y[i]) - y) ** 2;
       if (far < least) { least = far; best = i; }
     }
@@ -192,12 +314,14 @@
   }
 
   function point(i) {
-    if (i !== pointed) { pointed = i; draw(); }
+    if (i !== pointed) { pointed = i; draw(false); }
     const tip = $("tip");
     tip.hidden = i < 0;
     if (i < 0) return;
     const c = clusterOf[i], notes = ["row " + whole(rowOf ? rowOf[i] : i)];
-    if (classOf && classOf[i] < classes.length) notes.push("class " + classes[classOf[i]]);
+    for (const [{name, values}, codes] of attributes) {
+      if (codes[i] < values.length) notes.push(name + " " + values[codes[i]]);
+    }
     tip.replaceChildren(
       element("div", {className: "name"}, swatch(c), labelOf(c)),
       element("div", {dir: "auto"}, texts[i] || "(empty text)"),
@@ -207,8 +331,7 @@
     tip.style.left = Math.max(2, Math.min(x + 12, width - wide - 2)) + "px";
     tip.style.top = (y + 16 + high < height ? y + 14 : Math.max(2, y - high - 12)) + "px";
   }
-  const labelOf = (c) => clusters[c].id === -1 ? "noise" :
-    clusters[c].id + "  " + clusters[c].name;
+  const labelOf = (c) => c === noise ? "noise" : clusters[c].id + "  " + clusters[c].name;
 
   function zoomAt(factor, x = width / 2, y = height / 2) {
     const before = [(x - width / 2) / scaleX, (y - height / 2) / scaleY];
@@ -238,13 +361,17 @@
     canvas.setPointerCapture(event.pointerId);
     held.set(event.pointerId, at(event));
     moved = false;
+    if (lassoMode() || event.shiftKey) lasso = [at(event)];
   });
   canvas.addEventListener("pointermove", (event) => {
     const now = at(event), before = held.get(event.pointerId);
     if (!before) { point(nearest(...now)); return; }
     if (Math.hypot(now[0] - before[0], now[1] - before[1]) < 3 && !moved) return;
     moved = true;
-    if (held.size === 2) {
+    if (lasso.length) {
+      lasso.push(now);
+      draw(false);
+    } else if (held.size === 2) {
       const [other] = [...held].filter(([id]) => id !== event.pointerId).map(([, p]) => p);
       const far = (p) => Math.hypot(p[0] - other[0], p[1] - other[1]);
       zoomAt(far(now) / Math.max(far(before), 1),
@@ -259,9 +386,38 @@
   });
   canvas.addEventListener("pointerup", (event) => {
     held.delete(event.pointerId);
-    if (!moved) point(nearest(...at(event)));
+    const corners = lasso;
+    lasso = [];
+    if (corners.length > 2) select((x, y) => inside(x, y, corners));
+    else if (!moved) point(nearest(...at(event)));
   });
-  canvas.addEventListener("pointercancel", (event) => held.delete(event.pointerId));
+  canvas.addEventListener("pointercancel", (event) => {
+    held.delete(event.pointerId);
+    lasso = [];
+    draw(false);
+  });
+  const lassoMode = () => $("lasso").getAttribute("aria-pressed") === "true";
+  $("lasso").addEventListener("click", () =>
+    $("lasso").setAttribute("aria-pressed", String(!lassoMode())));
+  $("in-view").addEventListener("click", () =>
+    select((x, y) => x >= 0 && y >= 0 && x <= width && y <= height));
+  function inside(x, y, corners) {
+    let within = false;
+    for (let i = 0, j = corners.length - 1; i < corners.length; j = i++) {
+      const [xi, yi] = corners[i], [xj, yj] = corners[j];
+      if (yi > y !== yj > y && x < (xj - xi) * (y - yi) / (yj - yi) + xi) within = !within;
+    }
+    return within;
+  }
+  function select(isWithin) {
+    const noiseShown = $("show-noise").checked;
+    lassoed = [];
+    for (let i = 0; i < n; i++) {
+      if (clusterOf[i] === noise && !noiseShown) continue;
+      if (isWithin(screenX(view.x[i]), screenY(view.y[i]))) lassoed.push(i);
+    }
+    look();
+  }
   canvas.addEventListener("pointerleave", () => { if (!held.size) point(-1); });
   canvas.addEventListener("dblclick", (event) => zoomAt(2, ...at(event)));
   canvas.addEventListener("wheel", (event) => {
@@ -285,7 +441,27 @@
   $("zoom-out").addEventListener("click", () => zoomAt(1 / 1.5));
   $("reset").addEventListener("click", showAll);
   $("show-noise").addEventListener("change", () => { point(-1); draw(); });
-  $("noise-control").hidden = !clusters.some((cluster) => cluster.id === -1);
+  $("noise-control").hidden = noise < 0;
+  const option = (value, textContent) => element("option", {value, textContent});
+  $("names").append(option("zoom", "by zoom"), ...layers.map((nodes, layer) =>
+    option(String(layer), "layer " + (layer + 1) + " (" + whole(nodes.length) + ")")));
+  $("names").parentElement.hidden = layers.length < 2;
+  $("names").addEventListener("change", () => draw());
+  $("color-by").append(...colorings.map(({title}, k) => option(String(k), title)));
+  $("color-by").parentElement.hidden = colorings.length < 2;
+  $("color-by").addEventListener("change", () => {
+    coloring = colorings[Number($("color-by").value)];
+    const {legend, colors} = coloring;
+    const rows = !legend ? [] : legend.values.map((value, k) => [value, colors[k]])
+      .filter(([, color], k, all) => legend.ordered ?
+        all.length < 9 || k % Math.ceil(all.length / 8) === 0 : color !== "#8c8c8c");
+    const grey = legend && !legend.ordered && colors.includes("#8c8c8c");
+    if (grey) rows.push(["all others", "#8c8c8c"]);
+    $("legend").replaceChildren(...rows.map(([value, color]) =>
+      element("li", {}, dotOf(color), element("span", {dir: "auto"}, shortened(value, 40)))));
+    draw();
+  });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => draw());
   views.forEach((each, k) => {
     const button = element("button", {textContent: each.name, title: each.note});
     button.addEventListener("click", () => show(k));
@@ -305,44 +481,78 @@
   let words = [];
   function look() {
     words = $("search").value.toLowerCase().split(/\s+/).filter(Boolean);
-    const rows = chosen >= 0 ? members[chosen] : texts.keys();
-    const hits = [];
-    if (words.length || chosen >= 0) {
-      for (const i of rows) {
-        if (words.every((word) => lowered[i].includes(word))) hits.push(i);
-      }
+    const any = words.length || chosen || lassoed;
+    let rows = chosen ? chosen.rows : lassoed || [...texts.keys()];
+    if (chosen && lassoed) {
+      const within = new Set(lassoed);
+      rows = rows.filter((i) => within.has(i));
     }
-    marked = words.length || chosen >= 0 ? new Set(hits) : null;
-    $("clear").hidden = !marked;
-    const where = chosen >= 0 ? " in " + labelOf(chosen) : "";
-    const more = hits.length > MAX_HITS ? "; the first " + MAX_HITS + ":" : "";
+    listed = !any ? [] : !words.length ? rows :
+      rows.filter((i) => words.every((word) => lowered[i].includes(word)));
+    marked = any ? new Set(listed) : null;
+    $("clear").hidden = $("save").hidden = !marked;
+    const where = (chosen ? " in " + titleOf(chosen) : "") + (lassoed ? " selected" : "");
+    const more = listed.length > MAX_HITS ? "; the first " + MAX_HITS + ":" : "";
     $("found").dataset.words = words.join(" ");
-    $("found").textContent = !marked ? "" : hits.length === 1 ?
-      "1 text" + where : whole(hits.length) + " texts" + where + more;
-    $("hits").replaceChildren(...(marked ? hits.slice(0, MAX_HITS).map(hit) :
-      clusters.map((_, c) => entry(c))));
+    $("found").textContent = !marked ? "" : listed.length === 1 ?
+      "1 text" + where : whole(listed.length) + " texts" + where + more;
+    $("hits").replaceChildren(...listed.slice(0, MAX_HITS).map(hit));
+    $("tree").hidden = Boolean(marked);
     for (const row of $("clusters").tBodies[0].rows) {
-      row.classList.toggle("chosen", Number(row.dataset.cluster) === chosen);
+      row.classList.toggle("chosen", isChosenCluster(Number(row.dataset.cluster)));
     }
     point(-1);
     draw();
   }
+  const isChosenCluster = (c) => Boolean(chosen) && chosen === nodeOfCluster(c);
+  const titleOf = (node) => node.id === -1 ? "noise" :
+    (node.layer === data.layer ? node.id + "  " : "") + node.name;
 
-  // Without a search the panel lists the clusters.
-  function entry(c) {
-    const button = element("button", {className: "entry"}, swatch(c),
-      element("span", {dir: "auto"}, labelOf(c)),
-      element("span", {className: "note"}, whole(clusters[c].size)));
-    button.addEventListener("click", () => choose(c));
-    return element("li", {}, button);
+  // Without a search the panel shows the tree. A topic of several layers is shown once.
+  function branch(node, isTop) {
+    while (node.children.length === 1) node = node.children[0];
+    const count = element("span", {className: "note"}, whole(node.size));
+    const button = element("button", {className: "entry"}, dotOf(node.color),
+      element("span", {dir: "auto"}, titleOf(node)), count);
+    button.addEventListener("click", () => choose(node));
+    const item = element("li");
+    if (!node.children.length) {
+      item.append(element("span", {className: "twig"}), button);
+      return item;
+    }
+    const children = [...node.children].sort((a, b) => b.size - a.size);
+    const below = element("ul", {hidden: true});
+    const toggle = element("button", {className: "twig", textContent: "▸"});
+    const open = (isOpen) => {
+      if (isOpen && !below.children.length) below.append(...children.map((c) => branch(c)));
+      below.hidden = !isOpen;
+      toggle.textContent = isOpen ? "▾" : "▸";
+      toggle.setAttribute("aria-expanded", String(isOpen));
+      toggle.setAttribute("aria-label", "Parts of " + node.name);
+    };
+    toggle.addEventListener("click", () => open(below.hidden));
+    open(Boolean(isTop) && layers[0].length <= 3);
+    item.append(toggle, button, below);
+    return item;
   }
+
+  $("save").addEventListener("click", () => {
+    const head = ["row", "cluster", "name", ...attributes.map(([{name}]) => name), "text"];
+    const rows = listed.map((i) => [rowOf ? rowOf[i] : i, clusters[clusterOf[i]].id,
+      clusters[clusterOf[i]].name,
+      ...attributes.map(([{values}, codes]) => values[codes[i]] ?? ""), texts[i]]);
+    const file = new Blob([csv([head, ...rows])], {type: "text/csv;charset=utf-8"});
+    const link = element("a", {href: URL.createObjectURL(file), download: "texts.csv"});
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+  });
 
   function hit(i) {
     const button = element("button", {},
       element("span", {className: "name"}, swatch(clusterOf[i]), labelOf(clusterOf[i])),
       element("span", {dir: "auto"}, ...highlighted(i)));
     button.addEventListener("click", () => {
-      if (clusters[clusterOf[i]].id === -1) $("show-noise").checked = true;
+      if (clusterOf[i] === noise) $("show-noise").checked = true;
       zoom = Math.max(zoom, 6);
       rescale();
       center = [view.x[i], view.y[i]];
@@ -383,15 +593,16 @@
   });
   $("clear").addEventListener("click", () => {
     $("search").value = "";
-    chosen = -1;
+    chosen = lassoed = null;
     look();
     $("search").focus();
   });
-  function choose(c) {
-    chosen = chosen === c ? -1 : c;
-    if (chosen >= 0 && clusters[c].id === -1) $("show-noise").checked = true;
+  function choose(node) {
+    chosen = chosen === node ? null : node;
+    lassoed = null;
+    if (chosen && chosen.id === -1) $("show-noise").checked = true;
     look();
-    if (chosen >= 0) {
+    if (chosen) {
       $("hits").scrollTop = 0;
       $("map-section").scrollIntoView({block: "start"});
     }
@@ -453,7 +664,7 @@
     const cluster = clusters[c];
     const button = element("button", {title: "show on the map"}, swatch(c),
       cluster.id === -1 ? "noise" : String(cluster.id));
-    button.addEventListener("click", () => choose(c));
+    button.addEventListener("click", () => choose(nodeOfCluster(c)));
     const fill = element("i"), largest = Math.max(...clusters.map((one) => one.size));
     fill.style.width = 100 * cluster.size / largest + "%";
     const cells = [
@@ -472,7 +683,7 @@
       cells.push(element("td", {className: "extra"}, spark(cluster.course, periods)));
     }
     const list = (title, items) => items.length ?
-      [element("h4", {textContent: title}), element("ul", {}, ...items)] : [];
+      [element("h3", {textContent: title}), element("ul", {}, ...items)] : [];
     const margin = (value) =>
       element("span", {className: "note", textContent: " margin " + value.toFixed(2)});
     cells.push(element("td", {className: "example wide"}, element("details", {},
@@ -485,7 +696,7 @@
           margin(one.margin)))))));
     const row = element("tr", {}, ...cells);
     row.dataset.cluster = c;
-    row.classList.toggle("chosen", c === chosen);
+    row.classList.toggle("chosen", isChosenCluster(c));
     return row;
   }
 
@@ -497,6 +708,9 @@
     ...data.curves.map(lines)];
   $("charts").append(...charts);
   $("chart-section").hidden = !charts.length;
+  const tops = [...layers[0]].sort((a, b) => b.size - a.size);
+  $("tree").append(...[...tops, ...(noiseNode ? [noiseNode] : [])].map((node) =>
+    branch(node, true)));
   new ResizeObserver(resize).observe(canvas);
   resize();
   show(0);

@@ -23,7 +23,8 @@ const parts = (() => {
 
   function bars(title, rows, color) {
     const most = Math.max(...rows.map(([, count]) => count), 1);
-    const picture = svg("svg", {viewBox: `0 0 420 ${18 * rows.length + 4}`, role: "img"});
+    const picture = svg("svg", {viewBox: `0 0 420 ${18 * rows.length + 4}`, role: "img",
+      "aria-label": title});
     rows.forEach(([word, count], k) => {
       const y = 18 * k;
       picture.append(
@@ -64,7 +65,7 @@ const parts = (() => {
     const f = log ? Math.log : (value) => value;
     const X = (x) => left + (right - left) * (f(x) - f(x0)) / (f(x1) - f(x0) || 1);
     const Y = (y) => bottom - (bottom - top) * (y - y0) / (y1 - y0 || 1);
-    const picture = svg("svg", {viewBox: "0 0 420 246", role: "img"});
+    const picture = svg("svg", {viewBox: "0 0 420 246", role: "img", "aria-label": title});
     for (const y of ticks(y0, y1)) {
       picture.append(svg("line", {class: "grid", x1: left, x2: right, y1: Y(y), y2: Y(y)}),
         svg("text", {x: left - 6, y: Y(y) + 4, "text-anchor": "end"}, String(y)));
@@ -113,5 +114,11 @@ const parts = (() => {
     return picture;
   }
 
-  return {element, whole, percent, shortened, bars, lines, spark};
+  // A cell that a spreadsheet would run as a formula gets an apostrophe in front.
+  const FORMULA = /^(?=\s*[=+\-@＝＋－＠]|[\t\r\n])|(?<=[;\t|])(?=\s*[=+\-@＝＋－＠])/g;
+  const cell = (value) => typeof value === "number" ? String(value) :
+    '"' + String(value).replace(FORMULA, "'").replaceAll('"', '""') + '"';
+  const csv = (rows) => "\ufeff" + rows.map((row) => row.map(cell).join(",") + "\r\n").join("");
+
+  return {element, whole, percent, shortened, bars, lines, spark, csv};
 })();

@@ -25,6 +25,12 @@ def test_texts_without_a_class_do_not_count():
         ({"labels": None}, ValueError, "fitted pipeline, or labels"),
         ({"labels": [0, 1]}, ValueError, "labels need one row a text"),
         ({"labels": [0.5] * 6}, ValueError, "whole numbers"),
+        (
+            {"labels": LABELS, "layers": [[0]] * 6},
+            ValueError,
+            "must be equal to labels",
+        ),
+        ({"labels": LABELS, "columns": {"a": [1]}}, ValueError, r"columns\['a'\] need"),
         ({"labels": LABELS, "y": ["a"]}, ValueError, "y need one row a text"),
         ({"labels": LABELS, "dates": [2020]}, ValueError, "dates need one row a text"),
         ({"labels": LABELS, "cleaned": [1] * 6}, InvalidTextError, "cleaned"),

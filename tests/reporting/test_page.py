@@ -1,8 +1,11 @@
 """The page in a browser: it works, makes no request, and runs no text."""
 
+import csv
+import io
 import json
 import shutil
 import time
+from importlib.resources import files
 
 import numpy as np
 import pytest
@@ -86,6 +89,8 @@ def page(browser, tmp_path_factory):
         names={0: "<b onclick=1>fruit"},
         y=[ATTACKS[row % 5] for row in range(200)],
         dates=2000 + np.arange(200) // 20,
+        layers=np.column_stack((np.where(labels < 0, -1, labels // 2), labels)),
+        columns={ATTACKS[2]: [ATTACKS[row % 2] for row in range(200)]},
         title=ATTACKS[1],
     )
     open_report(browser, path)
@@ -221,3 +226,134 @@ def test_a_narrow_window_does_not_scroll_sideways(browser, page):
 
     browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     assert wide <= 360
+
+
+def choose(browser, control, value):
+    browser.execute_script(
+        "const c = document.getElementById(arguments[0]); c.value = arguments[1];"
+        "c.dispatchEvent(new Event('change'))",
+        *(control, value),
+    )
+
+
+def names_on_map(browser):
+    """Return the layer of the names on the map, and x, y and half width of each."""
+    time.sleep(0.2)  # two frames
+    canvas = browser.find_element("id", "map")
+    layer = int(canvas.get_attribute("data-layer"))
+    return layer, json.loads(canvas.get_attribute("data-names"))
+
+
+def test_names_get_finer_with_the_zoom(browser, page):
+    browser.find_element("id", "reset").click()
+    assert names_on_map(browser)[0] == 0
+    for _ in range(3):
+        browser.find_element("id", "zoom-in").click()
+    assert names_on_map(browser)[0] == 1
+    choose(browser, "names", "0")
+    assert names_on_map(browser)[0] == 0
+    choose(browser, "names", "zoom")
+    browser.find_element("id", "reset").click()
+
+
+def test_no_name_is_cut_at_an_edge(browser, page):
+    from selenium.webdriver import Keys
+
+    canvas = browser.find_element("id", "map")
+    browser.find_element("id", "reset").click()
+    for key in (Keys.ARROW_RIGHT, Keys.ARROW_LEFT):
+        for _ in range(12):
+            canvas.send_keys(key)
+            wide, high = browser.execute_script(
+                "return [arguments[0].clientWidth, arguments[0].clientHeight]", canvas
+            )
+            for x, y, half in names_on_map(browser)[1]:
+                assert half <= x <= wide - half
+                assert 10 <= y <= high - 10
+    browser.find_element("id", "reset").click()
+
+
+def test_the_tree_opens_and_marks_a_broad_cluster(browser, page):
+    toggles = browser.find_elements("css selector", "#tree > li > button.twig")
+    assert len(toggles) == 2
+    is_open = toggles[0].get_attribute("aria-expanded")
+    toggles[0].click()
+    assert toggles[0].get_attribute("aria-expanded") != is_open
+    toggles[0].click()
+
+    browser.find_elements("css selector", "#tree > li > .entry")[0].click()
+
+    assert browser.find_element("id", "found").text.startswith("80 texts in")
+    browser.find_element("id", "clear").click()
+    assert browser.find_element("id", "tree").is_displayed()
+
+
+def test_a_selection_is_saved_without_formulas(browser, page, tmp_path):
+    from selenium.webdriver import ActionChains
+
+    settings = {"behavior": "allow", "downloadPath": str(tmp_path)}
+    browser.execute_cdp_cmd("Browser.setDownloadBehavior", settings)
+    browser.find_element("id", "reset").click()
+    browser.find_element("id", "lasso").click()
+    canvas = browser.find_element("id", "map")
+    wide, high = canvas.size["width"] // 2 - 8, canvas.size["height"] // 2 - 8
+    drag = ActionChains(browser, duration=0)
+    drag.move_to_element_with_offset(canvas, -wide, -high).click_and_hold()
+    for x, y in ((wide, -high), (wide, high), (-wide, high)):
+        drag.move_to_element_with_offset(canvas, x, y)
+    drag.release().perform()
+    browser.find_element("id", "lasso").click()
+    assert browser.find_element("id", "found").text.startswith("200 texts selected")
+
+    browser.find_element("id", "save").click()
+
+    path = tmp_path / "texts.csv"
+    for _ in range(100):
+        if path.exists():
+            break
+        time.sleep(0.1)
+    saved = io.StringIO(path.read_bytes().decode("utf-8-sig"), newline="")
+    rows = list(csv.reader(saved))
+    assert rows[0][:3] == ["row", "cluster", "name"]
+    assert rows[0][-1] == "text"
+    assert len(rows) == 201
+    assert rows[1][-1] == ATTACKS[0]
+    browser.find_element("id", "clear").click()
+    guarded = browser.execute_script("return parts.csv([['=1+1', 'a;=b', 2, 'x\"y']])")
+    assert guarded == '\ufeff"\'=1+1","a;\'=b",2,"x""y"\r\n'
+
+
+def test_points_are_colored_by_a_column(browser, page):
+    select = browser.find_element("id", "color-by")
+    titles = [option.text for option in select.find_elements("tag name", "option")]
+    assert titles == ["cluster", "layer 1 (2 clusters)", "class", "date", ATTACKS[2]]
+
+    choose(browser, "color-by", "4")
+
+    legend = browser.find_elements("css selector", "#legend li")
+    assert [one.text for one in legend] == [
+        attack[:39] + "…" if len(attack) > 40 else attack
+        for attack in sorted(ATTACKS[:2])
+    ]
+    assert browser.execute_script("return window.broken") is None
+    choose(browser, "color-by", "0")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_violation(browser, page, scheme):
+    pytest.importorskip("axe_core_python")
+    script = files("axe_core_python").joinpath("axe.min.js").read_text("utf-8")
+    media = [{"name": "prefers-color-scheme", "value": scheme}]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": media})
+    search(browser, "galaxy")
+    browser.set_script_timeout(120)
+    browser.execute_script(script)
+
+    found = browser.execute_async_script(
+        "const done = arguments[arguments.length - 1];"
+        "axe.run().then((result) => done(result.violations));"
+    )
+
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    browser.find_element("id", "clear").click()
+    assert [(one["id"], one["nodes"][0]["html"]) for one in found] == []
