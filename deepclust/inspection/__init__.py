@@ -10,6 +10,8 @@ from deepclust.inspection._attributions import Explanation, explain
 from deepclust.inspection._cluster_table import ClusterTable, cluster_table
 from deepclust.inspection._cluster_tree import ClusterTree, cluster_tree
 from deepclust.inspection._drift import Drift, drift
+from deepclust.inspection._duplicates import duplicate_groups, repeated_sentences
+from deepclust.inspection._find_topics import find_topics
 from deepclust.inspection._keywords import cluster_keywords, cluster_names
 from deepclust.inspection._layer_names import layer_names
 from deepclust.inspection._namer import Namer
@@ -29,10 +31,13 @@ __all__ = [
     "cluster_table",
     "cluster_tree",
     "drift",
+    "duplicate_groups",
     "explain",
     "export_prompts",
+    "find_topics",
     "layer_names",
     "naming_prompt",
     "prediction_table",
+    "repeated_sentences",
     "representative_texts",
 ]

@@ -10,6 +10,7 @@ from deepclust.plotting._cluster_sizes import plot_cluster_sizes
 from deepclust.plotting._dendrogram import plot_dendrogram
 from deepclust.plotting._drift import plot_drift
 from deepclust.plotting._eps_path import plot_eps_path
+from deepclust.plotting._layers import plot_layers
 from deepclust.plotting._map import plot_map, project
 from deepclust.plotting._model_selection import plot_model_selection
 from deepclust.plotting._noise import plot_noise
@@ -25,6 +26,7 @@ __all__ = [
     "plot_dendrogram",
     "plot_drift",
     "plot_eps_path",
+    "plot_layers",
     "plot_lengths",
     "plot_map",
     "plot_model_selection",

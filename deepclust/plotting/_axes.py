@@ -24,6 +24,7 @@ __all__ = [
     "NOISE_COLOR",
     "Axes",
     "Names",
+    "at_layer",
     "check_lengths",
     "cluster_name",
     "draw_bars",
@@ -77,6 +78,40 @@ def cluster_name(names: Names, cluster: Any) -> str:
         return write(cluster if names is None else names[cluster])
     except (KeyError, IndexError):
         return write(cluster)
+
+
+def at_layer(labels: Any, names: Any, layer: int | None) -> tuple[np.ndarray, Names]:
+    """Return the labels and names of one layer.
+
+    Parameters
+    ----------
+    labels : array-like of shape (n_docs,) or (n_docs, n_layers)
+
+    names : names of the clusters, or a sequence of them, one a layer
+
+    layer : int or None
+        Which column; None where `labels` has one dimension.
+
+    Raises
+    ------
+    ValueError
+        If there is no such layer.
+
+    Examples
+    --------
+    >>> from deepclust.plotting._axes import at_layer
+    >>> at_layer([[0, 1], [0, 2]], [["all"], {1: "a", 2: "b"}], 1)
+    (array([1, 2]), {1: 'a', 2: 'b'})
+    """
+    if layer is None:
+        return column_or_1d(labels), names
+    layers = np.asarray(labels)
+    if layers.ndim != 2 or not -layers.shape[1] <= layer < layers.shape[1]:
+        raise ValueError(
+            f"layer={layer!r} needs labels of shape (n_docs, n_layers). Received: "
+            f"shape {layers.shape}."
+        )
+    return layers[:, layer], None if names is None else names[layer]
 
 
 def rank_clusters(labels: Any) -> list[tuple[Any, int]]:

@@ -8,7 +8,7 @@ from sklearn.utils import column_or_1d
 
 from deepclust.plotting._axes import (
     Axes,
-    Names,
+    at_layer,
     check_lengths,
     cluster_name,
     draw_matrix,
@@ -24,7 +24,8 @@ def plot_class_table(
     labels: Any,
     classes: Any,
     *,
-    names: Names = None,
+    names: Any = None,
+    layer: int | None = None,
     max_clusters: int = 80,
     ax: Axes | None = None,
 ) -> Axes:
@@ -40,6 +41,10 @@ def plot_class_table(
 
     names : mapping of label to str, or sequence of str, default=None
         Names of the clusters; their numbers when None.
+
+    layer : int, default=None
+        Column of `labels` of shape (n_docs, n_layers), such as `DBSCAN.layers_`; the
+        names are then a sequence with one entry a layer.
 
     max_clusters : int, default=80
         The largest clusters are drawn.
@@ -69,7 +74,8 @@ def plot_class_table(
     >>> [label.get_text() for label in ax.get_xticklabels()]
     ['b', 'a']
     """
-    labels, classes = column_or_1d(labels), column_or_1d(classes)
+    labels, names = at_layer(labels, names, layer)
+    classes = column_or_1d(classes)
     check_lengths("plot_class_table", labels=labels, classes=classes)
     clusters = [cluster for cluster, _ in rank_clusters(labels)[:max_clusters]]
     n_clusters = len(clusters)

@@ -2,13 +2,11 @@
 
 from typing import Any
 
-from sklearn.utils import column_or_1d
-
 from deepclust.plotting._axes import (
     BAR_COLOR,
     NOISE_COLOR,
     Axes,
-    Names,
+    at_layer,
     cluster_name,
     draw_bars,
     rank_clusters,
@@ -20,7 +18,8 @@ __all__ = ["plot_cluster_sizes"]
 def plot_cluster_sizes(
     labels: Any,
     *,
-    names: Names = None,
+    names: Any = None,
+    layer: int | None = None,
     max_clusters: int = 80,
     ax: Axes | None = None,
 ) -> Axes:
@@ -33,6 +32,10 @@ def plot_cluster_sizes(
 
     names : mapping of label to str, or sequence of str, default=None
         Names of the clusters; their numbers when None.
+
+    layer : int, default=None
+        Column of `labels` of shape (n_docs, n_layers), such as `DBSCAN.layers_`; the
+        names are then a sequence with one entry a layer.
 
     max_clusters : int, default=80
         Smaller clusters share one bar.
@@ -51,7 +54,7 @@ def plot_cluster_sizes(
     >>> [label.get_text() for label in ax.get_yticklabels()]
     ['flowers', 'trees', 'noise']
     """
-    labels = column_or_1d(labels)
+    labels, names = at_layer(labels, names, layer)
     ranked = rank_clusters(labels)
     sizes = [n for _, n in ranked]
     bars = [(cluster_name(names, c), n, BAR_COLOR) for c, n in ranked[:max_clusters]]

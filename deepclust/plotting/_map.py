@@ -3,14 +3,14 @@
 from typing import Any
 
 import numpy as np
-from sklearn.utils import check_array, column_or_1d
+from sklearn.utils import check_array
 
 from deepclust._optional import import_extra
 from deepclust.plotting._axes import (
     COLORS,
     NOISE_COLOR,
     Axes,
-    Names,
+    at_layer,
     check_lengths,
     cluster_name,
     new_axes,
@@ -27,7 +27,8 @@ def plot_map(
     embeddings: Any,
     labels: Any,
     *,
-    names: Names = None,
+    names: Any = None,
+    layer: int | None = None,
     projection: str = "pca",
     max_points: int = 20_000,
     max_names: int = 40,
@@ -46,6 +47,10 @@ def plot_map(
 
     names : mapping of label to str, or sequence of str, default=None
         Names of the clusters; their numbers when None.
+
+    layer : int, default=None
+        Column of `labels` of shape (n_docs, n_layers), such as `DBSCAN.layers_`; the
+        names are then a sequence with one entry a layer.
 
     projection : {"pca", "tsne", "umap"}, default="pca"
         "pca" preserves large distances and is linear in n_docs. "tsne" and "umap"
@@ -93,7 +98,7 @@ def plot_map(
     ['flowers']
     """
     X = check_array(embeddings, dtype=np.float64, ensure_min_samples=0)
-    labels = column_or_1d(labels)
+    labels, names = at_layer(labels, names, layer)
     check_lengths("plot_map", embeddings=X, labels=labels)
     kept = even_sample(labels, max_points)
     points = project(X[kept], projection=projection, random_state=random_state)

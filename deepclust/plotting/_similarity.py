@@ -3,12 +3,12 @@
 from typing import Any
 
 import numpy as np
-from sklearn.utils import check_array, column_or_1d
+from sklearn.utils import check_array
 
 from deepclust.metrics._pairwise import unit_rows
 from deepclust.plotting._axes import (
     Axes,
-    Names,
+    at_layer,
     check_lengths,
     cluster_name,
     draw_matrix,
@@ -24,7 +24,8 @@ def plot_similarity(
     embeddings: Any,
     labels: Any,
     *,
-    names: Names = None,
+    names: Any = None,
+    layer: int | None = None,
     max_clusters: int = 80,
     ax: Axes | None = None,
 ) -> Axes:
@@ -39,6 +40,10 @@ def plot_similarity(
 
     names : mapping of label to str, or sequence of str, default=None
         Names of the clusters; their numbers when None.
+
+    layer : int, default=None
+        Column of `labels` of shape (n_docs, n_layers), such as `DBSCAN.layers_`; the
+        names are then a sequence with one entry a layer.
 
     max_clusters : int, default=80
         The largest clusters are drawn.
@@ -76,7 +81,7 @@ def plot_similarity(
     ['buses', 'cars', 'trees']
     """
     X = check_array(embeddings, dtype=np.float64, ensure_min_samples=0)
-    labels = column_or_1d(labels)
+    labels, names = at_layer(labels, names, layer)
     check_lengths("plot_similarity", embeddings=X, labels=labels)
     clusters = [cluster for cluster, _ in rank_clusters(labels)[:max_clusters]]
     means = np.array([X[labels == cluster].mean(axis=0) for cluster in clusters])

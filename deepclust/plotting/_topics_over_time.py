@@ -3,12 +3,11 @@
 from typing import Any
 
 import numpy as np
-from sklearn.utils import column_or_1d
 
 from deepclust.plotting._axes import (
     COLORS,
     Axes,
-    Names,
+    at_layer,
     check_lengths,
     cluster_name,
     draw_matrix,
@@ -27,7 +26,8 @@ def plot_topics_over_time(
     labels: Any,
     dates: Any,
     *,
-    names: Names = None,
+    names: Any = None,
+    layer: int | None = None,
     interval: str | None = None,
     kind: str = "auto",
     max_clusters: int = 80,
@@ -46,6 +46,10 @@ def plot_topics_over_time(
 
     names : mapping of label to str, or sequence of str, default=None
         Names of the clusters; their numbers when None.
+
+    layer : int, default=None
+        Column of `labels` of shape (n_docs, n_layers), such as `DBSCAN.layers_`; the
+        names are then a sequence with one entry a layer.
 
     interval : {"day", "week", "month", "quarter", "year"}, default=None
         Length of a period; when None, the shortest that gives at most 40. Numbers are
@@ -82,7 +86,7 @@ def plot_topics_over_time(
     >>> ax.lines[1].get_ydata().round(2).tolist()
     [0.33, 1.0]
     """
-    labels = column_or_1d(labels)
+    labels, names = at_layer(labels, names, layer)
     check_lengths("plot_topics_over_time", labels=labels, dates=dates)
     if kind not in ("auto", "lines", "matrix"):
         raise ValueError(
