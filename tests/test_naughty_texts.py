@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 
 from deepclust import DBSCAN, TextCleaner, load, save
-from deepclust.cli._cells import MAX_SHEET_ROWS
 from deepclust.cli._output import one_line, write_table
 from deepclust.datasets import load_texts
 from deepclust.inspection import cluster_keywords, cluster_names, cluster_table
+from deepclust.inspection._cells import MAX_SHEET_ROWS
 from deepclust.plotting import plot_map
 from deepclust.reporting import write_report
 

@@ -23,7 +23,7 @@ from rich.text import Text
 from deepclust._atomic_file import replacing
 from deepclust._optional import import_extra
 from deepclust._text_input import one_line, printable
-from deepclust.cli._cells import nested_as_json, one_kind_a_column, write_sheet
+from deepclust.inspection._cells import nested_as_json, one_kind_a_column, write_sheet
 
 if TYPE_CHECKING:
     import pandas as pd

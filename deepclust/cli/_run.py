@@ -13,7 +13,6 @@ import numpy as np
 
 from deepclust._atomic_file import replacing
 from deepclust._text_input import replace_surrogates
-from deepclust.cli._cells import MAX_SHEET_ROWS
 from deepclust.cli._models import save_model
 from deepclust.cli._output import (
     Format,
@@ -26,6 +25,7 @@ from deepclust.cli._output import (
     write_table,
 )
 from deepclust.exceptions import MissingExtraError
+from deepclust.inspection._cells import MAX_SHEET_ROWS
 
 MAX_POINTS_DRAWN = 4_000  # more points overlap in a picture
 MAX_POINTS_REPORTED = 50_000  # of more texts, the report shows a sample

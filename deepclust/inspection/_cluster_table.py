@@ -1,7 +1,9 @@
 """One row a cluster: name, size, cohesion, keywords, representative texts."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import narwhals as nw
@@ -9,6 +11,9 @@ import numpy as np
 from sklearn import get_config
 from sklearn.utils.extmath import row_norms
 
+from deepclust._atomic_file import replacing
+from deepclust._optional import import_extra
+from deepclust.inspection._cells import write_sheet
 from deepclust.inspection._html import render
 from deepclust.inspection._keywords import (
     cluster_names,
@@ -67,6 +72,59 @@ class ClusterTable:
     def names(self) -> dict[Any, str]:
         """Return the name of each cluster, for pictures."""
         return dict(zip(self.frame["cluster"], self.frame["name"], strict=True))
+
+    def write(self, path: str | Path) -> Path:
+        """Write the data frame to a file, which replaces one there once it is complete.
+
+        Parameters
+        ----------
+        path : str or Path
+            Ends in ".xlsx" (extra `excel`), ".parquet" (extra `parquet`) or ".json".
+
+        Returns
+        -------
+        path : Path
+
+        Raises
+        ------
+        ValueError
+            If the name ends otherwise.
+        MissingExtraError
+            If what writes this format is not installed.
+        OSError
+            If the file cannot be written.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from deepclust.inspection import cluster_table
+        >>> table = cluster_table(["red apple", "fast car"], [0, 1])
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     table.write(f"{folder}/clusters.json").read_text("utf-8")[:12]
+        '[{"cluster":'
+        """
+        path = Path(path)
+        form = path.suffix.lower()
+        if form not in (".xlsx", ".parquet", ".json"):
+            raise ValueError(
+                f"path must end in .xlsx, .parquet or .json. Received: {str(path)!r}."
+            )
+        if form == ".xlsx":
+            import_extra("openpyxl", extra="excel", purpose="writing Excel files")
+        frame = nw.from_native(self.frame, eager_only=True)
+        if form == ".parquet":
+            import_extra("pyarrow", extra="parquet", purpose="writing parquet files")
+        rows = frame.rows(named=True)
+        with replacing(path) as part:
+            if form == ".json":
+                part.write_text(json.dumps(rows, ensure_ascii=False), "utf-8")
+            elif form == ".parquet":
+                frame.write_parquet(part)
+            else:
+                import pandas as pd
+
+                write_sheet(part, pd.DataFrame(rows, columns=frame.columns))
+        return path
 
     def __len__(self) -> int:
         return len(self.frame)

@@ -157,3 +157,24 @@ def test_a_lone_surrogate_in_a_name_becomes_a_question_mark(output):
 def test_bad_input_is_refused():
     with pytest.raises(InvalidTextError, match="row 1 is None"):
         cluster_table(["a", None], [0, 0])
+
+
+@pytest.mark.parametrize("output", ["pandas", "polars"])
+def test_a_table_is_written_to_files(tmp_path, output):
+    import pandas as pd
+
+    texts = ["=1+1 formula", *TEXTS[1:]]
+    table = cluster_table(texts, LABELS, output=output, names=["=2+2"])
+    readers = {
+        "xlsx": pd.read_excel,
+        "parquet": pd.read_parquet,
+        "json": pd.read_json,
+    }
+
+    for form, read in readers.items():
+        found = read(table.write(tmp_path / f"clusters.{form}"))
+        assert found.columns.tolist() == list(table.columns)
+        assert found["name"].tolist()[0] == "=2+2"
+        assert found["size"].tolist() == list(table["size"])
+    with pytest.raises(ValueError, match=r"\.xlsx, \.parquet or \.json"):
+        table.write(tmp_path / "clusters.doc")
