@@ -117,7 +117,7 @@ class DBSCAN(ClusterMixin, VersionsMixin, BaseEstimator):
 
     labels_ : ndarray of shape (n_rows,), intp
         Clusters are numbered from 0 by decreasing weight (before noise is assigned),
-        ties by first row; -1 is noise.
+        ties by first row; -1 is noise. Follows `noise` where that is set after `fit`.
 
     core_sample_indices_ : ndarray of shape (n_core,), intp
         Rows that are core points.
@@ -658,6 +658,26 @@ class DBSCAN(ClusterMixin, VersionsMixin, BaseEstimator):
         return known[self.layer](rows, np.append(core_labels, -1)[within], scores)
 
     @property
+    def labels_(self) -> np.ndarray:
+        """Labels of the rows of `fit`; they follow `noise`."""
+        if "labels_" not in self.__dict__:
+            raise AttributeError("DBSCAN has labels_ only after fit.")
+        labels: np.ndarray = self.__dict__["labels_"]
+        if self.noise == self.__dict__.get("_fitted_noise", self.noise):
+            return labels
+        known = self._cache.setdefault("labels", {})
+        if self.noise not in known:
+            found = self._nearest_core(self._fitted_rows(), self._noise_radius())
+            known[self.noise] = np.append(self._core_labels, -1)[found]
+        return known[self.noise]
+
+    @labels_.setter
+    def labels_(self, labels: np.ndarray) -> None:
+        self.__dict__["labels_"] = labels
+        self._fitted_noise = self.noise
+        self.__dict__.get("_cache", {}).pop("labels", None)
+
+    @property
     def outlier_scores_(self) -> np.ndarray:
         """Outlier score of each row of `fit`."""
         check_is_fitted(self)
@@ -813,10 +833,10 @@ class DBSCAN(ClusterMixin, VersionsMixin, BaseEstimator):
         """Set the numbered labels; with `noise="nearest"`, assign noise to clusters."""
         self.n_clusters_ = int(labels.max(initial=-1)) + 1
         self.noise_fraction_ = float(np.mean(labels < 0))
-        self.labels_ = labels
         if self.noise != "keep":
             noise = np.flatnonzero(labels < 0)
             labels[noise] = self._nearest_cluster(self._X[noise])
+        self.labels_ = labels
 
     def _warn_if_degenerate(self, points: Points) -> None:
         """Warn if all is noise or nearly all one cluster, with another eps to try."""

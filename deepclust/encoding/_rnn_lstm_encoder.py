@@ -432,7 +432,7 @@ class RNNLSTMEncoder(TransformerMixin, VersionsMixin, BaseEstimator):
         ----------
         X : TokenSequences or array-like of int, shape (n_docs, max_len)
             Texts of before, so that they are not forgotten, and new ones. Ids of before
-            are the same; there may be more of them.
+            are the same; sequences with a vocabulary may hold further ones.
 
         y : None
             Ignored.
@@ -469,7 +469,8 @@ class RNNLSTMEncoder(TransformerMixin, VersionsMixin, BaseEstimator):
             )
         self._validate_params()
         refuse_forked_backend()
-        sequences = self._check_sequences(X, fitting=True)
+        grows = isinstance(X, TokenSequences) and X.vocabulary is not None
+        sequences = X if grows else self._check_sequences(X, fitting=False)
         known = known_tokens(sequences)
         rows = np.flatnonzero(known.lengths)
         if clusters is not None:
@@ -481,12 +482,14 @@ class RNNLSTMEncoder(TransformerMixin, VersionsMixin, BaseEstimator):
                 f"None of the {len(known)} texts has a known token."
             )
         seed = int(check_random_state(self.random_state).randint(2**31 - 100))
-        vectors = start_vectors(sequences, self.vector_dim, seed)
-        vectors = grown_vectors(self.weights_["words"], vectors)
+        vectors = self.weights_["words"]
+        if grows:
+            start = start_vectors(sequences, self.vector_dim, seed)
+            vectors = grown_vectors(vectors, start)
         self._refuse_beyond_memory(known, vectors)
         pseudo_labels = self._make_pseudo_labels(known[rows], clusters, None, seed)
         self._learn(known[rows], vectors, pseudo_labels, None, seed, self.weights_)
-        self.vocabulary_ = sequences.vocabulary
+        self.vocabulary_ = sequences.vocabulary if grows else self.vocabulary_
         self.n_unknown_texts_ = len(known) - len(rows)
         return self
 

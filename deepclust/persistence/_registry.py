@@ -402,7 +402,8 @@ def _construct(cls: Any, class_name: str, state: dict[str, Any]) -> Any:
     estimator = cls()  # parameters that are not in the file get their defaults
     for name in state:
         forbidden = hasattr(cls, name) or not name.isidentifier()
-        if forbidden and name not in parameters:
+        known = name in parameters or name in CLASSES[class_name].attributes
+        if forbidden and not known:
             raise ModelFormatError(f"{class_name} cannot have an attribute {name!r}")
     vars(estimator).update(state)
     estimator._validate_params()

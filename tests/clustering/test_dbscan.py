@@ -497,3 +497,19 @@ def test_what_float64_cannot_square_is_refused_by_name():
         DBSCAN(1e-160).fit(BLOBS)
     with pytest.raises(ValueError, match="is below 1e-150"):
         DBSCAN().fit(BLOBS * 1e-160)
+
+
+def test_labels_follow_noise_set_after_fit():
+    X = np.array([[0.0], [0.1], [0.2], [5.0], [5.1], [6.5], [40.0]])
+    model = DBSCAN(eps=0.2, min_samples=2).fit(X)
+    kept = model.labels_.copy()
+    assert kept.tolist() == [0, 0, 0, 1, 1, -1, -1]
+
+    assert model.set_params(noise="nearest").labels_.tolist() == [0, 0, 0, 1, 1, 1, 1]
+    np.testing.assert_array_equal(model.predict(X), model.labels_)
+    assert model.set_params(noise=0.9).labels_.tolist() == [0, 0, 0, 1, 1, 1, -1]
+    np.testing.assert_array_equal(model.set_params(noise="keep").labels_, kept)
+    model = DBSCAN(eps=0.2, min_samples=2, noise="nearest").fit(X)
+    again = pickle.loads(pickle.dumps(model.set_params(noise="keep")))
+    np.testing.assert_array_equal(again.labels_, kept)
+    assert not hasattr(DBSCAN(), "labels_")
