@@ -50,7 +50,7 @@ def predict_to_parquet(
         Fitted.
 
     texts : iterable of str, TextFiles, str or Path
-        List, generator, ...; or files: a name or pattern such as "logs/*.jsonl". See
+        List, generator, ...; or files: a name or pattern such as `"logs/*.jsonl"`. See
         `deepclust.datasets.TextFiles` for formats and encodings.
 
     folder : str or Path

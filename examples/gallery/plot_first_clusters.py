@@ -8,8 +8,8 @@ start page, with all defaults.
 
 # %%
 # The texts are every third docstring of SciPy as installed: real, short, and there
-# without a download. Yours are any list of str;
-# ``load_texts("reviews.csv", column="body").data`` reads a file.
+# without a download. Yours are any list of str; ``load_texts("reviews.csv",
+# column="body").data`` reads a file.
 
 from deepclust import make_text_clusterer
 from deepclust.datasets import load_docstrings

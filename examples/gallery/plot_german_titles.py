@@ -71,5 +71,4 @@ _ = plot_word_frequencies(titles, cleaned=cleaned)
 _ = plot_map(pipe[:-1].transform(titles), labels, names=table.names)
 
 # %%
-# Chinese and Japanese need a word segmenter: :doc:`/guide/cleaning` tells which
-# languages need what.
+# What other languages need, as Chinese and Japanese: :doc:`/guide/languages`.

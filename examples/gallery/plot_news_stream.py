@@ -72,7 +72,7 @@ from deepclust.inspection import prediction_table
 
 shares = {"elections": 40, "football": 80, "markets": 70, "storm": 90}
 april, april_dates = headlines(4, shares, rng)
-predicted = prediction_table(winter, april)
+predicted = prediction_table(winter, april).replace({"name": {"": "noise"}})
 predicted.groupby("name")[["known_words", "membership"]].agg(["size", "mean"]).round(2)
 
 # %%

@@ -84,5 +84,5 @@ new = [
 prediction_table(pipe, new)[["cluster", "name", "known_words", "membership"]]
 
 # %%
-# Next: :doc:`names, merges and splits </guide/editing>`, :doc:`a report to share
-# </guide/report>`, :doc:`plot_production`.
+# Next: :doc:`names, merges and splits </guide/editing>`, where a topic is in two
+# clusters, :doc:`a report to share </guide/report>`, :doc:`plot_production`.
