@@ -47,7 +47,8 @@ def broken_link(page: Path, reference: str) -> str | None:
 
 def main(folder: str) -> int:
     """Print the broken links of all pages in a folder; return their number."""
-    pages = sorted(Path(folder).resolve().rglob("*.html"))
+    root = Path(folder).resolve()
+    pages = [p for p in sorted(root.rglob("*.html")) if "_static" not in p.parts]
     broken = [
         f"{page.name}: {reference}: {problem}"
         for page in pages
