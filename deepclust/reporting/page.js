@@ -264,12 +264,13 @@
   function writeNames() {
     const layer = shownLayer(), taken = [];
     const isChosen = (node) => chosen && node.layer === chosen.layer && node.id === chosen.id;
-    const nodes = [...layers[layer]];
+    const nodes = [...layers[layer]], last = layers.length - 1;
+    // where there is room, the finest names stand between the broader ones
+    if (layer < last && zoom > 1.4 && $("names").value === "zoom") nodes.push(...layers[last]);
     if (chosen && chosen.layer !== layer && chosen.id !== -1) nodes.push(chosen);
     const shown = nodes.filter((node) => places[node.layer][node.place])
-      .sort((a, b) => isChosen(b) - isChosen(a) || b.rows.length - a.rows.length);
-    const size = layer < layers.length - 1 ? 14 : 12;
-    pen.font = "600 " + size + "px system-ui, sans-serif";
+      .sort((a, b) => isChosen(b) - isChosen(a) || a.layer - b.layer ||
+        b.rows.length - a.rows.length);
     pen.textAlign = "center";
     pen.textBaseline = "middle";
     pen.lineJoin = "round";
@@ -277,6 +278,8 @@
       const [px, py, spread] = places[node.layer][node.place];
       const x = screenX(px), y = screenY(py) - (spread * scaleY < 12 ? 13 : 0);
       if (x < 0 || y < 0 || x > width || y > height) continue;
+      const isFiller = node.layer > layer, size = layer === last || isFiller ? 12 : 14;
+      pen.font = (isFiller ? "" : "600 ") + size + "px system-ui, sans-serif";
       const name = shortened(node.name, 34);
       const half = pen.measureText(name).width / 2 + 6;
       if (2 * half > width) continue;
