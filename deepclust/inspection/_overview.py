@@ -46,9 +46,11 @@ def cluster_overview(clusters: Any, top: int) -> "Group":
     table.add_column("keywords", ratio=4, **text)
     table.add_column("example", ratio=6, **text)
     for row in shown[:top]:
-        more = one_line(row["keywords"]).removeprefix(one_line(row["name"]))
+        named = one_line(row["name"]).split(", ")
+        keywords = one_line(row["keywords"]).split(", ")
+        more = ", ".join(word for word in keywords if word not in named)
         cells = (row["cluster"], row["size"], row["name"], more, row["example"])
-        table.add_row(*(Text(one_line(cell).lstrip(", ")) for cell in cells))
+        table.add_row(*(Text(one_line(cell)) for cell in cells))
     ends = []
     if rest := shown[top:]:
         size = sum(row["size"] for row in rest)
