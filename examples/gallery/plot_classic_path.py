@@ -76,7 +76,8 @@ def predict(network: RNNLSTMEncoder, X) -> np.ndarray:
 # Activations, losses, fusions
 # ----------------------------
 # One choice at a time differs from the default. A network that has hardly learned
-# warns; here the last column tells it: the loss of training, 1.8 for a guess.
+# warns; here the last column tells it: the loss of training, 1.8 for a guess by
+# cross-entropy. The other losses have scales of their own.
 
 import warnings
 
