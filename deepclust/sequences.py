@@ -7,18 +7,42 @@ vectors, travels along: a plain scikit-learn `Pipeline` carries it without wirin
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from deepclust._parallel import refuse_beyond_memory
 
-__all__ = ["NOISE", "PADDING_ID", "UNKNOWN_ID", "TokenSequences", "Vocabulary"]
+__all__ = [
+    "NOISE",
+    "PADDING_ID",
+    "STOP_WORD_MARK",
+    "UNKNOWN_ID",
+    "TokenSequences",
+    "Vocabulary",
+    "content_words",
+]
 
 PADDING_ID = 0
 UNKNOWN_ID = 1
 NOISE = -1  # label of a text in no cluster
 _BYTES_A_CELL = 13  # of the padded matrix, while it is made
+STOP_WORD_MARK = "_"  # at the end of the stop words that `TextCleaner` keeps
+
+
+def content_words(text: str) -> str:
+    """Return a clean text without its marked stop words.
+
+    Examples
+    --------
+    >>> from deepclust.sequences import content_words
+    >>> content_words("how_ do_ i_ cancel this_ order")
+    'cancel order'
+    """
+    if STOP_WORD_MARK not in text:
+        return text
+    return " ".join(t for t in text.split() if not t.endswith(STOP_WORD_MARK))
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +81,11 @@ class Vocabulary:
     def __post_init__(self) -> None:
         index = {token: i for i, token in enumerate(self.tokens)}
         object.__setattr__(self, "index", index)
+
+    @cached_property
+    def is_stop_word(self) -> np.ndarray:
+        """Whether a token is a stop word that the cleaner kept, bool (n_tokens,)."""
+        return np.array([token.endswith(STOP_WORD_MARK) for token in self.tokens])
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -152,7 +181,7 @@ class TokenSequences:
     def known_share(self) -> np.ndarray:
         """Share of each text's tokens that are in the vocabulary, float64 (n_docs,).
 
-        0 for a text without tokens.
+        Marked stop words are not counted. 0 for a text without other tokens.
 
         Examples
         --------
@@ -160,8 +189,14 @@ class TokenSequences:
         >>> TokenSequences.from_lists([[2, 1, 3, 1], []]).known_share
         array([0.5, 0. ])
         """
-        known = np.concatenate(([0], np.cumsum(self.ids != UNKNOWN_ID)))
-        return np.diff(known[self.offsets]) / np.maximum(self.lengths, 1)
+        counted = np.ones(len(self.ids), dtype=bool)
+        if self.vocabulary is not None:
+            counted = ~self.vocabulary.is_stop_word[self.ids]
+        n_counted, n_known = (
+            np.diff(np.concatenate(([0], np.cumsum(flags)))[self.offsets])
+            for flags in (counted, counted & (self.ids != UNKNOWN_ID))
+        )
+        return n_known / np.maximum(n_counted, 1)
 
     @property
     def shape(self) -> tuple[int, int]:

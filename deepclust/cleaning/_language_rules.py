@@ -29,13 +29,14 @@ class TokenRules:
 
     strip_html: bool
     lowercase: bool
-    remove_stop_words: bool
+    remove_stop_words: bool | str
     lemmatize: bool
     stem: bool
     language: str
     tokenizer: Any = field(hash=False)
     min_token_length: int
     keep_numbers: bool
+    kept_stop_words: tuple[str, ...] = ()
 
 
 @functools.lru_cache(maxsize=4)
@@ -87,6 +88,7 @@ def rules_as_data(rules: TokenRules) -> dict[str, Any]:
             "keep_numbers": bool(rules.keep_numbers),
         },
         "stop_words": sorted(stop_words) if rules.remove_stop_words else [],
+        "kept_stop_words": list(rules.kept_stop_words),
         "splitter": _splitting_rules(rules.language) if has_rules else None,
     }
 

@@ -13,14 +13,14 @@ How one text is cleaned:
 import sys
 import warnings
 from collections.abc import Callable, Iterable
-from dataclasses import fields
+from dataclasses import fields, replace
 from numbers import Integral
 from typing import Any
 
 import joblib
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils._param_validation import Interval
+from sklearn.utils._param_validation import Interval, StrOptions
 from tqdm import tqdm
 
 from deepclust._parallel import refuse_beyond_memory
@@ -29,6 +29,7 @@ from deepclust._versions import VersionsMixin
 from deepclust.cleaning._language_check import likely_language
 from deepclust.cleaning._language_rules import TokenRules, tokenizer_for
 from deepclust.cleaning._redaction import KINDS, redact
+from deepclust.cleaning._stop_words import hashed_sample, informative_stop_words
 from deepclust.cleaning._tokenizer import strip_html
 from deepclust.exceptions import TextWarning
 
@@ -52,8 +53,13 @@ class TextCleaner(  # type: ignore[call-arg]
     lowercase : bool, default=True
         Lower-case every token.
 
-    remove_stop_words : bool, default=True
+    remove_stop_words : bool or "auto", default="auto"
         Drop the stop words of `language`, as listed by spaCy, and contractions of them.
+        "auto" keeps those that tell at `fit` what else is in a text, as `how` and `my`
+        do in requests to an assistant, if these are most of the stop words that occur,
+        and marks them: `how_`. Later steps learn from marked words, but they are no
+        keywords, and do not count as words that are known. In titles, news and prose
+        all stop words go.
 
     lemmatize : bool, default=False
         Replace each token by its dictionary form. Needs the extra `lemmas`.
@@ -90,6 +96,11 @@ class TextCleaner(  # type: ignore[call-arg]
     verbose : int, default=0
         1 shows a progress bar.
 
+    Attributes
+    ----------
+    kept_stop_words_ : tuple of str
+        Stop words that are kept and marked. Empty unless `remove_stop_words="auto"`.
+
     See Also
     --------
     Vectorizer : The next step, which turns clean texts into token sequences.
@@ -98,8 +109,9 @@ class TextCleaner(  # type: ignore[call-arg]
     -----
     Order and number of the texts are kept; a text without tokens becomes `""`. Pure
     punctuation is dropped, words such as `c#`, `.net`, `c++` and `node.js` are kept.
-    Linear time and memory in the characters; words are cut at 256 characters.
-    Stateless: `fit` learns nothing, and `transform` works without it.
+    Linear time and memory in the characters; words are cut at 256 characters. `fit`
+    learns `kept_stop_words_` from at most 10,000 texts, drawn by their content;
+    `transform` works without it, and then keeps no stop word.
 
     Examples
     --------
@@ -111,7 +123,7 @@ class TextCleaner(  # type: ignore[call-arg]
     _parameter_constraints: dict = {
         "strip_html": ["boolean"],
         "lowercase": ["boolean"],
-        "remove_stop_words": ["boolean"],
+        "remove_stop_words": ["boolean", StrOptions({"auto"})],
         "lemmatize": ["boolean"],
         "stem": ["boolean"],
         "language": [str],
@@ -128,7 +140,7 @@ class TextCleaner(  # type: ignore[call-arg]
         *,
         strip_html: bool = True,
         lowercase: bool = True,
-        remove_stop_words: bool = True,
+        remove_stop_words: bool | str = "auto",
         lemmatize: bool = False,
         stem: bool = False,
         language: str = "en",
@@ -153,7 +165,7 @@ class TextCleaner(  # type: ignore[call-arg]
         self.verbose = verbose
 
     def fit(self, X: Iterable[str], y: Any = None) -> "TextCleaner":
-        """Check the parameters, the texts and their language; nothing is learned.
+        """Check the parameters, the texts and their language; find stop words to keep.
 
         Parameters
         ----------
@@ -182,14 +194,14 @@ class TextCleaner(  # type: ignore[call-arg]
             words.
         """
         self._check_parameters()
-        self._check_language(check_texts(X, estimator="TextCleaner"))
+        self._learn(check_texts(X, estimator="TextCleaner"))
         return self
 
     def fit_transform(self, X: Iterable[str], y: Any = None) -> list[str]:
-        """Check the language as `fit` does, and clean each text."""
+        """Fit to the texts, and clean each."""
         self._check_parameters()
         texts = check_texts(X, estimator="TextCleaner")
-        self._check_language(texts)
+        self._learn(texts)
         return self.transform(texts)
 
     def transform(self, X: Iterable[str]) -> list[str]:
@@ -276,10 +288,26 @@ class TextCleaner(  # type: ignore[call-arg]
                 f"The 'redact' parameter of TextCleaner must hold names out of {KINDS}."
                 f" Received: {unknown[0]!r}."
             )
-        parameters = {f.name: getattr(self, f.name) for f in fields(TokenRules)}
-        rules = TokenRules(**parameters)
+        parameters = self.get_params()
+        names = {field.name for field in fields(TokenRules)} & parameters.keys()
+        rules = TokenRules(
+            **{name: parameters[name] for name in names},
+            kept_stop_words=getattr(self, "kept_stop_words_", ()),
+        )
         tokenizer_for(rules)  # a missing package shows here, not in a worker
         return rules
+
+    def _learn(self, texts: list[str]) -> None:
+        """Check the language and find the stop words that are kept."""
+        self._check_language(texts)
+        self.kept_stop_words_: tuple[str, ...] = ()
+        if self.remove_stop_words != "auto":
+            return
+        rules = self._check_parameters()
+        whole = replace(rules, remove_stop_words=False, lemmatize=False, stem=False)
+        sample = _clean(whole, tuple(self.redact), hashed_sample(texts))
+        stop_words = frozenset(tokenizer_for(rules).stop_words)
+        self.kept_stop_words_ = tuple(informative_stop_words(sample, stop_words))
 
     def _check_language(self, texts: list[str]) -> None:
         likely = likely_language(texts, self.language)

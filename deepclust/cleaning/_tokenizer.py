@@ -11,7 +11,7 @@ as plain data, compiled once from spaCy's rules:
 
    a. Unusual characters are normalized: NFKC, format characters go, control and
       separator characters become spaces. Pieces are cut at 256 characters.
-   b. A piece that is a stop word in lower case goes.
+   b. A piece that is a stop word in lower case goes. Those to be kept get a mark, `_`.
    c. Han characters stand alone. Names such as `c++` stay whole. The rest is cut by
       spaCy's algorithm: exceptions, prefixes, suffixes, infixes.
    d. A token goes if it or its norm is a stop word, or it has no letter or digit;
@@ -39,6 +39,7 @@ __all__ = [
 ]
 
 RULES_FORMAT = 2
+MARK = "_"  # at the end of a stop word that was kept
 _CACHE_SIZE = 200_000  # pieces; about 40 MB a process
 _MAX_PIECE = 256  # characters; the patterns need quadratic time in one piece
 _MAX_MARKS = 30
@@ -302,7 +303,8 @@ class Tokenizer:
         self.max_len: int | None = options.get("max_len")
         self.max_unseen: float = options.get("max_unseen", 1.0)
         self.rare_tokens = frozenset(rules.get("rare_tokens", ()))
-        self.stop_words = frozenset(rules["stop_words"])
+        self.kept = frozenset(rules.get("kept_stop_words", ()))
+        self.stop_words = frozenset(rules["stop_words"]) - self.kept
         self.index = {token: i for i, token in enumerate(rules.get("vocabulary", ()))}
         self.split = split or RuleSplitter(rules["splitter"])
         self.reduce = reduce or (str.lower if options["lowercase"] else str)
@@ -399,9 +401,11 @@ class Tokenizer:
                 return self.shorten(normal)
         if piece.lower() in self.stop_words:
             return []
+        if piece.endswith(MARK) and piece[: -len(MARK)].lower() in self.kept:
+            return [piece]
         kept: list[str] = []
         for token, norm in self.split(piece):
-            if norm == "not" and token.lower() != "not" and self.stop_words:
+            if norm == "not" and token.lower() != "not" and "not" in self.stop_words:
                 kept = kept[:-1]  # the verb of a contraction: ai|n't
             elif word := self._finish(token, norm):
                 kept.append(word)
@@ -414,12 +418,13 @@ class Tokenizer:
             if not _HAS_CONTENT.search(token):
                 return ""
             token = token.strip(_EDGES)
+        mark = MARK if token.lower() in self.kept else ""
         token = self.reduce(token)
         if len(token) < self.min_token_length:
             return ""
         if not self.keep_numbers and _NUMBER.fullmatch(token):
             return ""
-        return token
+        return token + mark
 
 
 class _KnownPieces(dict[str, str]):
@@ -573,9 +578,17 @@ def hide_unseen(
     [1, 1, 5]
     >>> hide_unseen(["a", "b", "c"], [1, 1, 5], 0.6, set().__contains__)
     [1, 1, 1]
+
+    Marked stop words are not counted.
+
+    >>> hide_unseen(["a", "the_", "is_"], [1, 3, 4], 0.6, set().__contains__)
+    [1, 1, 1]
     """
-    limit = max_unseen * len(ids)
-    if ids.count(1) <= limit:
+    n_unknown = ids.count(1)
+    if n_unknown == 0:
+        return ids
+    limit = max_unseen * sum(not token.endswith(MARK) for token in tokens)
+    if n_unknown <= limit:
         return ids
     pairs = zip(tokens, ids, strict=True)
     n_unseen = sum(i == 1 and not is_rare(token) for token, i in pairs)

@@ -24,14 +24,14 @@ from deepclust._text_input import check_texts
 from deepclust.inspection._html import render
 from deepclust.inspection._keywords import names_by_label
 from deepclust.metrics._pairwise import unit_rows
-from deepclust.sequences import UNKNOWN_ID, TokenSequences
+from deepclust.sequences import STOP_WORD_MARK, UNKNOWN_ID, TokenSequences
 
 __all__ = ["Explanation", "explain"]
 
 METHODS = ("integrated_gradients", "occlusion")
 _CORE_POINTS = 10  # of the cluster, nearest to the text
 _FIRST_SEGMENTS = 8
-_MOST_HALVINGS = 11
+_MOST_HALVINGS = 15
 _FIRST_ID = UNKNOWN_ID + 1
 
 
@@ -321,7 +321,7 @@ def _tokens(pipeline: Any, text: str, sequence: TokenSequences) -> tuple[str, ..
         if len(cleaned) >= len(ids):  # no Chinese pairs among them
             for place, token in enumerate(cleaned[: len(ids)]):
                 tokens[place] = token if ids[place] <= UNKNOWN_ID else tokens[place]
-    return tuple(tokens)
+    return tuple(token.removesuffix(STOP_WORD_MARK) for token in tokens)
 
 
 class _Score:

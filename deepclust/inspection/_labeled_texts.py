@@ -11,7 +11,7 @@ from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.extmath import row_norms
 
 from deepclust._text_input import check_texts, replace_surrogates
-from deepclust.sequences import NOISE
+from deepclust.sequences import NOISE, content_words
 
 __all__ = ["LabeledTexts", "check_labeled", "term_counts", "tfidf_rows"]
 
@@ -26,7 +26,7 @@ class LabeledTexts:
         Texts to show.
 
     tokens : list of str, length n_docs
-        Cleaned texts: tokens separated by white space.
+        Cleaned texts: tokens separated by white space, without marked stop words.
 
     clusters : list, length n_clusters
         The labels in ascending order, noise last.
@@ -79,6 +79,7 @@ class LabeledTexts:
                     f"embeddings need one row a text. Received: {len(embeddings)} rows "
                     f"and {len(texts)} texts."
                 )
+        tokens = [content_words(text) for text in tokens]
         clusters, codes = np.unique(labels, return_inverse=True)
         if len(clusters) and clusters[0] == NOISE:
             clusters = np.roll(clusters, -1)

@@ -210,7 +210,9 @@ CLASSES: dict[str, ModelClass] = {
         {"steps": Attribute("predict", dict)},
         _complete_pipeline,
     ),
-    "TextCleaner": ModelClass("deepclust.cleaning"),
+    "TextCleaner": ModelClass(
+        "deepclust.cleaning", {"kept_stop_words_": Attribute("predict", tuple)}
+    ),
     "Vectorizer": ModelClass(
         "deepclust.vectorizing",
         {

@@ -5,6 +5,7 @@ from typing import Any
 
 from deepclust._text_input import check_texts
 from deepclust.plotting._axes import BAR_COLOR, Axes, draw_bars, new_axes, write
+from deepclust.sequences import content_words
 
 __all__ = ["plot_word_frequencies"]
 
@@ -76,7 +77,7 @@ def plot_word_frequencies(
 def _count(texts: Any, n_words: int, name: str) -> tuple[list[tuple[str, int]], str]:
     """Return the most frequent tokens, and how many there are."""
     checked = check_texts(texts, estimator=name)
-    counts = Counter(token for text in checked for token in text.split())
+    counts = Counter(token for text in checked for token in content_words(text).split())
     total = f"{counts.total():,} tokens, {len(counts):,} distinct"
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return ranked[:n_words], total

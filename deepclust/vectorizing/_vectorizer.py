@@ -355,11 +355,13 @@ class Vectorizer(  # type: ignore[call-arg]
         Returns
         -------
         known_share : ndarray of shape (n_docs,), float64
-            0 for a text without tokens. Not affected by `max_unseen`.
+            Marked stop words are not counted. 0 for a text without other tokens. Not
+            affected by `max_unseen`.
         """
         check_is_fitted(self)
         texts = check_texts(X, estimator="Vectorizer")
-        return TokenSequences.from_lists([self._ids(t)[1] for t in texts]).known_share
+        ids = [self._ids(text)[1] for text in texts]
+        return TokenSequences.from_lists(ids, self.vocabulary_).known_share
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Return the tokens of the vocabulary in the order of their ids, from id 2."""

@@ -22,7 +22,7 @@ from sklearn.utils.extmath import randomized_svd
 from threadpoolctl import threadpool_limits
 
 from deepclust.metrics._pairwise import unit_rows
-from deepclust.sequences import UNKNOWN_ID, TokenSequences
+from deepclust.sequences import STOP_WORD_MARK, UNKNOWN_ID, TokenSequences
 
 __all__ = [
     "check_source",
@@ -290,7 +290,11 @@ def load_vectors(source: Any, tokens: Sequence[str]) -> tuple[np.ndarray, float]
     >>> vectors[2], coverage
     (array([0.6, 0.8], dtype=float32), 0.5)
     """
-    row_of = {token: row for row, token in enumerate(tokens) if row > UNKNOWN_ID}
+    row_of = {
+        token.removesuffix(STOP_WORD_MARK): row
+        for row, token in enumerate(tokens)
+        if row > UNKNOWN_ID
+    }
     vectors: np.ndarray | None = None
     found: set[str] = set()
     for token, values in _rows_of(source, row_of):
