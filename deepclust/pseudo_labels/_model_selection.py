@@ -11,6 +11,8 @@
 4. Successive halving: numbers are screened on a coarse grid with few pairs; those with
    at least half of the best score, and their neighbors, are compared on more pairs, and
    those with 85 % of it on twice as many.
+5. The score favors the coarse side of what is supported, mutual information alone the
+   fine side. Where the two are within two octaves the number is between them.
 """
 
 import warnings
@@ -37,6 +39,7 @@ __all__ = ["select_n_components"]
 # score that a number needs for the next one.
 ROUNDS = ((2, 1), (4, 2), (8, 4))
 MIN_SHARES = (0.5, 0.85)
+ONE_SCALE = 4.0  # ratio of the finest to the least number, up to which topics have one
 MAX_ERRORS = 0.5  # standard errors below the best score, of the number selected
 N_STEPS = 10  # EM steps of each mixture
 MAX_DOCS = 6_000  # random documents that numbers of components are compared on
@@ -55,7 +58,7 @@ def select_n_components(
     *,
     seed: int = 0,
 ) -> tuple[int, list[dict[str, Any]]]:
-    """Select the least number of components with about the best score.
+    """Select the number of components by what two views know of each other.
 
     Parameters
     ----------
@@ -80,8 +83,8 @@ def select_n_components(
         "mutual_info" (nats) of the views, "stability", which is the kappa of the
         document subsamples, means over the pairs; "score"; "compared", whether the
         candidate survived the screening; and "supported", whether it is the number
-        selected, or that of the greatest mutual information, the finest that the texts
-        support.
+        selected, the least with about the best score, or that of the greatest mutual
+        information, the finest that the texts support.
 
     Warns
     -----
@@ -105,7 +108,12 @@ def select_n_components(
     every other; those with at least half of the best score, and their neighbors on the
     grid, are compared on twice as many pairs, and those with 85 % of it on twice
     as many again. Of these the least is taken whose score is less than half a standard
-    error below the best. Component weights are annealed, so that small components do
+    error below the best. It is the coarse side of what the views support, since each
+    has seen half of a document's words only; the number of the greatest mutual
+    information is the fine side. If that is at most four times the least, topics have
+    one scale, and the geometric mean of the two is selected: it is at most a factor of
+    two from either. Else they have layers, and the least number, the broad one, is
+    selected. Component weights are annealed, so that small components do
     not die where there are many.
 
     Time does not grow with the corpus beyond `MAX_DOCS` documents. The result does not
@@ -144,12 +152,17 @@ def select_n_components(
     information = results[finest].mutual_info
     share = information / np.log(finest)
     if share >= MIN_INFORMATION:
-        n_components = _least_of_the_best(final)
+        n_components = least = _least_of_the_best(final)
+        if finest <= ONE_SCALE * least:
+            n_components = round(np.sqrt(least * finest))
+            compared |= comparison.evaluate([n_components], *ROUNDS[2])
     else:
-        least = min(information, information / 2)  # it may be negative
-        n_components = min(k for k in candidates if results[k].mutual_info >= least)
+        half = min(information, information / 2)  # it may be negative
+        least = min(k for k in candidates if results[k].mutual_info >= half)
+        n_components = least
         if comparison.n_docs >= MIN_DOCS:
             _warn_of_no_topics(information, share, finest)
+    results |= compared | final
     table = [
         {
             "n_components": k,
@@ -158,7 +171,7 @@ def select_n_components(
             "stability": results[k].stability,
             "score": results[k].score,
             "compared": k in compared,
-            "supported": k in (n_components, finest),
+            "supported": k in (least, n_components, finest),
         }
         for k in sorted(results)
     ]
