@@ -5,10 +5,12 @@ short titles take 0.6 MB and not a padded matrix. The vocabulary, with its word
 vectors, travels along: a plain scikit-learn `Pipeline` carries it without wiring.
 """
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 
@@ -197,6 +199,27 @@ class TokenSequences:
             for flags in (counted, counted & (self.ids != UNKNOWN_ID))
         )
         return n_known / np.maximum(n_counted, 1)
+
+    def content_order(self) -> np.ndarray:
+        """Return the texts in an order that depends on what they hold alone.
+
+        Returns
+        -------
+        rows : ndarray of shape (n_docs,), intp
+            By a checksum of the token ids; texts with the same ids by their place.
+
+        Examples
+        --------
+        >>> from deepclust import TokenSequences
+        >>> some, other = [[2, 3], [4], [5, 6]], [[5, 6], [2, 3], [4]]
+        >>> [some[row] for row in TokenSequences.from_lists(some).content_order()] == [
+        ...     other[row] for row in TokenSequences.from_lists(other).content_order()]
+        True
+        """
+        bounds = itertools.pairwise(self.offsets.tolist())
+        contents = [self.ids[start:stop].tobytes() for start, stop in bounds]
+        keys = [(crc32(content), content) for content in contents]
+        return np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.intp)
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -402,7 +402,8 @@ class RNNLSTMEncoder(TransformerMixin, VersionsMixin, BaseEstimator):
         document_vectors = check_document_vectors(document_vectors, len(sequences))
         labels, classes = self._encode_labels(sequences, y)
         known = known_tokens(sequences)
-        rows = np.flatnonzero(known.lengths)
+        rows = known.content_order()  # samples and batches do not depend on the order
+        rows = rows[known.lengths[rows] > 0]
         if len(rows) == 0:
             raise EmptyVocabularyError(
                 f"None of the {len(known)} texts has a known token, so there is "
