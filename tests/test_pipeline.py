@@ -90,6 +90,19 @@ def test_order_does_not_matter_to_predict(fitted_clusterer, corpus):
     )
 
 
+def test_order_does_not_matter_to_fit(fitted_clusterer, corpus):
+    order = np.random.default_rng(5).permutation(len(corpus.texts))
+
+    shuffled = clone(fitted_clusterer).fit([corpus.texts[row] for row in order])
+
+    labels = fitted_clusterer[-1].labels_[order]
+    assert adjusted_rand_score(shuffled[-1].labels_, labels) == 1
+    assert shuffled[-1].eps_ == fitted_clusterer[-1].eps_
+    np.testing.assert_array_equal(
+        *(p[:-1].transform(corpus.texts) for p in (shuffled, fitted_clusterer))
+    )
+
+
 def test_a_second_process_finds_the_same_labels(fitted_clusterer):
     """On another number of threads, and by a traced step of training."""
     n_threads = "2" if os.environ.get("OMP_NUM_THREADS") == "1" else "1"
