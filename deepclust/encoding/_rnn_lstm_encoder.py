@@ -10,6 +10,7 @@
 
 from collections.abc import Iterable
 from numbers import Integral, Real
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +32,11 @@ from deepclust.encoding._devices import (
     refuse_other_backends,
 )
 from deepclust.encoding._inference import ACTIVATIONS, SCALE, ForwardPass
+from deepclust.encoding._privacy import DifferentialPrivacy
 from deepclust.encoding._validation import (
     check_document_vectors,
     check_ids,
+    check_training_parameters,
     encode_labels,
     grown_vectors,
     known_tokens,
@@ -177,6 +180,20 @@ class RNNLSTMEncoder(TransformerMixin, VersionsMixin, BaseEstimator):
             default="auto"
         Keras dtype policy of the training; "auto" is float32. Weights are float32.
 
+    privacy : DifferentialPrivacy, default=None
+        Train with a bound on what the weights tell about any one text. It covers the
+        weights alone, not vocabulary, pseudo-labels, `history_` or keywords: see
+        `deepclust.encoding.DifferentialPrivacy`. Sampling and noise then come from the
+        operating system, so that no two fits are alike; `batch_size` is an expected
+        value, and `epochs="auto"` one cycle. Needs TensorFlow and float32.
+
+    checkpoint_dir : path, default=None
+        Folder for a checkpoint after each epoch, of which two are kept. A fit that was
+        killed is called again, with the same texts, parameters, versions and a number
+        as `random_state`, and goes on; on a CPU the weights are those of an
+        uninterrupted fit, bit for bit. They are removed when training is complete. A
+        checkpoint holds weights, but no text.
+
     random_state : int, RandomState instance or None, default=None
         The same number gives the same embeddings.
 
@@ -216,6 +233,10 @@ class RNNLSTMEncoder(TransformerMixin, VersionsMixin, BaseEstimator):
         their product, which decides; compared, whether more than the screening tried
         it; and supported, whether it is the number that was selected or the finest that
         the texts support. Empty if `n_pseudo_classes` was given.
+
+    privacy_ledger_ : dict
+        What was spent: epsilon, delta, max_grad_norm, noise_multiplier, sampling_rate,
+        n_steps. Only after `fit` with `privacy`.
 
     n_unknown_texts_ : int
         Number of texts given to `fit` without a known token; their embedding is zero.
@@ -287,6 +308,8 @@ class RNNLSTMEncoder(TransformerMixin, VersionsMixin, BaseEstimator):
         "dtype_policy": [
             StrOptions({"auto", "float32", "mixed_float16", "mixed_bfloat16"})
         ],
+        "privacy": [DifferentialPrivacy, None],
+        "checkpoint_dir": [str, PathLike, None],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }  # fmt: skip
@@ -322,6 +345,8 @@ class RNNLSTMEncoder(TransformerMixin, VersionsMixin, BaseEstimator):
         patience: int = 3,
         device: str = "auto",
         dtype_policy: str = "auto",
+        privacy: DifferentialPrivacy | None = None,
+        checkpoint_dir: Any = None,
         random_state: Any = None,
         verbose: int = 0,
     ) -> None:
@@ -353,6 +378,8 @@ class RNNLSTMEncoder(TransformerMixin, VersionsMixin, BaseEstimator):
         self.patience = patience
         self.device = device
         self.dtype_policy = dtype_policy
+        self.privacy = privacy
+        self.checkpoint_dir = checkpoint_dir
         self.random_state = random_state
         self.verbose = verbose
 
@@ -384,7 +411,11 @@ class RNNLSTMEncoder(TransformerMixin, VersionsMixin, BaseEstimator):
         ------
         ValueError
             If X holds negative numbers or fractions, or y has another length, or
-            `document_vectors` are not finite or not one row per text.
+            `document_vectors` are not finite or not one row per text; if
+            `checkpoint_dir` has a checkpoint of another fit; if `privacy` or
+            `checkpoint_dir` does not go with another parameter.
+        MissingExtraError
+            If `privacy` needs the package dp-accounting.
         EmptyVocabularyError
             (a `ValueError`) If no text has a known token.
         MemoryError
@@ -396,6 +427,7 @@ class RNNLSTMEncoder(TransformerMixin, VersionsMixin, BaseEstimator):
             GPU; where Keras runs on any other backend.
         """
         self._validate_params()
+        check_training_parameters(self.get_params(deep=False))
         refuse_forked_backend()
         refuse_other_backends()
         sequences = self._check_sequences(X, fitting=True)
@@ -450,7 +482,7 @@ class RNNLSTMEncoder(TransformerMixin, VersionsMixin, BaseEstimator):
         ------
         ValueError
             If the encoder learned from labels or seed words, `clusters` has another
-            length, or X is none.
+            length, X is none, or `privacy` is set.
         EmptyVocabularyError
             (a `ValueError`) If no text has a known token.
 
@@ -468,7 +500,13 @@ class RNNLSTMEncoder(TransformerMixin, VersionsMixin, BaseEstimator):
                 "partial_fit does not go on from labels or seed_words. Fit again on "
                 "all texts; with warm_start=True, a TextClusterer keeps ids and names."
             )
+        if self.privacy is not None:
+            raise ValueError(
+                "partial_fit would spend the budget of privacy= again. Call fit on all "
+                "texts."
+            )
         self._validate_params()
+        check_training_parameters(self.get_params(deep=False))
         refuse_forked_backend()
         grows = isinstance(X, TokenSequences) and X.vocabulary is not None
         sequences = X if grows else self._check_sequences(X, fitting=False)
@@ -709,18 +747,29 @@ class RNNLSTMEncoder(TransformerMixin, VersionsMixin, BaseEstimator):
         options = {name: getattr(self, name) for name in _TRAINING_OPTIONS}
         if self.learning_rate == "auto":
             options["learning_rate"] = 0.3 if self.optimizer == "sgd" else 0.003
+        options["head_weights"] = list(self._head_weights(targets).values())
+        options["seed"], classes = seed, list(targets.values())
+        self.__dict__.pop("privacy_ledger_", None)
         with on_device(self.device, together=True):
             network = self._build_network(vectors, seed, self._fitted_options)
             if start is not None:
                 write_weights(network, start | {"words": vectors})
-            prototypes, history = train_heads(
-                network,
-                sequences,
-                list(targets.values()),
-                head_weights=list(self._head_weights(targets).values()),
-                seed=seed,
-                **options,
-            )
+            if self.privacy is None:
+                prototypes, history = train_heads(
+                    network,
+                    sequences,
+                    classes,
+                    checkpoint_dir=self.checkpoint_dir,
+                    **options,
+                )
+            else:
+                from deepclust.encoding._private_training import train_heads_privately
+
+                for name in ("validation_fraction", "early_stopping", "patience"):
+                    del options[name]
+                prototypes, history, self.privacy_ledger_ = train_heads_privately(
+                    network, sequences, classes, self.privacy, **options
+                )
         weights = read_weights(network) | dict(zip(targets, prototypes, strict=True))
         return weights, history
 

@@ -26,6 +26,7 @@ from keras import ops
 from sklearn.exceptions import ConvergenceWarning
 from tqdm import tqdm
 
+from deepclust.encoding._checkpoint import Checkpoints, fingerprint
 from deepclust.encoding._devices import refuse_other_backends
 from deepclust.encoding._loss import HeadsLoss, heads_accuracy
 from deepclust.encoding._network import Network, PrototypeClassifier
@@ -63,6 +64,7 @@ def train_heads(
     patience: int,
     seed: int,
     verbose: int,
+    checkpoint_dir: Any = None,
 ) -> tuple[list[np.ndarray], list[dict[str, float]]]:
     """Train the network, in place, to predict every partition in `targets`.
 
@@ -80,7 +82,7 @@ def train_heads(
     head_weights : list of float, length n_heads
         Weight of each head in the loss.
 
-    epochs, batch_size, optimizer, ... , verbose
+    epochs, batch_size, optimizer, ... , checkpoint_dir
         As `RNNLSTMEncoder` has them; `learning_rate` is a number.
 
     Returns
@@ -132,12 +134,30 @@ def train_heads(
     callbacks: list[Any] = [curve]
     if early_stopping:
         callbacks.append(_early_stopping(n_held_out > 0, patience))
-    for n_done in range(0, n_epochs * n_cycles, n_epochs):
-        _fit_cycle(model, batches, validation, n_done, n_epochs, callbacks)
+    n_resumed = 0
+    if checkpoint_dir is not None:
+        arrays: dict[str, np.ndarray] = {"targets": classes}
+        arrays |= {"texts": sequences.ids, "lengths": sequences.offsets}
+        options = [epochs, batch_size, optimizer, learning_rate, momentum,
+                   learning_rate_schedule, loss, head_weights, word_dropout,
+                   validation_fraction, early_stopping, patience, seed]  # fmt: skip
+        identity = fingerprint(model, arrays, options)
+        checkpoints = Checkpoints(checkpoint_dir, identity, n_epochs, callbacks)
+        n_resumed = checkpoints.restore(model)
+        callbacks.append(checkpoints)
+    for n_done in range(
+        n_resumed // n_epochs * n_epochs, n_epochs * n_cycles, n_epochs
+    ):
+        if n_done >= n_resumed:
+            model.optimizer.iterations.assign(0)  # the learning rate begins anew
+        first = max(n_done, n_resumed)
+        _fit_epochs(model, batches, validation, first, n_done + n_epochs, callbacks)
         if model.stop_training or _is_learned(curve.rows, n_epochs, by_chance):
             break
     else:
         _warn_not_learned(curve.rows[-1], by_chance, is_auto=epochs == "auto")
+    if checkpoint_dir is not None:
+        checkpoints.clear()
     curve.bar.close()
     return [_as_array(p) for p in model.heads.prototypes], curve.rows
 
@@ -150,21 +170,20 @@ def _cycles(epochs: int | str, n_batches: int) -> tuple[int, int]:
     return epochs, 1
 
 
-def _fit_cycle(
+def _fit_epochs(
     model: PrototypeClassifier,
     batches: "LengthBatches",
     validation: "LengthBatches",
-    n_done: int,
-    n_epochs: int,
+    first: int,
+    last: int,
     callbacks: list[Any],
 ) -> None:
-    """Train for one cycle of the learning rate, after `n_done` epochs."""
-    model.optimizer.iterations.assign(0)  # the learning rate begins anew
+    """Train for the epochs after `first`, up to `last`."""
     validates = len(validation) > 0
     model.fit(
-        batches.feed(n_done),
-        initial_epoch=n_done,
-        epochs=n_done + n_epochs,
+        batches.feed(first),
+        initial_epoch=first,
+        epochs=last,
         steps_per_epoch=len(batches),
         validation_data=validation.feed() if validates else None,
         validation_steps=len(validation) if validates else None,

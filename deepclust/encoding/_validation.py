@@ -1,5 +1,6 @@
-"""What `RNNLSTMEncoder` takes: token ids, and labels and vectors of the texts."""
+"""What `RNNLSTMEncoder` takes: token ids, labels and vectors of texts, parameters."""
 
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from deepclust.sequences import UNKNOWN_ID, TokenSequences
 __all__ = [
     "check_document_vectors",
     "check_ids",
+    "check_training_parameters",
     "encode_labels",
     "grown_vectors",
     "known_tokens",
@@ -203,3 +205,38 @@ def encode_labels(
 
 def _is_missing(value: Any) -> bool:
     return value is None or value != value or value in (-1, "", "-1")
+
+
+def check_training_parameters(parameters: dict[str, Any]) -> None:
+    """Refuse parameters of the encoder that do not go together.
+
+    Raises
+    ------
+    ValueError
+        If `checkpoint_dir` has no repeatable run, or `privacy` a parameter that it
+        does not cover.
+    """
+    state, folder = parameters["random_state"], parameters["checkpoint_dir"]
+    if folder is not None and not isinstance(state, Integral):
+        raise ValueError(
+            "checkpoint_dir needs a number as random_state: a run that is repeated "
+            "with other random numbers cannot go on."
+        )
+    if parameters["privacy"] is None:
+        return
+    needed = {
+        "checkpoint_dir": (None,),
+        "early_stopping": (False,),
+        "validation_fraction": (0.0,),
+        "dtype_policy": ("auto", "float32"),
+    }
+    for name, allowed in needed.items():
+        if parameters[name] not in allowed:
+            raise ValueError(
+                f"privacy= does not go with {name}={parameters[name]!r}. "
+                f"Set it to {allowed[0]!r}."
+            )
+    import keras
+
+    if keras.config.backend() != "tensorflow":
+        raise ValueError("privacy= needs TensorFlow: set KERAS_BACKEND=tensorflow.")

@@ -130,6 +130,7 @@ def _check_word_vectors(state: dict[str, Any]) -> None:
 def _complete_encoder(state: dict[str, Any]) -> None:
     from deepclust.encoding._rnn_lstm_encoder import _NETWORK_OPTIONS
 
+    state.pop("checkpoint_dir", None)  # a later fit would write to it
     weights, options = state.get("weights_"), state.get("_fitted_options")
     if weights is None:
         return
@@ -252,10 +253,12 @@ CLASSES: dict[str, ModelClass] = {
             "n_parameters_": Attribute("inspect", Integral),
             "n_pseudo_classes_": Attribute("inspect"),
             "_history": Attribute("inspect", list),
+            "privacy_ledger_": Attribute("inspect", dict),
             "_selection_results": Attribute("inspect", list),
         },
         _complete_encoder,
     ),
+    "DifferentialPrivacy": ModelClass("deepclust.encoding"),
     "DBSCAN": ModelClass(
         "deepclust.clustering",
         {
@@ -342,7 +345,7 @@ def state_of(value: Any, *, for_all: bool) -> dict[str, Any]:
     name = class_name_of(value)
     if name in _PIPELINES:
         return {"steps": dict(value.steps)}
-    if name in ("Vocabulary", "ReachabilityTree"):
+    if name in ("Vocabulary", "ReachabilityTree", "DifferentialPrivacy"):
         return {field: getattr(value, field) for field in value.__match_args__}
     state = dict(value.__getstate__())
     state.pop("_library_versions", None)  # the manifest has them
@@ -358,6 +361,8 @@ def state_of(value: Any, *, for_all: bool) -> dict[str, Any]:
         state["other_rows"] = np.delete(rows, core, axis=0)
     if name == "Vectorizer":
         _check_word_vectors(state)
+    if name == "RNNLSTMEncoder":
+        state.pop("checkpoint_dir", None)
     state.pop("_cache", None)
     return state
 

@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deepclust import RNNLSTMEncoder, load, save
 from deepclust.exceptions import ModelFormatError
 from deepclust.persistence._arrays import read_arrays, write_arrays
+from deepclust.persistence._registry import build
 from deepclust.persistence._values import LONG, ValueReader, ValueWriter
 
 PLAIN = st.one_of(
@@ -197,3 +199,12 @@ def test_strings_fit_their_lengths(text, lengths):
         ValueReader({"t": flat, "n": counts}, None).decode(
             {"list": {"strings": ["t", "n"]}}
         )
+
+
+def test_a_folder_of_checkpoints_is_neither_saved_nor_read(tmp_path):
+    path = save(RNNLSTMEncoder(checkpoint_dir="folder-of-mine"), tmp_path / "m.dct")
+
+    assert b"folder-of-mine" not in path.read_bytes()
+    assert load(path).checkpoint_dir is None
+    forged = build("RNNLSTMEncoder", {"checkpoint_dir": "/elsewhere"})
+    assert forged.checkpoint_dir is None
