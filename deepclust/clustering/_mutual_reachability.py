@@ -262,7 +262,8 @@ def core_squares(
 
 
 def _graph(rows: np.ndarray, cols: np.ndarray, values: np.ndarray, n: int) -> coo_array:
-    return coo_array((values, (rows, cols)), shape=(n, n)).tocsr()
+    places = rows.astype(np.int32), cols.astype(np.int32)  # what older SciPy takes
+    return coo_array((values, places), shape=(n, n)).tocsr()
 
 
 # Rows, columns, squared mutual reachability.
