@@ -107,8 +107,9 @@ def select_n_components(
     1 / `STEPS_PER_OCTAVE` octave. Successive halving [4]_: the screening leaves out
     every other; those with at least half of the best score, and their neighbors on the
     grid, are compared on twice as many pairs, and those with 85 % of it on twice
-    as many again. Of these the least is taken whose score is less than half a standard
-    error below the best. It is the coarse side of what the views support, since each
+    as many again. Those whose score is less than half a standard error below the best
+    are as good; of these the least is taken that is at least a quarter of the greatest.
+    It is the coarse side of what the views support, since each
     has seen half of a document's words only; the number of the greatest mutual
     information is the fine side. If that is at most four times the least, topics have
     one scale, and the geometric mean of the two is selected: it is at most a factor of
@@ -152,9 +153,8 @@ def select_n_components(
     information = results[finest].mutual_info
     share = information / np.log(finest)
     if share >= MIN_INFORMATION:
-        n_components = least = _least_of_the_best(final)
-        if finest <= ONE_SCALE * least:
-            n_components = round(np.sqrt(least * finest))
+        least, n_components = _of_one_scale(_as_good_as_the_best(final), finest)
+        if n_components not in final:
             compared |= comparison.evaluate([n_components], *ROUNDS[2])
     else:
         half = min(information, information / 2)  # it may be negative
@@ -249,10 +249,23 @@ def _near_best(results: dict[int, Agreements], min_share: float) -> list[int]:
     return [k for k, row in results.items() if row.score >= least]
 
 
-def _least_of_the_best(results: dict[int, Agreements]) -> int:
-    """Return the least number whose score is the best but for the noise of the pairs.
+def _of_one_scale(best: list[int], finest: int) -> tuple[int, int]:
+    """Return the least number of the finest scale of the best, and the one to select.
 
-    Its score is less than half a standard error below the best; the error is that of
+    Numbers within a factor of `ONE_SCALE` are of one scale.
+
+    >>> _of_one_scale([2, 48, 71], finest=86), _of_one_scale([4, 6], finest=58)
+    ((48, 64), (4, 4))
+    """
+    least = min(k for k in best if max(best) <= ONE_SCALE * k)
+    has_one_scale = finest <= ONE_SCALE * least
+    return least, round(float(np.sqrt(least * finest))) if has_one_scale else least
+
+
+def _as_good_as_the_best(results: dict[int, Agreements]) -> list[int]:
+    """Return the numbers whose scores are the best but for the noise of the pairs.
+
+    A score is then less than half a standard error below the best; the error is that of
     the difference, pair by pair.
     """
     best = max(results, key=lambda k: results[k].score)
@@ -272,7 +285,7 @@ def _least_of_the_best(results: dict[int, Agreements]) -> int:
         ]
         return float(np.sqrt(np.sum(variances)))
 
-    return min(
+    return [
         k
         for k in results
         if k == best
@@ -280,7 +293,7 @@ def _least_of_the_best(results: dict[int, Agreements]) -> int:
             results[k].score > 0
             and np.log(results[best].score / results[k].score) <= MAX_ERRORS * error(k)
         )
-    )
+    ]
 
 
 def _with_neighbors(some: list[int], grid: list[int]) -> list[int]:

@@ -104,9 +104,9 @@ def test_the_score_is_the_product_of_means_over_pairs():
     assert result._replace(subsamples=-result.subsamples).score == 0.0
 
 
-@pytest.mark.parametrize(("noise", "selected"), [(0.0, 9), (0.2, 4)])
-def test_the_least_number_within_the_noise_of_the_pairs_is_selected(noise, selected):
-    """4 and 9 score alike but for one percent; 3 is worse beyond the noise."""
+@pytest.mark.parametrize(("noise", "best"), [(0.0, [9]), (0.2, [4, 9, 20])])
+def test_numbers_within_the_noise_of_the_pairs_are_as_good(noise, best):
+    """4 and 9 score alike but for one percent; 3 is worse, beyond the noise too."""
     signs = np.array([1.0, -1.0, 1.0, -1.0])
     results = {
         k: selection.Agreements(
@@ -115,15 +115,29 @@ def test_the_least_number_within_the_noise_of_the_pairs_is_selected(noise, selec
         )
         for k, height, sign in [(3, 0.7, 1), (4, 0.99, 1), (9, 1.0, -1), (20, 0.9, 1)]
     }
-    assert selection._least_of_the_best(results) == selected
+    assert selection._as_good_as_the_best(results) == best
 
 
 @pytest.mark.filterwarnings("error")
 def test_views_that_never_agree_select_a_number_without_a_warning_of_numpy():
     nothing = selection.Agreements(np.zeros((4, 2)), np.zeros(4))
     some = selection.Agreements(np.full((4, 2), 0.5), np.full(4, 0.5))
-    assert selection._least_of_the_best({3: nothing, 4: nothing}) == 3
-    assert selection._least_of_the_best({3: nothing, 4: some}) == 4
+    assert selection._as_good_as_the_best({3: nothing, 4: nothing}) == [3]
+    assert selection._as_good_as_the_best({3: nothing, 4: some}) == [4]
+
+
+@pytest.mark.parametrize(
+    ("best", "finest", "least", "selected"),
+    [
+        ([22], 22, 22, 22),
+        ([18, 22], 32, 18, 24),  # one scale: between the two
+        ([4, 6], 58, 4, 4),  # layers: the broad one
+        ([2, 48, 71], 86, 48, 64),  # as good, and says more
+        ([9], 5, 9, 7),
+    ],
+)
+def test_one_scale_or_several(best, finest, least, selected):
+    assert selection._of_one_scale(best, finest) == (least, selected)
 
 
 def test_neighbors_of_survivors_are_kept():
