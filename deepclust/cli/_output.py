@@ -23,7 +23,6 @@ from rich.text import Text
 from deepclust._atomic_file import replacing
 from deepclust._optional import import_extra
 from deepclust._text_input import one_line, printable
-from deepclust.inspection._cells import nested_as_json, one_kind_a_column, write_sheet
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -157,11 +156,15 @@ def write_table(file: Any, table: "pd.DataFrame", form: Format) -> None:
     """
     check_writer(form)
     if form == "parquet":
+        from deepclust.inspection._cells import one_kind_a_column
+
         table = one_kind_a_column(table)
         with replacing(file) as part:
             table.to_parquet(part, index=False)
     elif form == "xlsx":
         with replacing(file) as part:
+            from deepclust.inspection._cells import write_sheet
+
             write_sheet(part, table)
     elif isinstance(file, Path):
         with replacing(file) as part, part.open("w", encoding="utf-8", newline="") as f:
@@ -188,6 +191,8 @@ def _as_text(table: "pd.DataFrame", form: Format, header: bool = True) -> str:
         )
         return lines or ""
     dialect: dict[str, Any] = {"header": header}
+    from deepclust.inspection._cells import nested_as_json
+
     table = nested_as_json(table)
     if form == "tsv":  # as `load_texts` reads it: no quotes, tabs, line breaks
         table = table.map(lambda x: " ".join(x.split()) if isinstance(x, str) else x)

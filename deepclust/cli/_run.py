@@ -25,7 +25,6 @@ from deepclust.cli._output import (
     write_table,
 )
 from deepclust.exceptions import MissingExtraError
-from deepclust.inspection._cells import MAX_SHEET_ROWS
 
 MAX_POINTS_DRAWN = 4_000  # more points overlap in a picture
 MAX_POINTS_REPORTED = 50_000  # of more texts, the report shows a sample
@@ -385,6 +384,8 @@ def _check_form(form: Format, n_texts: int) -> None:
     """Raise InputError, before any work, if the table of labels cannot be written."""
     with _bad_input(MissingExtraError):
         check_writer(form)
+    from deepclust.inspection._cells import MAX_SHEET_ROWS
+
     if form == "xlsx" and n_texts > MAX_SHEET_ROWS:
         raise InputError(
             f"{n_texts:,} texts do not fit into an Excel sheet, which has "

@@ -158,12 +158,10 @@ def drift(pipeline: Any, texts: Any, *, reference: Any = None) -> Drift:
     ...     encode__rnn_units=4, encode__lstm_units=4, encode__epochs=1,
     ...     vectorize__vector_dim=8, cluster__min_samples=2).fit(texts)
     >>> found = drift(pipeline, texts[:40], reference=texts[40:])
-    >>> print(found.frame[["measure", "test", "p_value"]].to_string(index=False))
-          measure       test  p_value
-    unknown words         KS      1.0
-            noise chi-square      1.0
-       membership         KS      1.0
-         clusters chi-square      1.0
+    >>> found.frame["measure"].tolist()
+    ['unknown words', 'noise', 'membership', 'clusters']
+    >>> bool((found.frame["p_value"] > 0.5).all())
+    True
     """
     import pandas as pd
 

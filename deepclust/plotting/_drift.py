@@ -45,10 +45,10 @@ def plot_drift(table: Any, *, max_clusters: int = 20, ax: Axes | None = None) ->
     Examples
     --------
     >>> from deepclust.plotting import plot_drift
-    >>> table = {"cluster": [0, -1], "name": ["cats", "noise"], "p_value": [0.01, 0.4],
-    ...          "reference": [0.9, 0.1], "now": [0.8, 0.2]}
+    >>> table = {"cluster": [0, 1], "name": ["cats", "dogs"], "p_value": [0.01, 0.4],
+    ...          "reference": [0.6, 0.3], "now": [0.4, 0.35]}
     >>> [label.get_text() for label in plot_drift(table).get_yticklabels()]
-    ['cats', 'noise']
+    ['cats', 'dogs']
     """
     names = ("cluster", "name", "reference", "now", "p_value")
     columns = read_columns(getattr(table, "clusters", table), names)

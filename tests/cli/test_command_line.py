@@ -719,7 +719,7 @@ def test_completion_names_commands(monkeypatch, capsys):
         main()
 
     assert stopped.value.code == 0
-    names = ["cluster", "predict", "report", "demo", "inspect", "keys"]
+    names = ["cluster", "predict", "report", "drift", "demo", "inspect", "keys"]
     assert capsys.readouterr().out.split() == names
 
 

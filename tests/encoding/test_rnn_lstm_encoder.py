@@ -314,18 +314,23 @@ def test_document_vectors_follow_the_texts_with_known_tokens(monkeypatch, fitted
     seen = []
 
     def noted(sequences, vectors, *, document_vectors, **options):
-        seen.append(document_vectors)
+        seen.extend(zip(map(tuple, sequences), document_vectors, strict=True))
         return make_pseudo_labels(
             sequences, vectors, document_vectors=document_vectors, **options
         )
 
     module = "deepclust.encoding._rnn_lstm_encoder"
     monkeypatch.setattr(f"{module}.make_pseudo_labels", noted)
-    texts, _ = make_texts(30)
+    texts = [[2 + i, 2 + i // 2] for i in range(30)]
     rows = TokenSequences.from_lists([[1], *texts, [], [2, 1]])
     vectors = np.random.default_rng(0).normal(size=(33, 7))
     encoder = make_encoder().fit(rows, document_vectors=vectors.tolist())
-    np.testing.assert_array_equal(seen, [vectors[[*range(1, 31), 32]]])
+    expected = zip(
+        [*map(tuple, texts), (2,)], vectors[[*range(1, 31), 32]], strict=True
+    )
+    assert sorted((text, *v.tolist()) for text, v in seen) == sorted(
+        (text, *v.tolist()) for text, v in expected
+    )
     assert encoder.__dict__.keys() <= fitted[0].__dict__.keys()  # which may have more
     assert encoder.weights_.keys() == fitted[0].weights_.keys()
     np.testing.assert_array_equal(encoder.transform(rows)[[0, 31]], 0.0)

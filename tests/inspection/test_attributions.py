@@ -50,7 +50,7 @@ def test_attributions_are_those_of_the_gradient(
 ):
     import tensorflow as tf
 
-    plain = tiny_clusterer(encode__prototype_weight=0.0, cluster__eps=0.2, **options)
+    plain = tiny_clusterer(encode__prototype_weight=0.0, **options)
     plain.fit(corpus.texts)
     explanation = explain(plain, corpus.texts[0], cluster=0, tolerance=1e-4)
 
