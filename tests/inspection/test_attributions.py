@@ -81,7 +81,7 @@ def test_attributions_are_those_of_the_gradient(
 
 
 def test_the_word_of_the_topic_counts_most(pipeline, corpus):
-    text = "The telescope observed a salt butter soup recipe."
+    text = "A telescope, and a recipe for soup with garlic, butter and basil."
 
     explanation = explain(pipeline, text)
     top = explanation.tokens[int(np.argmax(explanation.attributions))]
