@@ -172,12 +172,7 @@ def summarize(
     summary = {
         "format": 1,  # raised by every change that breaks code that reads it
         "title": title or f"{len(inputs.texts):,} texts in clusters",
-        "corpus": {
-            "n_texts": len(inputs.texts),
-            "n_clusters": len(clusters),
-            "n_noise": noise["size"] if noise else 0,
-            "n_shown": len(map_["rows"]),
-        },
+        "corpus": _counts(inputs, clusters, noise, map_),
         "clusters": clusters,
         "noise": noise,
         "layers": summarize_layers(inputs, clusters, map_),
@@ -195,6 +190,17 @@ def summarize(
     # Through JSON and back: no NaN, numpy numbers or tuples, and valid UTF-8.
     text = json.dumps(summary, ensure_ascii=False, allow_nan=False)
     return json.loads(text.encode("utf-8", "replace"))
+
+
+def _counts(
+    inputs: ReportInputs, clusters: list[Any], noise: Any, map_: dict[str, Any]
+) -> dict[str, int]:
+    return {
+        "n_texts": len(inputs.texts),
+        "n_clusters": len(clusters),
+        "n_noise": noise["size"] if noise else 0,
+        "n_shown": len(map_["rows"]),
+    }
 
 
 def _clusters(inputs: ReportInputs) -> tuple[list[dict[str, Any]], list[str] | None]:
