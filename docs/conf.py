@@ -103,6 +103,7 @@ API_PAGES = {
     "Report": "deepclust.reporting",
     "Scores": "deepclust.metrics",
     "Pipelines": "deepclust.pipeline",
+    "Private training": "deepclust.encoding",
     "Saving and exporting": "deepclust.persistence",
     "Out of core": "deepclust.distributed",
     "Pseudo-labels": "deepclust.pseudo_labels",
