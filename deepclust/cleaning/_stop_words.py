@@ -4,6 +4,8 @@ In "how do I pay", as people ask an assistant, `how` and `do` go with some subje
 not with others. In "how to sort a list in Python", as in titles, they go with all.
 """
 
+import heapq
+
 import numpy as np
 from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import CountVectorizer
@@ -14,7 +16,7 @@ __all__ = ["hashed_sample", "informative_stop_words"]
 
 MAX_TEXTS = 10_000  # distinct texts that are looked at
 MAX_TOKENS = 100  # of each
-MIN_INFORMATION = 0.2  # nats that a stop word tells of the other words
+MIN_EXCESS = 0.2  # nats that a stop word tells of the other words, beyond chance
 N_NULLS = 8  # pairings with the words of another text
 MIN_DEVIATIONS = 3.0  # standard deviations of these above the least information
 MIN_SHARE = 0.5  # of the occurrences of stop words, for any to be kept
@@ -25,8 +27,8 @@ def hashed_sample(texts: list[str]) -> list[str]:
 
     They depend neither on the order of the texts nor on copies.
     """
-    by_checksum = sorted((token_checksum(text), text) for text in {*texts})
-    return [text for _, text in by_checksum[:MAX_TEXTS]]
+    by_checksum = ((token_checksum(text), text) for text in {*texts})
+    return [text for _, text in heapq.nsmallest(MAX_TEXTS, by_checksum)]
 
 
 def informative_stop_words(texts: list[str], stop_words: frozenset[str]) -> list[str]:
@@ -43,7 +45,7 @@ def informative_stop_words(texts: list[str], stop_words: frozenset[str]) -> list
     Returns
     -------
     informative : list of str
-        In alphabetical order. None if they are less than half of the occurrences of
+        In alphabetical order. Empty if they are less than half of the occurrences of
         stop words: the texts are then of another kind, and what they tell is little.
 
     Notes
@@ -55,8 +57,7 @@ def informative_stop_words(texts: list[str], stop_words: frozenset[str]) -> list
     with the words of the texts that hold w. Finite samples raise it. So its mean and
     standard deviation are found with the other words of the next, the second next, ...
     text instead, and I(w) must exceed the mean by .2 nats and three deviations. Texts
-    are cut after `MAX_TOKENS` tokens. Time is linear in the texts, and at most that of
-    `MAX_TEXTS`.
+    are cut after `MAX_TOKENS` tokens. Linear time and memory in the texts.
 
     Examples
     --------
@@ -83,7 +84,7 @@ def informative_stop_words(texts: list[str], stop_words: frozenset[str]) -> list
         [_information(stops, others[np.roll(order, -n)]) for n in range(1, N_NULLS + 1)]
     )
     excess = _information(stops, others) - nulls.mean(axis=0)
-    least = MIN_INFORMATION + MIN_DEVIATIONS * nulls.std(axis=0, ddof=1)
+    least = MIN_EXCESS + MIN_DEVIATIONS * nulls.std(axis=0, ddof=1)
     informative = excess >= least
     if stops[:, informative].sum() < MIN_SHARE * stops.sum():
         return []

@@ -584,12 +584,9 @@ def hide_unseen(
     >>> hide_unseen(["a", "the_", "is_"], [1, 3, 4], 0.6, set().__contains__)
     [1, 1, 1]
     """
-    n_unknown = ids.count(1)
-    if n_unknown == 0:
-        return ids
     limit = max_unseen * sum(not token.endswith(MARK) for token in tokens)
-    if n_unknown <= limit:
+    if ids.count(1) <= limit:
         return ids
-    pairs = zip(tokens, ids, strict=True)
-    n_unseen = sum(i == 1 and not is_rare(token) for token, i in pairs)
+    unknown = (token for token, i in zip(tokens, ids, strict=True) if i == 1)
+    n_unseen = sum(not (token.endswith(MARK) or is_rare(token)) for token in unknown)
     return [1] * len(ids) if n_unseen > limit else ids
