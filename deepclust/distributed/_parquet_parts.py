@@ -9,7 +9,9 @@ from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
+from pickle import PicklingError
 from typing import Any
+from uuid import uuid4
 
 import joblib
 import numpy as np
@@ -24,12 +26,7 @@ from deepclust.inspection import prediction_table
 __all__ = ["iter_parts", "predict_to_parquet"]
 
 _KEY = b"deepclust"
-_PROBE = 100  # texts whose results tell one model from another
-# What of a fitted clusterer can change without a change of the embeddings.
-_FITTED = [
-    *("eps_", "min_samples_", "n_clusters_", "noise_fraction_"),
-    *("cluster_names_", "cluster_ids_", "edits_"),
-]
+_NO_RESULT = ("n_jobs", "verbose")  # parameters on which no result depends
 
 
 def predict_to_parquet(
@@ -88,9 +85,10 @@ def predict_to_parquet(
     Notes
     -----
     Texts of a kept part are read, but not predicted. A model is taken for the same if
-    it gives the first texts the same embeddings, and its clusterer has the same
-    parameters, radius, number of clusters, names and edits. Memory: that of one part,
-    about 50 MB for 20,000 titles, beside the model; time that of `prediction_table`.
+    all parameters but `n_jobs` and `verbose`, all fitted attributes and the versions
+    kept with them have the same hash; one that cannot be pickled is never the same.
+    Memory: that of one part, about 50 MB for 20,000 titles, beside the model; time that
+    of `prediction_table`.
 
     Examples
     --------
@@ -141,11 +139,10 @@ def iter_parts(
         if isinstance(texts, TextFiles)
         else ((text, None) for text in texts)
     )
-    model, row, place = "", 0, 0
+    model, row, place = _fingerprint(pipeline), 0, 0
     while batch := [*islice(rows, batch_size)]:
         part = check_texts([text for text, _ in batch], estimator="predict_to_parquet")
         ids = None if id_column is None else {id_column: [name for _, name in batch]}
-        model = model or _fingerprint(pipeline, part[:_PROBE])
         path = folder / f"part-{place:06d}.parquet"
         made_of = {"texts": _hash(part, row, ids), "model": model}
         is_there = resume and _made_of(path) == made_of
@@ -206,12 +203,20 @@ def _hash(texts: Iterable[str], row: int, ids: Any) -> str:
     return found.hexdigest()
 
 
-def _fingerprint(pipeline: Any, texts: list[str]) -> str:
-    """Return what differs between models that give other results."""
-    clusterer = pipeline[-1]
-    embeddings = pipeline[:-1].transform(texts)
-    fitted = {name: getattr(clusterer, name, None) for name in _FITTED}
-    parameters = {
-        k: repr(v) for k, v in clusterer.get_params().items() if k != "n_jobs"
-    }
-    return joblib.hash((embeddings, fitted, parameters), coerce_mmap=True)
+def _fingerprint(pipeline: Any) -> str:
+    """Return a hash of all that steps hold; another one at each call if none exists."""
+    steps = []
+    for _, step in pipeline.steps:
+        state = step.__getstate__()
+        state = state if isinstance(state, dict) else {"": step}  # "passthrough"
+        steps.append({k: v for k, v in state.items() if k not in _NO_RESULT})
+    try:
+        return joblib.hash([{k: _hash_of(v) for k, v in s.items()} for s in steps])
+    except (PicklingError, AttributeError, TypeError):  # a lambda, an open file, ...
+        return uuid4().hex
+
+
+def _hash_of(value: Any) -> str:
+    """Return a hash that depends neither on the layout of an array nor on its place."""
+    value = np.ascontiguousarray(value) if isinstance(value, np.ndarray) else value
+    return joblib.hash(value, coerce_mmap=True)

@@ -68,6 +68,22 @@ def test_only_what_changed_is_written_again(model, corpus, tmp_path):
     assert kept(iter_parts(model, texts[1:200], **options)) == [False, True]
 
 
+def test_a_model_that_gives_the_first_texts_the_same_labels(model, corpus, tmp_path):
+    model = joblib.load(dump(model, tmp_path.parent / "model"))
+    texts, folder = corpus.texts[:150], tmp_path / "parts"
+    predict_to_parquet(model, texts, folder)
+    model.set_params(clean__n_jobs=2, cluster__n_jobs=2)
+    assert kept(iter_parts(model, texts, folder)) == [True]
+    model[-1]._core_labels[-1] = 0 if model[-1]._core_labels[-1] else 1
+    assert kept(iter_parts(model, texts, folder)) == [False]
+    model["count"].idf_ *= 1.1
+    assert kept(iter_parts(model, texts, folder)) == [False]
+    assert kept(iter_parts(model, texts, folder)) == [True]
+    model["count"].analyzer = lambda text: text.split()
+    assert kept(iter_parts(model, texts, folder)) == [False]
+    assert kept(iter_parts(model, texts, folder)) == [False]
+
+
 def dump(model, path):
     joblib.dump(model, path)
     return path
