@@ -47,6 +47,25 @@ def check_texts(texts: Any, *, estimator: str = "this estimator") -> list[str]:
     deepclust.exceptions.InvalidTextError: this estimator expects an iterable of str, \
 but row 1 is None (NoneType). Drop that row or replace it by "".
     """
+    refuse_containers_without_rows(texts, estimator)
+    if hasattr(texts, "to_pylist"):  # pyarrow: iterating would give Arrow scalars
+        texts = texts.to_pylist()
+    rows = texts.tolist() if hasattr(texts, "tolist") else list(texts)
+    for row, text in enumerate(rows):
+        if not isinstance(text, str):
+            raise InvalidTextError(
+                f"{estimator} expects an iterable of str, but row {row} is "
+                f"{truncate(repr(text), 60)} ({type(text).__name__}). "
+                'Drop that row or replace it by "".'
+            )
+    return rows
+
+
+def refuse_containers_without_rows(texts: Any, estimator: str) -> None:
+    """Raise InvalidTextError if items of `texts` are no texts in an order.
+
+    For what is read batch by batch; `check_texts` looks at the items, too.
+    """
     if isinstance(texts, (str, bytes)):
         raise InvalidTextError(
             f"{estimator} expects an iterable of str, one text an item. Received a "
@@ -67,17 +86,6 @@ but row 1 is None (NoneType). Drop that row or replace it by "".
             f"{estimator} expects an iterable of str. "
             f"Received: {type(texts).__module__}.{type(texts).__name__}."
         )
-    if hasattr(texts, "to_pylist"):  # pyarrow: iterating would give Arrow scalars
-        texts = texts.to_pylist()
-    rows = texts.tolist() if hasattr(texts, "tolist") else list(texts)
-    for row, text in enumerate(rows):
-        if not isinstance(text, str):
-            raise InvalidTextError(
-                f"{estimator} expects an iterable of str, but row {row} is "
-                f"{truncate(repr(text), 60)} ({type(text).__name__}). "
-                'Drop that row or replace it by "".'
-            )
-    return rows
 
 
 def truncate(text: str, width: int) -> str:

@@ -17,7 +17,7 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_method_params
 
-from deepclust._text_input import check_texts
+from deepclust._text_input import check_texts, refuse_containers_without_rows
 from deepclust.cleaning import TextCleaner
 from deepclust.clustering import DBSCAN, align
 from deepclust.encoding import RNNLSTMEncoder
@@ -596,8 +596,10 @@ def iter_predict(
     Raises
     ------
     InvalidTextError
-        If `texts` is a bare string, or an item is not a `str`; the message names the
-        first row of the batch.
+        If `texts` is a bare string, a table or a set, or an item is not a `str`; the
+        message names the first row of the batch.
+    ValueError
+        If `batch_size` is less than 1.
 
     Notes
     -----
@@ -621,8 +623,9 @@ def iter_predict(
 
 def _batches(texts: Iterable[str], size: int, name: str) -> Iterator[list[str]]:
     """Yield the next `size` texts, checked on behalf of the function `name`."""
-    if isinstance(texts, (str, bytes)):
-        check_texts(texts, estimator=name)
+    refuse_containers_without_rows(texts, name)
+    if size < 1:
+        raise ValueError(f"batch_size must be at least 1. Received: {size!r}.")
     rows, start = iter(texts), 0
     while batch := list(islice(rows, size)):
         try:

@@ -3,6 +3,7 @@
 import itertools
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from deepclust.exceptions import InvalidTextError
@@ -59,3 +60,17 @@ def test_a_wrong_row_is_named(fitted_clusterer, corpus):
 def test_a_bare_string_is_refused(fitted_clusterer):
     with pytest.raises(InvalidTextError, match="single str"):
         next(iter_predict(fitted_clusterer, "a text"))
+
+
+def test_what_holds_no_texts_in_an_order_is_refused(fitted_clusterer):
+    table = pd.DataFrame({"text": ["a text"], "date": ["2020"]})
+    for texts, problem in (
+        (table, r"shape \(1, 2\)"),
+        ({"a text"}, "a set"),
+        ({"a text": 1}, "builtins.dict"),
+        (None, "NoneType"),
+    ):
+        with pytest.raises(InvalidTextError, match=problem):
+            next(iter_predict(fitted_clusterer, texts))
+    with pytest.raises(ValueError, match="batch_size must be at least 1"):
+        next(iter_predict(fitted_clusterer, ["a text"], batch_size=0))

@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from deepclust._atomic_file import replacing
 from deepclust._optional import import_extra
-from deepclust._text_input import check_texts
+from deepclust._text_input import check_texts, refuse_containers_without_rows
 from deepclust.datasets import TextFiles
 from deepclust.inspection import prediction_table
 
@@ -74,9 +74,9 @@ def predict_to_parquet(
     Raises
     ------
     InvalidTextError
-        If an item is not a `str`.
+        If `texts` is a table or a set, or an item is not a `str`.
     FileNotFoundError, ValueError
-        If there are no such files, or they cannot be read.
+        If there are no such files, they cannot be read, or `batch_size` is less than 1.
     MissingExtraError
         If pyarrow is not installed.
     NotFittedError
@@ -129,10 +129,11 @@ def iter_parts(
     """
     check_is_fitted(pipeline)
     import_extra("pyarrow", extra="parquet", purpose="writing parquet files")
+    refuse_containers_without_rows(texts, "predict_to_parquet")
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be at least 1. Received: {batch_size!r}.")
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    if isinstance(texts, (str, bytes)):
-        check_texts(texts, estimator="predict_to_parquet")
     id_column = texts.id_column if isinstance(texts, TextFiles) else None
     rows: Iterator[tuple[str, Any]] = (
         texts.with_ids()

@@ -113,6 +113,10 @@ def test_what_is_no_text_is_refused(model, tmp_path):
         predict_to_parquet(model, ["a"], tmp_path, column="text")
     with pytest.raises(FileNotFoundError, match="no file or folder"):
         predict_to_parquet(model, "no such file", tmp_path)
+    with pytest.raises(InvalidTextError, match="pass one column"):
+        predict_to_parquet(model, pd.DataFrame({"text": ["a"]}), tmp_path)
+    with pytest.raises(ValueError, match="batch_size must be"):
+        predict_to_parquet(model, ["a"], tmp_path, batch_size=0)
     assert predict_to_parquet(model, [], tmp_path) == []
 
 
