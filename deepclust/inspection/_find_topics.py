@@ -7,8 +7,11 @@ import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.preprocessing import normalize
 
+from deepclust.exceptions import InvalidTextError
 from deepclust.inspection._cluster_table import data_frame_backend
+from deepclust.inspection._keywords import names_by_label
 from deepclust.inspection._labeled_texts import LabeledTexts, check_labeled
+from deepclust.sequences import NOISE, content_words
 
 __all__ = ["find_topics"]
 
@@ -35,15 +38,15 @@ def find_topics(
     texts : iterable of str, length n_docs
         The texts; already cleaned where `cleaner` is None.
 
-    labels : array-like of shape (n_docs,) or (n_docs, n_layers), int
+    labels : array-like of shape (n_docs,) or (n_docs, n_layers)
         Cluster of each text; or of each layer, such as `DBSCAN.layers_`. Noise, −1, is
         not searched.
 
     cleaner : TextCleaner, default=None
         Cleans query and texts, such as `pipeline["clean"]`.
 
-    names : mapping of label to str, or a sequence of them, default=None
-        Names of the clusters; with layers, one mapping a layer.
+    names : mapping of label to str, or sequence of str, default=None
+        Names of the clusters; with layers, a sequence of these, one a layer.
 
     n_topics : int, default=5
         At most so many clusters.
@@ -78,30 +81,32 @@ def find_topics(
     >>> found[["cluster", "size", "words"]].values.tolist()
     [[0, 2, 'invoice, refund']]
     """
-    check_labeled([query], [0], "find_topics")
+    if not isinstance(query, str):
+        raise InvalidTextError(f"query must be a str. Received: {query!r}.")
     layers = np.asarray(labels)
-    layers = layers[:, None] if layers.ndim == 1 else layers
+    of_layer = [] if names is None else names
+    if layers.ndim < 2:
+        layers, of_layer = layers.reshape(-1, 1), [names]
     texts, _ = check_labeled(texts, layers[:, 0], "find_topics")
     if cleaner is not None:
         query, texts = cleaner.transform([query])[0], cleaner.transform(texts)
-    of_layer = [names] if np.ndim(labels) == 1 else names or []
+    query, *texts = map(content_words, [query, *texts])
     rows = []
     if any(text.split() for text in texts):
         tfidf = TfidfVectorizer(analyzer=str.split).fit([*texts, query])
-        terms = tfidf.get_feature_names_out()
-        vectors, asked = tfidf.transform(texts), tfidf.transform([query]).toarray()[0]
+        vectors, asked = tfidf.transform(texts), tfidf.transform([query])
+        terms = tfidf.get_feature_names_out()[asked.indices]
         for place, column in enumerate(layers.T):
-            known = (of_layer[place] if place < len(of_layer) else None) or {}
+            known = names_by_label(of_layer[place] if place < len(of_layer) else None)
             data = LabeledTexts.check(texts, column, "find_topics")
-            means = normalize(data.members @ vectors)
-            for code, cluster in enumerate(data.clusters):
-                shared = means[[code]].toarray().ravel() * asked
-                if cluster >= 0 and shared.any():
+            means = normalize(data.members @ vectors)[:, asked.indices].toarray()
+            shares = zip(data.clusters, data.sizes, means * asked.data, strict=True)
+            for cluster, size, shared in shares:
+                if cluster != NOISE and shared.any():
                     best = np.argsort(-shared, kind="stable")[:_MAX_WORDS]
                     words = ", ".join(terms[best[shared[best] > 0]])
-                    size = int(data.sizes[code])
-                    name = str(known.get(cluster, cluster))
-                    rows.append((place, cluster, name, size, shared.sum(), words))
+                    name, score = known.get(cluster, str(cluster)), shared.sum()
+                    rows.append((place, cluster, name, int(size), score, words))
     rows.sort(key=lambda row: (-round(row[4], 12), row[0], row[1]))
     columns = ("layer", "cluster", "name", "size", "score", "words")
     values = {c: [row[k] for row in rows[:n_topics]] for k, c in enumerate(columns)}

@@ -38,6 +38,28 @@ def test_an_example_text_is_cleaned_as_the_texts_are():
     assert found["cluster"].tolist() == [1]
 
 
+def test_names_may_be_sequences_and_labels_strings():
+    bills = ["bills", "post"]
+    flat = find_topics("refund", TEXTS, LAYERS[:, 0], names=bills, output="pandas")
+    nested = find_topics(
+        *("refund", TEXTS, LAYERS), names=[bills, ["a", "b", "c"]], output="pandas"
+    )
+    labels = ["x", "x", "y", "y", "y"]
+    found = find_topics("refund", TEXTS, labels, output="pandas")
+
+    assert flat["name"].tolist() == ["bills"]
+    assert nested["name"].tolist() == ["a", "bills"]
+    assert found[["cluster", "name"]].values.tolist() == [["x", "x"]]
+
+
+def test_marked_stop_words_are_not_searched():
+    texts = ["how_ refund", "how_ parcel"]
+
+    found = find_topics("how_ refund", texts, [0, 1], output="pandas")
+
+    assert found[["cluster", "words"]].values.tolist() == [[0, "refund"]]
+
+
 def test_nothing_is_found_where_no_word_is_known():
     assert len(find_topics("zebra", TEXTS, LAYERS, output="pandas")) == 0
     assert len(find_topics("", TEXTS, LAYERS, output="pandas")) == 0
