@@ -181,6 +181,11 @@ def cluster_names(
         Keywords joined by ", "; "noise" for −1; the label where there are none.
         Variants of a word, and keywords that are no words, are left out.
 
+    Raises
+    ------
+    TypeError
+        If `namer` cannot be called.
+
     See Also
     --------
     layer_names : Names of nested clusters.
@@ -197,7 +202,7 @@ def cluster_names(
     names: dict[Any, str] = {}
     taken: set[str] = set()
     for cluster, keywords_here in keywords.items():
-        if isinstance(cluster, int) and cluster == NOISE:
+        if cluster == NOISE:
             names[cluster] = "noise"
             continue
         words = _words_of_name(keywords_here) or [f"cluster {cluster}"]
@@ -214,7 +219,7 @@ def cluster_names(
     topics = [
         Topic(0, cluster, names[cluster], words, sent.get(cluster, []), "")
         for cluster, words in keywords.items()
-        if names[cluster] != "noise"
+        if cluster != NOISE
     ]
     return {**names, **namer.name(topics, {"noise"})}
 

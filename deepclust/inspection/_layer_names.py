@@ -68,12 +68,14 @@ def layer_names(
         If `texts` is not an iterable of str.
     ValueError
         If the lengths differ, or the layers are not nested.
+    TypeError
+        If `namer` cannot be called.
 
     See Also
     --------
     cluster_keywords : The weight of a keyword among all clusters.
     Namer : Retries, threads, cache and audit table of a callable.
-    export_prompts : The same for a namer of flesh and blood.
+    export_prompts : A file with the requests, to be answered elsewhere.
     DBSCAN.predict_layers : Layers of texts.
 
     Notes

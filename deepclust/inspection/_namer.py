@@ -183,7 +183,7 @@ class Namer:
             try:
                 answer = self.function(list(topic.keywords), list(texts), topic.parent)
                 if not isinstance(answer, str) or not one_line(answer):
-                    raise TypeError(f"a name must be a str. Received: {answer!r}.")
+                    raise ValueError(f"a name must be a text. Received: {answer!r}.")
             except Exception as error:  # of the user's function: any
                 record["error"] = f"{type(error).__name__}: {truncate(str(error), 200)}"
             else:
@@ -193,8 +193,12 @@ class Namer:
 
 
 def as_namer(namer: Any) -> Namer | None:
-    """Return a Namer as it is, a callable as a Namer."""
-    return namer if namer is None or isinstance(namer, Namer) else Namer(namer)
+    """Return a Namer as it is, a callable as a Namer, or raise TypeError."""
+    if namer is None or isinstance(namer, Namer):
+        return namer
+    if not callable(namer):
+        raise TypeError(f"namer must be a callable or a Namer. Received: {namer!r}.")
+    return Namer(namer)
 
 
 def _free_name(name: str, topic: Topic, taken: set[str]) -> str:

@@ -72,7 +72,7 @@ def write(text: Any, width: int = 32) -> str:
 
 def cluster_name(names: Names, cluster: Any) -> str:
     """Return the name of a cluster, or its number if there is none."""
-    if isinstance(cluster, int) and cluster == NOISE:
+    if cluster == NOISE:
         return "noise"
     try:
         return write(cluster if names is None else names[cluster])

@@ -77,6 +77,16 @@ def test_no_two_topics_get_one_answer():
     assert names == {0: "A", 1: "A (pear)", 2: "A (0.2)"}
 
 
+def test_noise_is_a_label_and_not_a_keyword():
+    keywords = {0: ["noise"], np.int64(-1): ["how"]}
+
+    names = cluster_names(keywords, namer=lambda *_: "Sound")
+
+    assert names == {0: "Sound", -1: "noise"}
+    with pytest.raises(TypeError, match="namer must be a callable"):
+        cluster_names({0: ["noise"]}, namer="a model")
+
+
 def test_threads_give_the_same_names_as_one():
     meeting = threading.Barrier(2, timeout=20)
 
