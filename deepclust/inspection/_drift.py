@@ -8,6 +8,7 @@ from scipy import stats
 from sklearn.utils.validation import check_is_fitted
 
 from deepclust._text_input import check_texts
+from deepclust.clustering import DBSCAN
 from deepclust.inspection._keywords import names_by_label
 from deepclust.sequences import NOISE
 
@@ -81,7 +82,7 @@ class _Sample:
     """What a model says of some texts; unknown words are None where no text is kept."""
 
     labels: np.ndarray
-    membership: np.ndarray | None
+    membership: np.ndarray
     unknown_words: np.ndarray | None
 
 
@@ -113,10 +114,14 @@ def drift(pipeline: Any, texts: Any, *, reference: Any = None) -> Drift:
 
     Raises
     ------
+    NotFittedError
+        Before `fit`.
     InvalidTextError
-        If `texts` or `reference` is not an iterable of str, or has no text.
+        If `texts` or `reference` is not an iterable of str.
     ValueError
-        If the model keeps no texts of `fit`, as one saved for prediction alone.
+        If `texts` or `reference` is empty, the pipeline does not end in DBSCAN, or
+        `reference` is None and the model keeps no texts of `fit`, as one saved for
+        prediction alone.
 
     See Also
     --------
@@ -166,6 +171,12 @@ def drift(pipeline: Any, texts: Any, *, reference: Any = None) -> Drift:
     import pandas as pd
 
     check_is_fitted(pipeline)
+    steps = getattr(pipeline, "steps", [("", pipeline)])
+    if len(steps) < 2 or not isinstance(steps[-1][1], DBSCAN):
+        names = [type(step).__name__ for _, step in steps]
+        raise ValueError(
+            f"drift needs a pipeline that ends in DBSCAN. Received the steps: {names}."
+        )
     now = _seen(pipeline, _some_texts(texts))
     if reference is None:
         before, expected = _fitted(pipeline)
@@ -181,10 +192,9 @@ def drift(pipeline: Any, texts: Any, *, reference: Any = None) -> Drift:
     rows = [_unknown_words(before.unknown_words, now.unknown_words, expected)]
     shares = in_noise[:, 1] / in_noise.sum(axis=1)
     rows.append({"measure": "noise"} | _both(shares) | _chi_square(in_noise))
-    if now.membership is not None and before.membership is not None:
-        means = np.array([before.membership.mean(), now.membership.mean()])
-        tested = _kolmogorov_smirnov(before.membership, now.membership)
-        rows.append({"measure": "membership"} | _both(means) | tested)
+    means = np.array([before.membership.mean(), now.membership.mean()])
+    tested = _kolmogorov_smirnov(before.membership, now.membership)
+    rows.append({"measure": "membership"} | _both(means) | tested)
     used = (counts[:, :-1] > 0).sum(axis=1)
     tested = _chi_square(_without_rare(counts[:, :-1]))
     rows.append({"measure": "clusters"} | _both(used) | tested)
@@ -210,23 +220,19 @@ def _seen(pipeline: Any, texts: list[str]) -> _Sample:
             filled = np.array([bool(text.strip()) for text in rows])
             unknown = 1.0 - step.known_share(rows)[filled]
         rows = step.transform(rows)
-    return _Sample(*_labels_and_membership(pipeline[-1], rows), unknown)
+    return _sample(pipeline[-1], rows, unknown)
 
 
-def _labels_and_membership(
-    clusterer: Any, rows: np.ndarray
-) -> tuple[np.ndarray, np.ndarray | None]:
-    labels = np.asarray(clusterer.predict(rows))
-    if not hasattr(clusterer, "predict_proba"):
-        return labels, None
-    return labels, clusterer.predict_proba(rows).max(axis=1, initial=0.0)
+def _sample(clusterer: DBSCAN, rows: Any, unknown: np.ndarray | None) -> _Sample:
+    membership = clusterer.predict_proba(rows).max(axis=1, initial=0.0)
+    return _Sample(np.asarray(clusterer.predict(rows)), membership, unknown)
 
 
 def _fitted(pipeline: Any) -> tuple[_Sample, float | None]:
     """Return the same for the rows of `fit`, and the unknown words to expect."""
     clusterer = pipeline[-1]
     rows, core = clusterer._fitted_rows(), clusterer.core_sample_indices_
-    if len(core) == len(rows) and getattr(clusterer, "noise_fraction_", 1.0) > 0:
+    if len(core) == len(rows) and clusterer.noise_fraction_ > 0:
         raise ValueError(
             "This model keeps core points alone, not all texts of fit: pass "
             "reference= with texts to compare with."
@@ -237,7 +243,7 @@ def _fitted(pipeline: Any) -> tuple[_Sample, float | None]:
             counts = step.vocabulary_.document_frequency
             rare = counts[counts == step.min_df_].sum() / max(counts.sum(), 1)
             expected = step.oov_rate_ + (1.0 - step.oov_rate_) * rare
-    return _Sample(*_labels_and_membership(clusterer, rows), None), expected
+    return _sample(clusterer, rows, None), expected
 
 
 def _both(values: np.ndarray) -> dict[str, float]:

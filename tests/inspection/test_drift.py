@@ -2,6 +2,9 @@ import copy
 
 import numpy as np
 import pytest
+from sklearn.cluster import KMeans
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.pipeline import make_pipeline
 
 from deepclust.exceptions import InvalidTextError
 from deepclust.inspection import drift
@@ -73,3 +76,10 @@ def test_a_model_of_core_points_needs_a_reference(fitted_clusterer, halves):
         drift(fitted_clusterer, [])
     with pytest.raises(InvalidTextError):
         drift(fitted_clusterer, "a text")
+
+
+def test_another_clusterer_is_refused(halves):
+    other = make_pipeline(TfidfVectorizer(), KMeans(2, n_init=1)).fit(halves[0])
+
+    with pytest.raises(ValueError, match=r"ends in DBSCAN.*KMeans"):
+        drift(other, halves[1])
