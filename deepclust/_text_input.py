@@ -8,6 +8,8 @@ from typing import Any
 
 from deepclust.exceptions import InvalidTextError
 
+WIDTH = 120  # columns of what is printed, where no terminal has a width
+
 
 def check_texts(texts: Any, *, estimator: str = "this estimator") -> list[str]:
     """Return `texts` as a list of `str`, or name the first row that is not one.

@@ -237,7 +237,7 @@ class TextClusterer(Pipeline):
         self.check_parameters()
         old = self._before()
         self.__dict__.pop("labels_", None)
-        if isinstance(self[0], TextCleaner) and not _is_stream(X):
+        if isinstance(self[0], TextCleaner) and not _is_reiterable(X):
             X = check_texts(X, estimator="TextCleaner")
         texts, rows = self._to_learn_from(X)
         if rows is not None:
@@ -559,7 +559,7 @@ def _content_hashes(texts: list[str]) -> np.ndarray:
     return np.frombuffer(b"".join(digests), dtype=">u8").astype(np.uint64)
 
 
-def _is_stream(X: Any) -> bool:
+def _is_reiterable(X: Any) -> bool:
     """Return whether the texts can be read again and again, but not counted."""
     readable = isinstance(X, Iterable) and not isinstance(X, (str, bytes))
     return readable and not hasattr(X, "__len__") and iter(X) is not X

@@ -101,7 +101,7 @@ def redact(text: str, kinds: Iterable[str]) -> str:
     'write to   or call  '
     """
     chosen = set(kinds)
-    plain = text.translate(_PLAIN) if chosen else ""
+    plain = text.translate(_ASCII) if chosen else ""
     if not _CAN_HOLD_ANY.search(plain):
         return text
     found = (_FINDERS[kind](plain) for kind in KINDS if kind in chosen)
@@ -145,7 +145,7 @@ class _PlainCharacters(dict[int, str]):
         return plain
 
 
-_PLAIN = _PlainCharacters({code: chr(code) for code in range(128)})
+_ASCII = _PlainCharacters({code: chr(code) for code in range(128)})
 
 
 def _urls(plain: str) -> Iterator[Span]:

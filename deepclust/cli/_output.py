@@ -22,14 +22,13 @@ from rich.text import Text
 
 from deepclust._atomic_file import replacing
 from deepclust._optional import import_extra
-from deepclust._text_input import one_line, printable
+from deepclust._text_input import WIDTH, one_line, printable
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Format = Literal["csv", "tsv", "jsonl", "parquet", "xlsx"]
 ROWS_WRITTEN = 20_000  # of a text file, at a time
-WIDTH = 120  # columns, where no terminal has a width
 FORMATS: tuple[Format, ...] = get_args(Format)
 
 # What begins a formula in spreadsheets, also behind a tab or a carriage return.
@@ -170,9 +169,9 @@ def write_table(file: Any, table: "pd.DataFrame", form: Format) -> None:
         with replacing(file) as part, part.open("w", encoding="utf-8", newline="") as f:
             for start in range(0, max(len(table), 1), ROWS_WRITTEN):
                 rows = table.iloc[start : start + ROWS_WRITTEN]
-                f.write(_as_text(rows, form, header=start == 0))
+                f.write(_lines_of(rows, form, header=start == 0))
     else:
-        file.write(_as_text(table.map(printable) if file.isatty() else table, form))
+        file.write(_lines_of(table.map(printable) if file.isatty() else table, form))
         file.flush()
 
 
@@ -184,7 +183,7 @@ def check_writer(form: Format) -> None:
         import_extra("openpyxl", extra="excel", purpose="writing Excel files")
 
 
-def _as_text(table: "pd.DataFrame", form: Format, header: bool = True) -> str:
+def _lines_of(table: "pd.DataFrame", form: Format, header: bool = True) -> str:
     if form == "jsonl":
         lines = table.to_json(
             orient="records", lines=True, force_ascii=False, date_format="iso"

@@ -28,7 +28,7 @@ from deepclust.exceptions import MissingExtraError
 
 MAX_POINTS_DRAWN = 4_000  # more points overlap in a picture
 MAX_POINTS_REPORTED = 50_000  # of more texts, the report shows a sample
-BATCH_SIZE = 5_000  # texts between two steps of the progress bar
+TEXTS_A_STEP = 5_000  # texts between two steps of the progress bar
 
 
 @contextmanager
@@ -200,7 +200,7 @@ def run_cluster(
     write_table(out / f"clusters.{form}", table.frame, form)
     save_model(pipeline, out / "model.dct", **protection)
     progress("drawing")
-    points = _draw(out / "map.png", embeddings, labels, table.names, seed)
+    points = _draw_map(out / "map.png", embeddings, labels, table.names, seed)
     progress("writing the report")
     from deepclust.reporting import write_report
 
@@ -241,7 +241,7 @@ def _print_overview(
     console.print(one_line(corpus.DESCR), "", sep="\n")
     console.print(cluster_overview(clusters, top), "", sep="\n")
     if corpus.target is not None:
-        console.print(_agreement(corpus, labels, nearest), "", sep="\n")
+        console.print(_agreement_lines(corpus, labels, nearest), "", sep="\n")
 
 
 def _fit(
@@ -323,12 +323,12 @@ def run_predict(
 
     texts = corpus.data
     _check_form(form, len(texts))
-    progress("predicting", spinner=len(texts) <= BATCH_SIZE)
+    progress("predicting", spinner=len(texts) <= TEXTS_A_STEP)
     batches = (
-        prediction_table(pipeline, texts[i : i + BATCH_SIZE], output="pandas")
-        for i in range(0, len(texts), BATCH_SIZE)
+        prediction_table(pipeline, texts[i : i + TEXTS_A_STEP], output="pandas")
+        for i in range(0, len(texts), TEXTS_A_STEP)
     )
-    n_batches = -(-len(texts) // BATCH_SIZE)
+    n_batches = -(-len(texts) // TEXTS_A_STEP)
     found = pd.concat(list(progress.track(batches, n_batches)))
     columns = {name: found[name].to_numpy() for name in found}
     progress.stop()
@@ -439,7 +439,7 @@ def _class_names(corpus: Any) -> np.ndarray | None:
     return np.array([*corpus.target_names, None], dtype=object)[corpus.target]
 
 
-def _draw(
+def _draw_map(
     path: Path, embeddings: np.ndarray, labels: np.ndarray, names: Any, seed: int
 ) -> np.ndarray:
     """Draw the map; return coordinates, float64 (n_docs, 2).
@@ -464,7 +464,7 @@ def _draw(
     return points
 
 
-def _agreement(corpus: Any, labels: np.ndarray, assigned: np.ndarray) -> str:
+def _agreement_lines(corpus: Any, labels: np.ndarray, assigned: np.ndarray) -> str:
     """Return lines that compare the clusters with the labels of the corpus."""
     from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
 

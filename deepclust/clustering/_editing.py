@@ -185,8 +185,8 @@ def split(
     inside = _core_labels(clusterer, place) == number
     if isinstance(into, Iterable) and not isinstance(into, str):
         into = _parts_of_core(clusterer, number, inside, place, into)
-    words = None if texts is None else _words(model, clusterer, inside, texts)
-    found = _parts(clusterer, number, inside, into, words)
+    words = None if texts is None else _words_of(model, clusterer, inside, texts)
+    found = _split_parts(clusterer, number, inside, into, words)
     return split_core(clusterer, number, found, names, layer=layer)
 
 
@@ -458,7 +458,9 @@ def _parts_of_core(
     return found[np.searchsorted(members, clusterer.core_sample_indices_[mask])]
 
 
-def _words(model: Any, clusterer: DBSCAN, mask: np.ndarray, texts: Any) -> np.ndarray:
+def _words_of(
+    model: Any, clusterer: DBSCAN, mask: np.ndarray, texts: Any
+) -> np.ndarray:
     """Return features of the words of the core points' texts alone."""
     checked = check_texts(texts, estimator="split")
     check_consistent_length(checked, clusterer.labels_)
@@ -470,7 +472,7 @@ def _words(model: Any, clusterer: DBSCAN, mask: np.ndarray, texts: Any) -> np.nd
     return word_features(cleaned)
 
 
-def _parts(
+def _split_parts(
     clusterer: DBSCAN,
     number: int,
     mask: np.ndarray,

@@ -183,7 +183,7 @@ def finer_layers(
         best = MIN_SILHOUETTE * noise_aware_silhouette(rows, labels, weights)
         found = None
         for split in splits:
-            parts = _parts(weights, labels, split, least)
+            parts = _parts_of_clusters(weights, labels, split, least)
             if parts.max() + 1 < MIN_RATIO * n_clusters:
                 continue
             members = np.flatnonzero(parts >= 0)
@@ -341,7 +341,7 @@ def _components(tree: ReachabilityTree, radius: float) -> np.ndarray:
     return np.where(core, connected_components(graph, directed=False)[1], -1)
 
 
-def _parts(
+def _parts_of_clusters(
     weights: np.ndarray, labels: np.ndarray, split: np.ndarray, least: float
 ) -> np.ndarray:
     """Return the part of each point, numbered by first appearance; -1: in none.

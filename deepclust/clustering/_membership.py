@@ -23,7 +23,6 @@ _ROWS_LIMITS = 100, 2000
 _SAMPLE_ENTRIES = 2**20
 _BISECTIONS = 60
 _TEMPERATURES = 1e-4, 1e4  # times the mean squared distance
-_BLOCK_ENTRIES = 2**18
 # exp of it is how much more the predicted cluster has than any other, at least.
 _MARGIN = 0.01
 
@@ -108,7 +107,7 @@ class Membership:
             The greatest of the shares and the noise is that of the label.
         """
         shares = np.empty((len(rows), len(self.means)), dtype=np.float32)
-        for part in row_blocks(len(rows), max(self.means.shape), _BLOCK_ENTRIES):
+        for part in row_blocks(len(rows), max(self.means.shape)):
             own, places = labels[part], np.arange(len(labels[part]))
             logits = _squared_distances(rows[part], self.means) / -self.temperature
             kept = own >= 0

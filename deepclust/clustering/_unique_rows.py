@@ -8,8 +8,6 @@ from deepclust.metrics._pairwise import row_blocks
 
 __all__ = ["Points", "UniqueRows", "content_hashes", "unique_rows"]
 
-_BLOCK_ENTRIES = 2**17
-
 
 @dataclass(frozen=True)
 class Points:
@@ -118,7 +116,7 @@ def content_hashes(X: np.ndarray) -> np.ndarray:
     hashes : ndarray of shape (n_rows,), uint64
     """
     hashes = np.empty(len(X), dtype=np.uint64)
-    for part in row_blocks(len(X), X.shape[1], _BLOCK_ENTRIES):
+    for part in row_blocks(len(X), X.shape[1]):
         hashes[part] = _hashes(X[part])
     return hashes
 
@@ -173,5 +171,5 @@ def unique_rows(
 def _equal(X: np.ndarray, source: np.ndarray) -> bool:
     """Return whether every row equals its source: two hashes may be equal by chance."""
     copies = np.flatnonzero(source != np.arange(len(X)))
-    parts = row_blocks(len(copies), X.shape[1], _BLOCK_ENTRIES)
+    parts = row_blocks(len(copies), X.shape[1])
     return all(np.array_equal(X[copies[p]], X[source[copies[p]]]) for p in parts)

@@ -87,10 +87,10 @@ def _as_frame(names: Iterable[str], columns: Iterable[list[Any]]) -> pd.DataFram
     return pd.DataFrame({name: pd.Series(c, dtype=object) for name, c in pairs})
 
 
-def _distinct(names: Iterable[Any]) -> list[str]:
+def _column_names(names: Iterable[Any]) -> list[str]:
     """Return names of columns: "column 3" for an empty one, "a (2)" for a second "a".
 
-    >>> _distinct(["a", "", "a"])
+    >>> _column_names(["a", "", "a"])
     ['a', 'column 2', 'a (2)']
     """
     found: dict[str, None] = {}
@@ -214,7 +214,7 @@ def _checked_rows(
         for row in filter(None, rows):
             is_first = not names
             if is_first:
-                names = _distinct(row if how.header else range(1, len(row) + 1))
+                names = _column_names(row if how.header else range(1, len(row) + 1))
                 yield names
             if len(row) != len(names):
                 raise ValueError(
@@ -315,7 +315,7 @@ def _read_excel(path: Path, how: Reading) -> Table:
         raise ValueError(f"{path} cannot be read as Excel: {error}") from error
     rows = rows.where(rows.notna(), None)
     if how.header and len(rows):
-        names = _distinct("" if name is None else name for name in rows.iloc[0])
+        names = _column_names("" if name is None else name for name in rows.iloc[0])
         rows = rows.iloc[1:].reset_index(drop=True)
     else:
         names = [str(place) for place in range(1, rows.shape[1] + 1)]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Drift", "drift"]
 
-_SHOWN = 10  # clusters, in print
+_CLUSTERS_SHOWN = 10  # clusters, in print
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -56,7 +56,7 @@ class Drift:
 
     def _most_changed(self) -> "pd.DataFrame":
         order = np.argsort(-self.clusters["difference"].abs(), kind="stable")
-        return self.clusters.iloc[order[:_SHOWN]]
+        return self.clusters.iloc[order[:_CLUSTERS_SHOWN]]
 
     def __repr__(self) -> str:
         options: dict[str, Any] = {"index": False, "float_format": "{:.3g}".format}
@@ -173,9 +173,9 @@ def drift(pipeline: Any, texts: Any, *, reference: Any = None) -> Drift:
     check_is_fitted(pipeline)
     steps = getattr(pipeline, "steps", [("", pipeline)])
     if len(steps) < 2 or not isinstance(steps[-1][1], DBSCAN):
-        names = [type(step).__name__ for _, step in steps]
+        found = [type(step).__name__ for _, step in steps]
         raise ValueError(
-            f"drift needs a pipeline that ends in DBSCAN. Received the steps: {names}."
+            f"drift needs a pipeline that ends in DBSCAN. Received the steps: {found}."
         )
     now = _seen(pipeline, _some_texts(texts))
     if reference is None:

@@ -205,7 +205,7 @@ def cluster_names(
         if cluster == NOISE:
             names[cluster] = "noise"
             continue
-        words = _words_of_name(keywords_here) or [f"cluster {cluster}"]
+        words = _parts_of_name(keywords_here) or [f"cluster {cluster}"]
         total = np.cumsum([len(word.split()) for word in words])
         least = int(np.searchsorted(total, n_words)) + 1
         candidates = [", ".join(words[:n]) for n in range(least, len(words) + 1)]
@@ -241,13 +241,13 @@ def names_by_label(names: Mapping[Any, str] | Sequence[str] | None) -> dict[Any,
     return {label: replace_surrogates(str(name)) for label, name in pairs.items()}
 
 
-def _words_of_name(keywords: list[str]) -> list[str]:
+def _parts_of_name(keywords: list[str]) -> list[str]:
     """Drop what is no word, and keywords that repeat an earlier one in another form."""
     words = [word for word in keywords if _is_word(word)] or keywords
     kept: list[str] = []
     for word in words:
-        parts = _parts(word)
-        earlier = [part for other in kept for part in _parts(other)]
+        parts = _parts_of(word)
+        earlier = [part for other in kept for part in _parts_of(other)]
         if not all(any(_are_variants(p, e) for e in earlier) for p in parts):
             kept.append(word)
     return kept
@@ -260,7 +260,7 @@ def _is_word(term: str) -> bool:
     return bool(_PLAIN.fullmatch(term)) and (len(letters) > 1 or one_letter)
 
 
-def _parts(term: str) -> list[str]:
+def _parts_of(term: str) -> list[str]:
     parts = re.split(r"[ -]", term.casefold())
     return [part for part in parts if len(part) > 1] or [term.casefold()]
 

@@ -5,15 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
 
-from deepclust._text_input import one_line
+from deepclust._text_input import WIDTH, one_line
 from deepclust.sequences import NOISE
 
 if TYPE_CHECKING:
     from rich.console import Group
 
 __all__ = ["as_text", "cluster_overview"]
-
-WIDTH = 120  # of the text, where no terminal has one
 
 
 def cluster_overview(clusters: Any, top: int) -> "Group":

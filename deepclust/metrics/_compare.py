@@ -144,9 +144,9 @@ def compare_clusterings(
     kept, of_new = shared / sizes, shared / new_sizes
     frame = pd.DataFrame(
         {
-            "cluster": [_named(label, names_before) for label in old],
+            "cluster": [_name_of(label, names_before) for label in old],
             "size": sizes,
-            "counterpart": [_named(label, names_after) for label in counterparts],
+            "counterpart": [_name_of(label, names_after) for label in counterparts],
             "counterpart_size": new_sizes,
             "shared": shared,
             "kept": kept,
@@ -179,5 +179,5 @@ def _change(old: Any, new: Any, of_old: float, of_new: float) -> str:
     return "merged" if of_new <= MAJORITY else "same"
 
 
-def _named(label: Any, names: Mapping[Any, str] | None) -> Any:
+def _name_of(label: Any, names: Mapping[Any, str] | None) -> Any:
     return label if names is None else names.get(label, str(label))

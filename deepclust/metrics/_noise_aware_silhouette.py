@@ -7,7 +7,6 @@ from deepclust.metrics._pairwise import in_square_range, row_blocks
 
 __all__ = ["noise_aware_silhouette"]
 
-_BLOCK_ENTRIES = 2**18
 _ROWS_AT_A_TIME = 4096
 _NOISE_WEIGHT = 0.25
 
@@ -54,7 +53,7 @@ def noise_aware_silhouette(
     halves = np.square(means).sum(axis=1) / 2
     means = means.astype(X.dtype)
     total = 0.0
-    for part in row_blocks(len(X), len(means), _BLOCK_ENTRIES):
+    for part in row_blocks(len(X), len(means)):
         rows, own = X[part], place[part]
         norms = np.square(rows, dtype=np.float64).sum(axis=1)
         score = _silhouette(rows @ means.T - halves, norms, own)

@@ -13,8 +13,12 @@ __all__ = [
     "unit_rows",
 ]
 
+BLOCK_ENTRIES = 2**18  # of a matrix that is computed in blocks
 
-def row_blocks(n_rows: int, width: int, entries: int) -> Iterator[slice]:
+
+def row_blocks(
+    n_rows: int, width: int, entries: int = BLOCK_ENTRIES
+) -> Iterator[slice]:
     """Yield slices of rows that hold about `entries` entries, and at least one row.
 
     Parameters
@@ -22,7 +26,7 @@ def row_blocks(n_rows: int, width: int, entries: int) -> Iterator[slice]:
     n_rows, width : int
         Shape of the matrix.
 
-    entries : int
+    entries : int, default=262_144
 
     Yields
     ------

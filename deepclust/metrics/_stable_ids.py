@@ -178,7 +178,7 @@ def align_clusterings(
         if name is not None:
             names[cluster] = name
         rows.append(pairs.row_of_new(cluster, heir, change, before))
-    names = _distinct(names, ids)
+    names = _unique_names(names, ids)
     for row in rows:
         row |= {"id": ids[row["cluster"]], "name": names.get(row["cluster"])}
     ended = [i for i in range(n_old) if i not in heirs.values()]
@@ -186,7 +186,7 @@ def align_clusterings(
     for i in ended:
         known = {"id": ids_before[i], "name": (old_names or {}).get(i)}
         rows.append(pairs.row_of_old(i, after) | known)
-    return Alignment(_as_frame(rows), ids, names, next_id)
+    return Alignment(_change_frame(rows), ids, names, next_id)
 
 
 @dataclass(frozen=True)
@@ -276,7 +276,7 @@ def _sources(counts: np.ndarray, names: Mapping[int, str]) -> str:
     return ", ".join(told) + (f", {more} more" if more > 0 else "")
 
 
-def _distinct(names: dict[int, str], ids: np.ndarray) -> dict[int, str]:
+def _unique_names(names: dict[int, str], ids: np.ndarray) -> dict[int, str]:
     """Append the id to a name that another cluster has already."""
     taken: set[str] = set()
     for cluster, name in names.items():
@@ -285,7 +285,7 @@ def _distinct(names: dict[int, str], ids: np.ndarray) -> dict[int, str]:
     return names
 
 
-def _as_frame(rows: list[dict[str, Any]]) -> "pd.DataFrame":
+def _change_frame(rows: list[dict[str, Any]]) -> "pd.DataFrame":
     import pandas as pd
 
     columns = ["cluster", "id", "name", "change", "size", "kept", "sources"]

@@ -22,8 +22,6 @@ __all__ = [
     "noise_aware_silhouette_scorer",
 ]
 
-_BLOCK_ENTRIES = 2**22
-
 
 def noise_aware_silhouette_score(X: Any, labels: Any) -> float:
     """Return the mean simplified silhouette, in which noise counts a quarter.
@@ -191,7 +189,7 @@ def _all_points_core_distances(rows: np.ndarray) -> np.ndarray:
     """Return (mean of the other rows' distance^-d)^(-1/d), computed in logarithms."""
     n_rows, n_features = rows.shape
     core = np.empty(n_rows)
-    for part in row_blocks(n_rows, n_rows, _BLOCK_ENTRIES):
+    for part in row_blocks(n_rows, n_rows):
         with np.errstate(divide="ignore"):
             power = -n_features * np.log(cdist(rows[part], rows))
         own = np.arange(len(power))
@@ -220,7 +218,7 @@ def _density_separation(
     rows: np.ndarray, core: np.ndarray, others: np.ndarray, other_core: np.ndarray
 ) -> float:
     gap = np.inf
-    for part in row_blocks(len(rows), len(others), _BLOCK_ENTRIES):
+    for part in row_blocks(len(rows), len(others)):
         reach = np.maximum(cdist(rows[part], others), core[part, None])
         gap = min(gap, float(np.maximum(reach, other_core).min()))
     return gap

@@ -19,7 +19,7 @@ from deepclust.plotting._axes import (
 __all__ = ["plot_dendrogram"]
 
 _LEAST_LENGTH = 1.01  # ratio of the ends of a leaf
-_ROUNDING = 1 + 1e-9  # eps may be a distance that was rounded down
+_ROUNDED_UP = 1 + 1e-9  # eps may be a distance that was rounded down
 
 # Height, the two regions that join, the region that they become, and its size. Of a
 # cluster at eps: the height of its first core point, and three times its region.
@@ -97,7 +97,7 @@ def plot_dendrogram(
         labels = tree.labels_[tree.reachability_rows_]
     if eps is None:
         eps = getattr(tree, "eps_", None)
-    limit = -1.0 if eps is None else eps * _ROUNDING
+    limit = -1.0 if eps is None else eps * _ROUNDED_UP
     tree, heights, core_distances = _read_tree(tree)
     if labels is not None:
         check_lengths("plot_dendrogram", labels=labels, points=tree.weights)
@@ -118,16 +118,16 @@ def plot_dendrogram(
     for place, leaf in enumerate(leaves):
         leaf.place = place
     ax = new_axes(ax, (max(6.0, 1.5 + 0.16 * len(leaves)), 5.0))
-    n_drawn = _draw(branches, limit, ax)
+    n_drawn = _draw_branches(branches, limit, ax)
     small = 8 if len(leaves) <= 40 else 6
     written = _leaf_names(leaves, labels, names)
     ax.set_xticks(range(len(leaves)), written, rotation=90, fontsize=small)
     ax.set_xlim(-1, max(len(leaves), 1))
     ax.set_ylabel("eps")
-    title = _count(len(leaves), "dense region")
+    title = _counted(len(leaves), "dense region")
     if eps is not None:
         part = f"{n_drawn} of " if n_drawn < n_clusters else ""
-        title += f" in {part}{_count(n_clusters, 'cluster')} at eps {eps:.3g}"
+        title += f" in {part}{_counted(n_clusters, 'cluster')} at eps {eps:.3g}"
         ax.axhline(eps, color="black", linewidth=1, linestyle=":")
     ax.set_title(title)
     ax.spines["bottom"].set_visible(False)
@@ -223,7 +223,7 @@ def _condense(joins: list[Join], min_size: float, limit: float) -> list[_Branch]
     return branches
 
 
-def _draw(branches: list[_Branch], limit: float, ax: Axes) -> int:
+def _draw_branches(branches: list[_Branch], limit: float, ax: Axes) -> int:
     """Draw the branches; return the number of clusters at the limit."""
     n_clusters = 0
     for branch in reversed(branches):
@@ -249,7 +249,7 @@ def _draw(branches: list[_Branch], limit: float, ax: Axes) -> int:
     return n_clusters
 
 
-def _count(n: int, noun: str) -> str:
+def _counted(n: int, noun: str) -> str:
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 

@@ -8,7 +8,7 @@ from deepclust.exceptions import TextWarning
 
 __all__ = ["warn_of_missing_glyphs"]
 
-_SHOWN = 10  # characters
+_N_SHOWN = 10  # characters
 
 
 def warn_of_missing_glyphs(text: str) -> None:
@@ -36,7 +36,7 @@ def warn_of_missing_glyphs(text: str) -> None:
     ]
     if missing:
         warnings.warn(
-            f"No font in use has the characters {''.join(missing[:_SHOWN])!r}: the "
+            f"No font in use has the characters {''.join(missing[:_N_SHOWN])!r}: the "
             "picture shows boxes. Install a font that has them, such as Noto Sans CJK, "
             'and add its name to matplotlib.rcParams["font.family"].',
             TextWarning,

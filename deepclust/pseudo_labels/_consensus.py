@@ -8,7 +8,7 @@ from deepclust.pseudo_labels._mixture import is_confident
 
 __all__ = ["agreed_targets", "nearest_partitions"]
 
-MAX_DOCS = 4_000  # random documents that partitions are compared on
+MAX_COMPARED_DOCS = 4_000  # random documents that partitions are compared on
 
 
 def nearest_partitions(
@@ -23,7 +23,7 @@ def nearest_partitions(
     partitions : list of ndarray of shape (n_docs,), int
 
     seed : int, default=0
-        Draws the `MAX_DOCS` documents that are compared.
+        Draws the `MAX_COMPARED_DOCS` documents that are compared.
 
     Returns
     -------
@@ -38,7 +38,7 @@ def nearest_partitions(
     >>> nearest_partitions(reference, [np.array([0, 1, 0, 1]), 1 - reference])
     [1, 0]
     """
-    rows = np.random.default_rng(seed).permutation(len(reference))[:MAX_DOCS]
+    rows = np.random.default_rng(seed).permutation(len(reference))[:MAX_COMPARED_DOCS]
     information = [
         adjusted_mutual_info_score(reference[rows], labels[rows])
         for labels in partitions

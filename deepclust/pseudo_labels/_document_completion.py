@@ -21,7 +21,7 @@ from deepclust.pseudo_labels._mixture import (
 __all__ = ["document_completion_scores"]
 
 N_SPLITS = 8  # of documents and vocabulary
-MAX_DOCS = 12_000  # random documents that scores are computed on
+MAX_SCORED_DOCS = 12_000  # random documents that scores are computed on
 
 
 def document_completion_scores(
@@ -55,8 +55,8 @@ def document_completion_scores(
 
     in nats, with β = `BETA_END`; either half is observed in turn. All partitions are
     scored on the same splits. Time O(tokens × n_components × n_partitions), on at most
-    `MAX_DOCS` documents; memory O(n_docs × n_components). The result does not depend on
-    the number of threads.
+    `MAX_SCORED_DOCS` documents; memory O(n_docs × n_components). The result does not
+    depend on the number of threads.
 
     References
     ----------
@@ -80,7 +80,7 @@ def document_completion_scores(
     if counts.shape[0] < 2:
         return np.zeros(len(partitions))
     rng = np.random.default_rng(seed)
-    rows = np.sort(rng.permutation(counts.shape[0])[:MAX_DOCS])
+    rows = np.sort(rng.permutation(counts.shape[0])[:MAX_SCORED_DOCS])
     counts = counts[rows]
     splits = [
         (rng.permutation(len(rows)) < len(rows) // 2, half_of_vocabulary(counts, rng))

@@ -20,7 +20,7 @@ __all__ = [
 LSA_DIM = 150  # singular vectors that are kept
 SVD_ITERATIONS = 4  # power iterations of the randomized SVD
 SIF_A = 1e-3  # a of the word weights a / (a + p(w))
-BATCH_SIZE = 4_096  # document vectors in float64 at a time
+BATCH_SIZE = 4_096  # documents at a time
 DOCUMENT_VECTORS_WEIGHT = 2.0  # against 1 for each of the other blocks
 
 

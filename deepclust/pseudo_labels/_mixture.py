@@ -20,6 +20,7 @@ from scipy.sparse import csr_matrix
 from sklearn.utils import gen_batches
 
 from deepclust.metrics._pairwise import unit_rows
+from deepclust.pseudo_labels._features import BATCH_SIZE
 
 __all__ = [
     "ANNEALED_WEIGHTS",
@@ -37,7 +38,6 @@ BETA_END = 0.7  # inverse temperature of the word likelihood, in the last step
 CONCENTRATION = 10.0  # κ of the von Mises-Fisher distributions, the same for all
 CONFIDENCE = 0.9  # least probability, against the second best, of a confident document
 PSEUDO_COUNT = 1.0  # per token of the vocabulary, distributed as p
-BATCH_SIZE = 4096  # documents that are predicted at once
 
 
 class Annealing(NamedTuple):

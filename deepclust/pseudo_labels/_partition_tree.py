@@ -12,8 +12,8 @@ from scipy.sparse import csr_matrix
 from sklearn.utils import gen_batches
 
 from deepclust.metrics._pairwise import unit_rows
+from deepclust.pseudo_labels._features import BATCH_SIZE
 from deepclust.pseudo_labels._mixture import (
-    BATCH_SIZE,
     FREE_WEIGHTS,
     N_STEPS,
     Annealing,

@@ -185,7 +185,7 @@ def encode_classes(y: Any) -> tuple[list[str] | None, np.ndarray | None]:
     codes : ndarray of shape (n_docs,), intp, or None
         −1 where a text has no class.
     """
-    names = [] if y is None else [_class_name(value) for value in y]
+    names = [] if y is None else [_name_of_class(value) for value in y]
     classes = sorted({name for name in names if name is not None})
     if not classes:
         return None, None
@@ -193,7 +193,7 @@ def encode_classes(y: Any) -> tuple[list[str] | None, np.ndarray | None]:
     return classes, np.array([code.get(name, -1) for name in names], dtype=np.intp)
 
 
-def _class_name(value: Any) -> str | None:
+def _name_of_class(value: Any) -> str | None:
     missing = value is None or value == "" or value != value  # NaN differs from itself
     return None if missing or str(value) in ("-1", "-1.0", "<NA>") else str(value)
 

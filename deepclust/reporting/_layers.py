@@ -38,7 +38,7 @@ def summarize_layers(
         One dict a cluster, by ascending label: id, name, size, parent, color.
     """
     own = {c["id"]: c for c in clusters if c["id"] != NOISE}
-    names = _names(inputs, {label: c["name"] for label, c in own.items()})
+    names = _names_of_layers(inputs, {label: c["name"] for label, c in own.items()})
     points = np.column_stack([map_["projections"][0][axis] for axis in ("x", "y")])
     layers: list[list[dict[str, Any]]] = []
     above: np.ndarray | None = None
@@ -69,7 +69,7 @@ def summarize_layers(
     return layers
 
 
-def _names(inputs: ReportInputs, own: dict[Any, str]) -> list[dict[Any, str]]:
+def _names_of_layers(inputs: ReportInputs, own: dict[Any, str]) -> list[dict[Any, str]]:
     """Return the names of every layer; a topic has one name at all its layers."""
     if len(inputs.layers) == 1:
         return [own]

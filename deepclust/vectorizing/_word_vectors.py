@@ -375,11 +375,11 @@ def _rows_of(
     packed = path.suffix == ".gz"
     is_binary = path.name.removesuffix(".gz").endswith(".bin")
     with gzip.open(path) if packed else path.open("rb") as stream:
-        read = _read_binary if is_binary else _read_text
+        read = _read_binary if is_binary else _read_lines
         yield from read(cast(BinaryIO, stream), path, wanted)
 
 
-def _read_text(
+def _read_lines(
     stream: BinaryIO, path: Path, wanted: Mapping[str, int]
 ) -> Iterator[tuple[str, np.ndarray]]:
     dim = None

@@ -7,6 +7,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from deepclust import DBSCAN, metrics
+from deepclust.metrics._pairwise import row_blocks
 
 
 def three_groups_and_noise(n_features=2, seed=0):
@@ -59,7 +60,10 @@ def test_silhouette_does_not_depend_on_names_order_or_blocks(monkeypatch):
     renamed = np.where(labels < 0, -1, 70 - 3 * labels)
     order = np.random.default_rng(1).permutation(len(X))
     expected = metrics.noise_aware_silhouette_score(X, labels)
-    monkeypatch.setattr("deepclust.metrics._noise_aware_silhouette._BLOCK_ENTRIES", 30)
+    monkeypatch.setattr(
+        "deepclust.metrics._noise_aware_silhouette.row_blocks",
+        lambda n_rows, width, entries=30: row_blocks(n_rows, width, entries),
+    )
     found = metrics.noise_aware_silhouette_score(X[order], renamed[order])
     assert found == pytest.approx(expected, rel=1e-12)
 

@@ -152,7 +152,7 @@ def test_few_documents_have_pseudo_labels(n_docs):
 
 def test_partitions_are_compared_on_random_documents(monkeypatch, topics):
     """Documents sorted by topic: the first of them are all of one topic."""
-    monkeypatch.setattr("deepclust.pseudo_labels._consensus.MAX_DOCS", 100)
+    monkeypatch.setattr("deepclust.pseudo_labels._consensus.MAX_COMPARED_DOCS", 100)
     sequences, truth = topics(4, 800)
     seen = []
 
