@@ -26,9 +26,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "clustering": {"metrics"},
 }
 ROOMS = {"cleaning", "vectorizing", "encoding", "clustering", "metrics"}
-MAY_IMPORT |= {"inspection": ROOMS, "plotting": ROOMS}
-MAY_IMPORT["reporting"] = ROOMS | {"inspection", "plotting"}
 MAY_IMPORT |= {"datasets": set(), "persistence": ROOMS}
+MAY_IMPORT |= {"inspection": ROOMS, "plotting": ROOMS | {"datasets"}}
+MAY_IMPORT["reporting"] = ROOMS | {"inspection", "plotting"}
 MAY_IMPORT["pipeline"] = ROOMS | {"pseudo_labels", "inspection"}
 MAY_IMPORT["distributed"] = {*MAY_IMPORT} - {"reporting", "plotting"}
 MAY_IMPORT["cli"] = {*MAY_IMPORT}

@@ -25,7 +25,10 @@ _ADVICE = "date_format=..., or --date-format on the command line"
 
 
 def parse_dates(
-    values: list[Any], where: str, date_format: str | None = None
+    values: list[Any],
+    where: str,
+    date_format: str | None = None,
+    advice: str = _ADVICE,
 ) -> tuple[np.ndarray, str]:
     """Return the dates of a column, and the format they were read by.
 
@@ -39,6 +42,9 @@ def parse_dates(
 
     date_format : str, default=None
         See `load_texts`.
+
+    advice : str
+        How the caller takes a format, for messages.
 
     Returns
     -------
@@ -73,13 +79,13 @@ def parse_dates(
         if date_format == "unix":
             dates = _naive(pd.to_datetime(dates, unit="s", errors="coerce", utc=True))
     else:
-        date_format = date_format or _find_format(filled, where)
+        date_format = date_format or _find_format(filled, where, advice)
         dates = _read(cells, date_format)
     unread = filled[dates[filled.index].isna()]
     if len(unread) == len(filled):
         raise ValueError(
             f"{where} holds no date of the format {date_format!r}. Its first cell is "
-            f"{filled.iloc[0]!r} (row {filled.index[0]}). Name the format ({_ADVICE}), "
+            f"{filled.iloc[0]!r} (row {filled.index[0]}). Name the format ({advice}), "
             "such as '%d.%m.%y'."
         )
     if len(unread):
@@ -104,13 +110,15 @@ def _as_text(value: Any) -> str | None:
     return str(value).strip()
 
 
-def _find_format(filled: pd.Series, where: str) -> str:
+def _find_format(filled: pd.Series, where: str, advice: str) -> str:
     """Return the format that reads the most cells."""
-    if pd.to_numeric(filled, errors="coerce").notna().mean() > 0.5:
+    is_number = pd.to_numeric(filled, errors="coerce").notna()
+    if is_number.mean() > 0.5:
         raise ValueError(
-            f"{where} holds numbers such as {filled.iloc[0]}, which are no dates by "
-            f"themselves. Say what they are ({_ADVICE}): '%Y' for years, '%Y%m%d', "
-            "'unix' for seconds since 1970, or 'number' for any other order in time."
+            f"{where} holds numbers such as {filled[is_number].iloc[0]}, which are no "
+            f"dates by themselves. Say what they are ({advice}): '%Y' for years, "
+            "'%Y%m%d', 'unix' for seconds since 1970, or 'number' for any other order "
+            "in time."
         )
     candidates = {_ISO: None}
     for cell in filled.drop_duplicates().head(_CELLS_LOOKED_AT):
@@ -127,7 +135,7 @@ def _find_format(filled: pd.Series, where: str) -> str:
             raise ValueError(
                 f"{where}: {filled.iloc[row]!r} (row {filled.index[row]}) can be "
                 f"{first.iloc[row]:%d %B %Y} or {second.iloc[row]:%d %B %Y}, and no "
-                f"cell decides it. Name the format ({_ADVICE}): {best[0]!r} or "
+                f"cell decides it. Name the format ({advice}): {best[0]!r} or "
                 f"{other!r}."
             )
     return best[0]

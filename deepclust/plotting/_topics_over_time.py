@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from deepclust.datasets._dates import parse_dates
 from deepclust.plotting._axes import (
     COLORS,
     Axes,
@@ -41,8 +42,8 @@ def plot_topics_over_time(
         Cluster of each text; noise (−1) counts in the totals and is not drawn.
 
     dates : array-like of shape (n_docs,)
-        Dates, timestamps or strings that pandas parses as such, or numbers such as
-        years. Texts without a date are left out.
+        Dates, timestamps, numbers such as years, or strings, read by one format for all
+        as in `deepclust.datasets.load_texts`. Texts without a date are left out.
 
     names : mapping of label to str, or sequence of str, default=None
         Names of the clusters; their numbers when None.
@@ -72,7 +73,13 @@ def plot_topics_over_time(
     Raises
     ------
     ValueError
-        If the lengths differ, there is no date, or a name is unknown.
+        If the lengths differ, there is no date, the format of strings is ambiguous, or
+        a name is unknown.
+
+    Warns
+    -----
+    TextWarning
+        If strings hold no date; tells how many.
 
     Notes
     -----
@@ -136,9 +143,12 @@ def date_periods(
         )
     import pandas as pd
 
-    values = pd.Series(np.asarray(dates))
+    values = pd.Series(np.asarray(dates)).infer_objects()
     is_number = values.dtype.kind in "iuf"
-    if not is_number:
+    if values.dtype.kind not in "iufM":
+        cells, how = values.tolist(), "pandas.to_datetime(dates, format=...)"
+        values = pd.Series(parse_dates(cells, "dates", advice=how)[0])
+    elif not is_number:
         values = pd.to_datetime(values, utc=True).dt.tz_localize(None)
     dated = values.notna().to_numpy()
     if not dated.any():

@@ -63,6 +63,9 @@ def test_numbers_are_no_dates_unless_asked_for(values):
     with pytest.raises(ValueError, match=r"such as 1999.*no dates .*'%Y' for years"):
         days(values)
 
+    with pytest.raises(ValueError, match="such as 1999"):
+        days(["n/a", *values])
+
     assert days(values, "%Y")[0] == ["1999-01-01", "2001-01-01"]
     numbers, _ = parse_dates([*values, None], "", "number")
     np.testing.assert_array_equal(numbers, [1999, 2001, np.nan])

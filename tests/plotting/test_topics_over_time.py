@@ -48,3 +48,20 @@ def test_texts_without_a_date_are_counted():
         plot_topics_over_time([0], [2000], interval="hour")
     with pytest.raises(ValueError, match="1 labels and 2 dates"):
         plot_topics_over_time([0], [2000, 2001])
+
+
+def test_strings_are_read_by_one_format():
+    ax = plot_topics_over_time([0, 1], ["07.03.2024", "08.03.2024"])
+
+    assert [t.get_text() for t in ax.get_xticklabels()] == ["2024-03-07", "2024-03-08"]
+    with pytest.raises(ValueError, match="no cell decides it") as raised:
+        plot_topics_over_time([0, 1], ["03/07/2024", "04/07/2024"])
+    assert "pandas.to_datetime(dates, format=...)" in str(raised.value)
+    with pytest.raises(ValueError, match="such as 2024, which are no dates"):
+        plot_topics_over_time([0, 1], ["2024", "2025"])
+
+
+def test_years_in_an_array_of_objects_are_numbers():
+    ax = plot_topics_over_time([0, 1], np.array([2023, 2024], dtype=object))
+
+    assert [t.get_text() for t in ax.get_xticklabels()] == ["2023", "2024"]
