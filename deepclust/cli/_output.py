@@ -123,7 +123,9 @@ def muted_libraries() -> Iterator[None]:
 # Files ----------------------------------------------------------------------------
 
 
-def write_table(file: Any, table: "pd.DataFrame", form: Format) -> None:
+def write_table(
+    file: Any, table: "pd.DataFrame", form: Format, separator: str = ","
+) -> None:
     """Write a table in one of the formats.
 
     Parameters
@@ -135,6 +137,9 @@ def write_table(file: Any, table: "pd.DataFrame", form: Format) -> None:
     table : DataFrame
 
     form : {"csv", "tsv", "jsonl", "parquet", "xlsx"}
+
+    separator : str, default=","
+        Of the fields, if `form` is "csv".
 
     Raises
     ------
@@ -169,9 +174,10 @@ def write_table(file: Any, table: "pd.DataFrame", form: Format) -> None:
         with replacing(file) as part, part.open("w", encoding="utf-8", newline="") as f:
             for start in range(0, max(len(table), 1), ROWS_WRITTEN):
                 rows = table.iloc[start : start + ROWS_WRITTEN]
-                f.write(_lines_of(rows, form, header=start == 0))
+                f.write(_lines_of(rows, form, separator, header=start == 0))
     else:
-        file.write(_lines_of(table.map(printable) if file.isatty() else table, form))
+        shown = table.map(printable) if file.isatty() else table
+        file.write(_lines_of(shown, form, separator))
         file.flush()
 
 
@@ -183,13 +189,15 @@ def check_writer(form: Format) -> None:
         import_extra("openpyxl", extra="excel", purpose="writing Excel files")
 
 
-def _lines_of(table: "pd.DataFrame", form: Format, header: bool = True) -> str:
+def _lines_of(
+    table: "pd.DataFrame", form: Format, separator: str, header: bool = True
+) -> str:
     if form == "jsonl":
         lines = table.to_json(
             orient="records", lines=True, force_ascii=False, date_format="iso"
         )
         return lines or ""
-    dialect: dict[str, Any] = {"header": header}
+    dialect: dict[str, Any] = {"header": header, "sep": separator}
     from deepclust.inspection._cells import nested_as_json
 
     table = nested_as_json(table)

@@ -196,8 +196,9 @@ def run_cluster(
     found = prediction_columns(pipeline[-1], embeddings, sequences.known_share)
     _say_what_stays_noise(pipeline, labels, progress)
     label_table = _label_table(corpus, found, id_column, progress)
-    write_table(out / f"labels.{form}", label_table, form)
-    write_table(out / f"clusters.{form}", table.frame, form)
+    separator = corpus.get("separator", ",")
+    write_table(out / f"labels.{form}", label_table, form, separator)
+    write_table(out / f"clusters.{form}", table.frame, form, separator)
     save_model(pipeline, out / "model.dct", **protection)
     progress("drawing")
     points = _draw_map(out / "map.png", embeddings, labels, table.names, seed)
@@ -334,11 +335,12 @@ def run_predict(
     progress.stop()
     _say_what_stays_noise(pipeline, columns["cluster"], progress)
     table = _label_table(corpus, columns, id_column, progress)
+    separator = corpus.get("separator", ",")
     if out is None:
-        write_table(sys.stdout, table, form)
+        write_table(sys.stdout, table, form, separator)
     else:
         with _bad_input(OSError, what=f"cannot write to {str(out)!r}: "):
-            write_table(out, table, form)
+            write_table(out, table, form, separator)
     in_cluster = np.mean(columns["cluster"] >= 0)
     share = f"{in_cluster:.0%} of {len(texts):,} texts in a cluster"
     progress(f"done: {share}", spinner=False)

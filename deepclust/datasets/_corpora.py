@@ -180,8 +180,11 @@ def load_texts(
             The columns as they stand in the file; of a folder, "file" and "text".
         column : str
             The column of `frame` with the texts, if it was kept.
+        separator : str
+            Of the fields of a csv file; a comma for other files.
         DESCR : str
-            Where the texts come from, and what was recognized: separator, sheet.
+            Where the texts come from, and what was recognized: separator, sheet, and
+            the column "text" among others.
 
     Raises
     ------
@@ -232,13 +235,16 @@ def load_texts(
     if not has_columns(path):
         refuse_columns(path, column, label, dates, *(keep or ()))
         column, label = "text", "label" if "label" in frame else None
+    notes = [note]
     if column is None:
         column = text_column(list(frame.columns), (label, dates), path)
+        if len(frame.columns) > 1:
+            notes.append(f"texts in the column {column!r}")
     refuse_missing(path, list(frame.columns), column, label, dates, *(keep or ()))
     target, target_names = None, None
     if label is not None:
         target, target_names = _encode(values_of(frame[label]))
-    dated, notes = None, [note]
+    dated = None
     if dates is not None:
         where = f"{path}: {dates!r}"
         dated, used = parse_dates(values_of(frame[dates]), where, date_format)
@@ -251,6 +257,7 @@ def load_texts(
         dates=dated,
         frame=frame if keep is None else frame[list(dict.fromkeys(keep))],
         column=column,
+        separator=frame.attrs.get("separator", ","),
         DESCR=f"{len(frame):,} texts of {path}" + (f" ({said})" if said else ""),
     )
 

@@ -154,6 +154,7 @@ def _read_csv(path: Path, how: Reading) -> Table:
         written = SEPARATORS.get(recognized, repr(recognized))
         notes.append(f"fields separated by {written}")
     table = _rows_as_frame(path, text, how, delimiter=recognized)
+    table.attrs["separator"] = recognized
     return table, "; ".join(notes)
 
 

@@ -69,7 +69,7 @@ def predict_to_parquet(
     paths : list of Path
         The parts, in the order of the texts. Columns: "row", from 0 over all texts;
         the id, if any; those of `prediction_table` without the nearest clusters: the
-        label "cluster", "name", "known_words", "membership" and "layer_1", ...
+        label "cluster", "name", "known_words", "membership" and "layer_0", ...
 
     Raises
     ------

@@ -39,7 +39,7 @@ def prediction_table(pipeline: Any, texts: Any, *, output: str | None = None) ->
         has `predict_proba`.
         nearest, nearest_name : the nearest cluster of a text that is noise; −1 where
         the text has no known word, or hardly one (`Vectorizer(max_unseen=)`).
-        layer_1, layer_2, ... : the cluster at each layer, the broadest first; only
+        layer_0, layer_1, ... : the cluster at each layer, the broadest first; only
         where the last step has `predict_layers`.
 
     Raises
@@ -100,7 +100,7 @@ def prediction_columns(
         columns["nearest"] = found["nearest"]
         columns["nearest_name"] = _names_of(found["nearest"], names)
     layers = found.get("layers", np.empty((0, 0))).T
-    return columns | {f"layer_{i}": layer for i, layer in enumerate(layers, start=1)}
+    return columns | {f"layer_{i}": layer for i, layer in enumerate(layers)}
 
 
 def _assigned(clusterer: Any, X: np.ndarray) -> dict[str, np.ndarray]:

@@ -282,6 +282,17 @@ def test_a_limit_spreads_over_texts_labels_and_dates(tmp_path):
     assert corpus.dates.tolist() == [1990, 1994, 1998]
 
 
+def test_csv_is_written_with_the_separator_of_the_file(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("nr;Text\n1;a, b\n2;c\n")
+
+    corpus = _run.read_corpus(path, Progress(quiet=True))
+    write_table(tmp_path / "b.csv", corpus.frame, "csv", corpus.separator)
+
+    assert (tmp_path / "b.csv").read_text() == path.read_text()
+    assert "texts in the column 'Text'" in corpus.DESCR
+
+
 def test_what_utf_8_cannot_encode_is_replaced(tmp_path):
     path = tmp_path / "a.jsonl"
     path.write_text('{"text": "half \\ud800"}\n')
