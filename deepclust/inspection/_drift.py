@@ -232,7 +232,8 @@ def _fitted(pipeline: Any) -> tuple[_Sample, float | None]:
     """Return the same for the rows of `fit`, and the unknown words to expect."""
     clusterer = pipeline[-1]
     rows, core = clusterer._fitted_rows(), clusterer.core_sample_indices_
-    if len(core) == len(rows) and clusterer.noise_fraction_ > 0:
+    noise = getattr(clusterer, "noise_fraction_", 1.0)  # not in `profile="predict"`
+    if len(core) == len(rows) and noise > 0:
         raise ValueError(
             "This model keeps core points alone, not all texts of fit: pass "
             "reference= with texts to compare with."

@@ -738,7 +738,7 @@ def test_agreement_counts_labeled_texts_only():
     corpus = Bunch(target=np.array([0, 0, 1, 1, -1]))
     labels = np.array([0, 0, 1, -1, 1])
 
-    text = _run._agreement(corpus, labels, np.array([0, 0, 1, 1, 1]))
+    text = _run._agreement_lines(corpus, labels, np.array([0, 0, 1, 1, 1]))
 
     assert "2 clusters, 2 labels" in text
     assert "every text assigned   AMI 1.000   ARI 1.000" in text
@@ -777,7 +777,7 @@ def test_points_are_computed_of_texts_that_are_shown(tmp_path, monkeypatch):
     monkeypatch.setattr(_run, "MAX_POINTS_REPORTED", 30)
     monkeypatch.setattr(_run, "MAX_POINTS_DRAWN", 20)
     X, labels = np.random.default_rng(0).normal(size=(100, 3)), np.arange(100) % 4
-    points = _run._draw(tmp_path / "map.png", X, labels, {}, 0)
+    points = _run._draw_map(tmp_path / "map.png", X, labels, {}, 0)
     placed = points.any(axis=1)
     assert placed[even_sample(labels, 30)].all()
     assert placed[even_sample(labels, 20)].all()

@@ -64,4 +64,4 @@ def test_membership_layers_and_names_where_the_clusterer_has_them():
     assert columns["name"].tolist() == ["high", ""]
     assert columns["membership"].tolist() == [0.7, 0.5]
     assert columns["layer_0"].tolist() == [0, 0]
-    assert columns["layer_2"].tolist() == [3, -1]
+    assert columns["layer_1"].tolist() == [3, -1]
