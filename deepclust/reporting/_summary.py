@@ -26,7 +26,7 @@ from deepclust.plotting._topics_over_time import date_periods
 from deepclust.reporting._inputs import ReportInputs, read_inputs
 from deepclust.reporting._layers import point_columns, summarize_layers
 from deepclust.reporting._layout import map_points, on_grid
-from deepclust.sequences import NOISE
+from deepclust.sequences import NOISE, content_words
 
 __all__ = ["summarize"]
 
@@ -288,8 +288,9 @@ def _scores(inputs: ReportInputs) -> list[dict[str, Any]]:
 
 
 def _words(inputs: ReportInputs) -> list[dict[str, Any]]:
-    """Return the most frequent words, before and after cleaning."""
-    lists = {"Words of the texts": inputs.texts, "Words after cleaning": inputs.cleaned}
+    """Return the most frequent words, before and after cleaning: no marked ones."""
+    cleaned = None if inputs.cleaned is None else map(content_words, inputs.cleaned)
+    lists = {"Words of the texts": inputs.texts, "Words after cleaning": cleaned}
     words = []
     for title, texts in lists.items():
         if texts is not None:

@@ -7,6 +7,7 @@
     "#ee8866", "#44bb99", "#99ddff", "#bbcc33"];
   const RAMP = [[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253, 231, 37]];
   const MAX_HITS = 200;
+  const MAX_FAR = 20;
   const NEIGHBORS = "neighbors lie together; distances between clusters mean little.";
   const METHODS = {
     tsne: ["t-SNE", "t-SNE: " + NEIGHBORS],
@@ -98,7 +99,7 @@
     return colors;
   }
   const colorings = layers.map((nodes, layer) => ({
-    title: layer === data.layer ? "cluster" : "layer " + (layer + 1) + " (" +
+    title: layer === data.layer ? "cluster" : "layer " + layer + " (" +
       whole(nodes.length) + " clusters)",
     colors: nodes.map((node) => node.color), codes: nodeOf[layer], legend: null}));
   const ownColoring = colorings.splice(data.layer, 1)[0];
@@ -265,8 +266,10 @@
     const layer = shownLayer(), taken = [];
     const isChosen = (node) => chosen && node.layer === chosen.layer && node.id === chosen.id;
     const nodes = [...layers[layer]], last = layers.length - 1;
-    // where there is room, the finest names stand between the broader ones
-    if (layer < last && zoom > 1.4 && $("names").value === "zoom") nodes.push(...layers[last]);
+    // where there is room, finer names stand between the broader ones: from afar those of
+    // the clusters that have the colors, if they are few
+    const finer = zoom > 1.4 ? last : layers[data.layer].length <= MAX_FAR ? data.layer : 0;
+    if (layer < finer && $("names").value === "zoom") nodes.push(...layers[finer]);
     if (chosen && chosen.layer !== layer && chosen.id !== -1) nodes.push(chosen);
     const shown = nodes.filter((node) => places[node.layer][node.place])
       .sort((a, b) => isChosen(b) - isChosen(a) || a.layer - b.layer ||
@@ -300,7 +303,7 @@
     canvas.dataset.layer = layer;
     canvas.dataset.names = JSON.stringify(taken);
     $("depth").textContent = layers.length < 2 ? "" :
-      "Names of layer " + (layer + 1) + " of " + layers.length + ": " +
+      "Names of layer " + layer + " (0 is the broadest, " + last + " the finest): " +
       whole(layers[layer].length) + " clusters.";
   }
 
@@ -344,6 +347,18 @@
     center[1] -= before[1] - (y - height / 2) / scaleY;
     point(-1);
     draw();
+  }
+  // Zooming by a button or a key into an empty place goes on at the nearest point.
+  function zoomIn() {
+    zoomAt(1.5);
+    let best = -1, least = Infinity;
+    for (let i = 0; i < n; i++) {
+      if (clusterOf[i] === noise && !$("show-noise").checked) continue;
+      const x = screenX(view.x[i]) - width / 2, y = screenY(view.y[i]) - height / 2;
+      if (Math.abs(x) < width / 2 && Math.abs(y) < height / 2) return;
+      if (x * x + y * y < least) { least = x * x + y * y; best = i; }
+    }
+    if (best >= 0) center = [view.x[best], view.y[best]];
   }
   function showAll() {
     zoom = 1;
@@ -434,20 +449,20 @@
       center = center.map((value, axis) => value + moves[event.key][axis]);
       point(-1);
       draw();
-    } else if (event.key === "+" || event.key === "=") zoomAt(1.5);
+    } else if (event.key === "+" || event.key === "=") zoomIn();
     else if (event.key === "-") zoomAt(1 / 1.5);
     else if (event.key === "0") showAll();
     else return;
     event.preventDefault();
   });
-  $("zoom-in").addEventListener("click", () => zoomAt(1.5));
+  $("zoom-in").addEventListener("click", zoomIn);
   $("zoom-out").addEventListener("click", () => zoomAt(1 / 1.5));
   $("reset").addEventListener("click", showAll);
   $("show-noise").addEventListener("change", () => { point(-1); draw(); });
   $("noise-control").hidden = noise < 0;
   const option = (value, textContent) => element("option", {value, textContent});
   $("names").append(option("zoom", "by zoom"), ...layers.map((nodes, layer) =>
-    option(String(layer), "layer " + (layer + 1) + " (" + whole(nodes.length) + ")")));
+    option(String(layer), "layer " + layer + " (" + whole(nodes.length) + ")")));
   $("names").parentElement.hidden = layers.length < 2;
   $("names").addEventListener("change", () => draw());
   $("color-by").append(...colorings.map(({title}, k) => option(String(k), title)));
@@ -511,11 +526,19 @@
   const titleOf = (node) => node.id === -1 ? "noise" :
     (node.layer === data.layer ? node.id + "  " : "") + node.name;
 
+  // The color of the cluster that a node is part of, or of its largest cluster.
+  function mapColor(node) {
+    while (node.layer > data.layer && node.up) node = node.up;
+    while (node.layer < data.layer && node.children.length) {
+      node = node.children.reduce((a, b) => b.size > a.size ? b : a);
+    }
+    return node.color;
+  }
   // Without a search the panel shows the tree. A topic of several layers is shown once.
   function branch(node, isTop) {
     while (node.children.length === 1) node = node.children[0];
     const count = element("span", {className: "note"}, whole(node.size));
-    const button = element("button", {className: "entry"}, dotOf(node.color),
+    const button = element("button", {className: "entry"}, dotOf(mapColor(node)),
       element("span", {dir: "auto"}, titleOf(node)), count);
     button.addEventListener("click", () => choose(node));
     const item = element("li");

@@ -256,6 +256,46 @@ def test_names_get_finer_with_the_zoom(browser, page):
     browser.find_element("id", "reset").click()
 
 
+def test_the_tree_has_the_colors_of_the_map(browser, page):
+    colors = (
+        "return [...document.querySelectorAll('#tree > li')].map((item) => "
+        "[...item.querySelectorAll('.swatch')].map((dot) => dot.style.background))"
+    )
+    for toggle in browser.find_elements("css selector", "#tree > li > button.twig"):
+        if toggle.get_attribute("aria-expanded") == "false":
+            toggle.click()
+
+    *broad, noise = browser.execute_script(colors)
+
+    assert len(broad) == 2
+    assert all(top in parts for top, *parts in broad)
+
+
+def test_few_clusters_are_named_from_afar_beside_the_broad_ones(browser, page):
+    browser.find_element("id", "reset").click()
+
+    assert len(names_on_map(browser)[1]) > 2
+
+    choose(browser, "names", "0")
+    assert len(names_on_map(browser)[1]) == 2
+    choose(browser, "names", "zoom")
+
+
+def test_zooming_into_an_empty_place_goes_on_at_the_nearest_point(browser, page):
+    from selenium.webdriver import Keys
+
+    browser.find_element("id", "reset").click()
+    browser.find_element("id", "map").send_keys(*[Keys.ARROW_RIGHT] * 40)
+
+    browser.find_element("id", "zoom-in").click()
+
+    browser.find_element("id", "in-view").click()
+    found = browser.find_element("id", "found").text
+    browser.find_element("id", "clear").click()
+    browser.find_element("id", "reset").click()
+    assert int(found.split()[0]) > 0
+
+
 def test_no_name_is_cut_at_an_edge(browser, page):
     from selenium.webdriver import Keys
 
@@ -326,7 +366,7 @@ def test_a_selection_is_saved_without_formulas(browser, page, tmp_path):
 def test_points_are_colored_by_a_column(browser, page):
     select = browser.find_element("id", "color-by")
     titles = [option.text for option in select.find_elements("tag name", "option")]
-    assert titles == ["cluster", "layer 1 (2 clusters)", "class", "date", ATTACKS[2]]
+    assert titles == ["cluster", "layer 0 (2 clusters)", "class", "date", ATTACKS[2]]
 
     choose(browser, "color-by", "4")
 

@@ -208,3 +208,11 @@ def test_given_points_are_not_computed_again():
     assert first["x"] == on_grid(points)[:, 0].tolist()
     with pytest.raises(ValueError, match="two columns and 6 rows"):
         summarize(None, FRUIT, labels=LABELS, points=points.T)
+
+
+def test_marked_stop_words_are_not_among_the_words_after_cleaning():
+    cleaned = ["my_ apple", "my_ pear"]
+
+    summary = summarize(None, ["my apple", "my pear"], labels=[0, 1], cleaned=cleaned)
+
+    assert summary["words"][1]["counts"] == [["apple", 1], ["pear", 1]]
