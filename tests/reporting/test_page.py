@@ -265,7 +265,7 @@ def test_the_tree_has_the_colors_of_the_map(browser, page):
         if toggle.get_attribute("aria-expanded") == "false":
             toggle.click()
 
-    *broad, noise = browser.execute_script(colors)
+    *broad, _noise = browser.execute_script(colors)
 
     assert len(broad) == 2
     assert all(top in parts for top, *parts in broad)
