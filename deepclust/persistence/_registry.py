@@ -208,7 +208,12 @@ CLASSES: dict[str, ModelClass] = {
     ),
     "TextClusterer": ModelClass(
         "deepclust.pipeline",
-        {"steps": Attribute("predict", dict)},
+        {
+            "steps": Attribute("predict", dict),
+            "max_fit_texts": Attribute("predict", Integral),
+            "n_rehearsed": Attribute("predict", Integral),
+            "warm_start": Attribute("predict", bool),
+        },
         _complete_pipeline,
     ),
     "TextCleaner": ModelClass(
@@ -344,7 +349,8 @@ def state_of(value: Any, *, for_all: bool) -> dict[str, Any]:
     """
     name = class_name_of(value)
     if name in _PIPELINES:
-        return {"steps": dict(value.steps)}
+        saved = CLASSES[name].attributes
+        return {k: getattr(value, k) for k in saved} | {"steps": dict(value.steps)}
     if name in ("Vocabulary", "ReachabilityTree", "DifferentialPrivacy"):
         return {field: getattr(value, field) for field in value.__match_args__}
     state = dict(value.__getstate__())
@@ -402,7 +408,9 @@ def build(class_name: str, state: dict[str, Any]) -> Any:
 
 def _construct(cls: Any, class_name: str, state: dict[str, Any]) -> Any:
     if class_name in _PIPELINES:
-        return cls([*state["steps"].items()])
+        known = CLASSES[class_name].attributes.keys() & state.keys()
+        settings = {name: state[name] for name in known - {"steps"}}
+        return cls([*state["steps"].items()], **settings)
     parameters = parameters_of(cls)
     if not parameters:
         return cls(**state)

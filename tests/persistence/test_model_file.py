@@ -55,6 +55,16 @@ def same_values(first, second, where=""):
         assert repr(first) == repr(second), where
 
 
+def test_parameters_of_the_pipeline_come_back(fitted_clusterer, tmp_path):
+    pipeline = copy.copy(fitted_clusterer)
+    changed = {"max_fit_texts": 500, "n_rehearsed": 7, "warm_start": True}
+    pipeline.set_params(**changed)
+
+    loaded = load(save(pipeline, tmp_path / "m.dct"))
+
+    assert {name: getattr(loaded, name) for name in changed} == changed
+
+
 def test_a_pipeline_comes_back_after_fit(fitted_clusterer, corpus, tmp_path):
     for mmap in (False, True):
         loaded = load(save(fitted_clusterer, tmp_path / "m.dct"), mmap=mmap)
