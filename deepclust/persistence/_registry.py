@@ -408,8 +408,8 @@ def build(class_name: str, state: dict[str, Any]) -> Any:
 
 def _construct(cls: Any, class_name: str, state: dict[str, Any]) -> Any:
     if class_name in _PIPELINES:
-        known = CLASSES[class_name].attributes.keys() & state.keys()
-        settings = {name: state[name] for name in known - {"steps"}}
+        saved = CLASSES[class_name].attributes.keys() & state.keys()
+        settings = {name: state[name] for name in saved - {"steps"}}
         return cls([*state["steps"].items()], **settings)
     parameters = parameters_of(cls)
     if not parameters:
