@@ -145,6 +145,7 @@ def connect(
     own_counts = np.empty(index.n_cells, dtype=np.intp)
 
     def inside(cells: range) -> None:
+        """Find the components inside of some cells."""
         for cell in cells:
             own = np.arange(index.starts[cell], index.starts[cell + 1])
             within = index.within(index.left_of(own), index.order[own], cell, radius)
@@ -166,6 +167,7 @@ def connect(
     queries = np.flatnonzero(rank < highest.max())
 
     def between(part: slice) -> None:
+        """Join points of smaller components with those of larger ones."""
         own = queries[part]
         for cell, some in candidate_cells(
             index,

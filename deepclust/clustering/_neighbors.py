@@ -82,6 +82,7 @@ def count_within(
     bound = PCALowerBound.if_worth_it(index, open_points, radius)
 
     def count(part: slice) -> None:
+        """Count the neighbors of some points."""
         counting.count_other_cells(open_points[part], bound)
 
     index.run(count, index.shares(len(open_points), index.n_cells))
@@ -305,6 +306,7 @@ def nearest(
     squared = np.full(len(Q), float(radius) ** 2)
 
     def work(part: slice) -> None:
+        """Search for some of the queries."""
         _search(index, Q[part], points[part], squared[part])
 
     index.run(work, index.shares(len(Q), max(index.n_cells, Q.shape[1])))
@@ -319,6 +321,7 @@ def _search(
     """Find the nearest point of every query; updates `points`, `squared` in place."""
 
     def compare(rows: np.ndarray, candidates: np.ndarray) -> None:
+        """Keep the nearest of the candidates."""
         exact = index.exact(Q, rows, candidates)
         keep_nearest((points, squared), rows, candidates, exact)
 
@@ -375,6 +378,7 @@ def k_nearest(index: CellIndex, k: int) -> tuple[np.ndarray, np.ndarray]:
     squared = np.empty((len(index.X), k))
 
     def work(cells: range) -> None:
+        """Search for the points of some cells."""
         rows, candidates, products = _candidates(index, cells, min(k + 8, len(index.X)))
         exact = index.exact(
             index.X, np.repeat(rows, candidates.shape[1]), candidates.ravel()
@@ -417,6 +421,7 @@ def _candidates(
     who = np.zeros((len(own), width), dtype=np.intp)
 
     def reach() -> np.ndarray:
+        """Return a bound on the distance to the last candidate that is kept."""
         return np.sqrt(np.minimum(-2 * best[:, 0], 16).clip(0)) * index.scale
 
     for cell, some in candidate_cells(

@@ -59,6 +59,7 @@ class MaskedPooling(keras.layers.Layer):
         self.kernel_initializer = kernel_initializer or "glorot_uniform"
 
     def build(self, shape: tuple[int | None, ...]) -> None:
+        """Create the weights for inputs of that shape."""
         if self.mode == "attention":
             self.kernel = self.add_weight(
                 shape=(shape[-1], 1), initializer=self.kernel_initializer, name="kernel"
@@ -119,6 +120,7 @@ class PrototypeHeads(keras.layers.Layer):
         self.seed = seed
 
     def build(self, shape: tuple[int | None, ...]) -> None:
+        """Create the weights for inputs of that shape."""
         self.prototypes = [
             self.add_weight(
                 shape=(n, shape[-1]),
@@ -129,6 +131,7 @@ class PrototypeHeads(keras.layers.Layer):
         ]
 
     def call(self, embeddings: Any) -> Any:
+        """Return the logits of every head."""
         prototypes = ops.normalize(ops.concatenate(self.prototypes, axis=0), axis=1)
         logits = SCALE * ops.matmul(embeddings, ops.transpose(prototypes))
         ends = [int(n) for n in np.cumsum(self.n_classes)[:-1]]
@@ -163,6 +166,7 @@ class Network(keras.Model):
         self.dense = layers["dense"]
 
     def call(self, ids: Any) -> Any:
+        """Return the embeddings."""
         real = ops.not_equal(ids, 0)
         words = self.words(ids)
         rnn = lstm = None
@@ -211,6 +215,7 @@ class PrototypeClassifier(keras.Model):
         self.built = True
 
     def call(self, ids: Any) -> Any:
+        """Return the logits of every head."""
         return self.heads(self.network(ids))
 
 

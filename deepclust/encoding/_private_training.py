@@ -33,14 +33,12 @@ from deepclust.encoding._loss import LOSSES
 from deepclust.encoding._network import Network, PrototypeClassifier
 from deepclust.encoding._privacy import DifferentialPrivacy, privacy_ledger
 from deepclust.encoding._training import (
-    MAX_EPOCHS,
-    MIN_EPOCHS,
-    UPDATES,
-    _as_array,
-    _learning_rate,
-    _optimizer,
-    _padded,
+    TrainingOptions,
+    as_array,
+    cycles,
     drop_words,
+    make_optimizer,
+    padded,
 )
 from deepclust.sequences import UNKNOWN_ID, TokenSequences
 
@@ -51,28 +49,20 @@ def train_heads_privately(
     network: Network,
     sequences: TokenSequences,
     targets: list[np.ndarray],
+    options: TrainingOptions,
     privacy: DifferentialPrivacy,
-    *,
-    head_weights: list[float],
-    epochs: int | str,
-    batch_size: int,
-    optimizer: str,
-    learning_rate: float,
-    momentum: float,
-    learning_rate_schedule: str,
-    loss: str,
-    word_dropout: float,
-    seed: int,
-    verbose: int,
 ) -> tuple[list[np.ndarray], list[dict[str, float]], dict[str, Any]]:
     """Train the network, in place, as `train_heads` does, but with privacy.
 
     Parameters
     ----------
-    network, sequences, targets, head_weights, ..., verbose
-        As of `train_heads`; `batch_size` is the expected number of texts in an update.
-        `epochs="auto"` is a single cycle, whatever the loss is. `seed` is that of the
-        initial prototypes alone.
+    network, sequences, targets
+        As of `train_heads`.
+
+    options : TrainingOptions
+        `batch_size` is the expected number of texts in an update; `epochs="auto"` is a
+        single cycle, whatever the loss is; `seed` is that of the initial prototypes
+        alone. Nothing is held out, and there is no early stopping and no checkpoint.
 
     privacy : DifferentialPrivacy
 
@@ -87,38 +77,38 @@ def train_heads_privately(
         Of `privacy_ledger`.
     """
     classes = np.stack(targets, axis=1).astype(np.int32)
-    n_docs, n_batches = len(sequences), math.ceil(len(sequences) / batch_size)
-    if isinstance(epochs, str):
-        epochs = int(np.clip(round(UPDATES / n_batches), MIN_EPOCHS, MAX_EPOCHS))
-    share = min(batch_size / n_docs, 1.0)
-    ledger = privacy_ledger(privacy, share, epochs * n_batches)
-    model = PrototypeClassifier(network, classes.max(axis=0) + 1, seed=seed)
-    schedule = _learning_rate(learning_rate_schedule, learning_rate, epochs * n_batches)
-    descent = _optimizer(optimizer, schedule, momentum, model.trainable_variables)
-    gradients = ClippedGradients(model, loss, head_weights, privacy.max_grad_norm)
+    n_docs, n_batches = len(sequences), math.ceil(len(sequences) / options.batch_size)
+    n_epochs, _ = cycles(options.epochs, n_batches)
+    share = min(options.batch_size / n_docs, 1.0)
+    ledger = privacy_ledger(privacy, share, n_epochs * n_batches)
+    model = PrototypeClassifier(network, classes.max(axis=0) + 1, seed=options.seed)
+    variables, norm = model.trainable_variables, privacy.max_grad_norm
+    optimizer = make_optimizer(options, n_epochs * n_batches, variables)
+    gradients = ClippedGradients(model, options.loss, options.head_weights, norm)
     rng = np.random.default_rng(secrets.randbits(256))
-    deviation = ledger["noise_multiplier"] * privacy.max_grad_norm
+    deviation = ledger["noise_multiplier"] * norm
     history = []
-    for epoch in tqdm(range(epochs), desc="training", disable=not verbose):
+    for epoch in tqdm(range(n_epochs), desc="training", disable=not options.verbose):
         start, total = time.perf_counter(), np.zeros(3)
         for _ in range(n_batches):
             rows = poisson_sample(n_docs, share, rng)
-            texts = drop_words(sequences[rows], word_dropout, rng)
+            texts = drop_words(sequences[rows], options.word_dropout, rng)
             sums, figures = gradients(texts, classes[rows])
             total += figures
             noisy = _with_noise(sums, deviation, model, rng)
-            descent.apply([g / (share * n_docs) for g in noisy])
+            optimizer.apply([g / (share * n_docs) for g in noisy])
+        loss, hits, n_drawn = total
         history.append(
             {
                 "epoch": epoch + 1,
-                "loss": total[0] / max(total[2], 1.0),
+                "loss": loss / max(n_drawn, 1.0),
                 "val_loss": np.nan,
-                "accuracy": total[1] / max(total[2], 1.0),
-                "learning_rate": float(descent.learning_rate),
+                "accuracy": hits / max(n_drawn, 1.0),
+                "learning_rate": float(optimizer.learning_rate),
                 "seconds": time.perf_counter() - start,
             }
         )
-    return [_as_array(p) for p in model.heads.prototypes], history, ledger
+    return [as_array(p) for p in model.heads.prototypes], history, ledger
 
 
 def poisson_sample(n_docs: int, share: float, rng: np.random.Generator) -> np.ndarray:
@@ -221,7 +211,7 @@ class ClippedGradients:
         if len(texts) == 0:
             zeros = [tf.zeros(v.shape) for v in self.model.trainable_variables]
             return zeros, np.zeros(3)
-        ids = _padded(texts, np.arange(len(texts)))
+        ids = padded(texts, np.arange(len(texts)))
         sums, losses, hits, _ = self.of_batch(ids, targets)
         return sums, np.array([losses.numpy().sum(), hits.numpy().sum(), len(texts)])
 
@@ -287,6 +277,7 @@ def _forward(
     """Return the embeddings as `Network.call` does; add a term for every weight."""
 
     def linear(layer: Any, inputs: Any) -> Any:
+        """Return x · kernel + bias, and keep their terms."""
         product = inputs @ layer.kernel.value
         bias = getattr(layer, "bias", None)
         if bias is not None:
@@ -299,12 +290,14 @@ def _forward(
         return product
 
     def recurrent(layer: Any, inputs: Any) -> Any:
+        """Return the hidden states of a SimpleRNN or LSTM."""
         product = linear(layer.cell, inputs)
         before, after = _states(layer, product, real)
         terms.append(Term(layer.cell.recurrent_kernel, before, product))
         return after
 
     def dense(layer: Any, inputs: Any) -> Any:
+        """Return what a dense layer gives."""
         return layer.activation(linear(layer, inputs))
 
     rnn = lstm = None
@@ -354,11 +347,13 @@ def _states(layer: Any, product: Any, real: Any) -> tuple[Any, Any]:
     empty = tf.zeros((tf.shape(product)[0], cell.units))
 
     def simple(state: Any, position: Any) -> Any:
+        """Take a step of a SimpleRNN."""
         inputs, is_real = position
         new = cell.activation(inputs + state[0] @ kernel)
         return (tf.where(is_real[:, None], new, state[0]),)
 
     def gated(state: Any, position: Any) -> Any:
+        """Take a step of an LSTM."""
         (hidden, memory), (inputs, is_real) = state, position
         parts = tf.split(inputs + hidden @ kernel, 4, axis=-1)
         enter, keep, leave = (

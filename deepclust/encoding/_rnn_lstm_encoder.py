@@ -9,6 +9,7 @@
 """
 
 from collections.abc import Iterable
+from dataclasses import fields
 from numbers import Integral, Real
 from os import PathLike
 from pathlib import Path
@@ -55,11 +56,6 @@ __all__ = ["RNNLSTMEncoder"]
 _NETWORK_OPTIONS = (
     "rnn_units", "lstm_units", "bidirectional", "fusion", "pooling", "activation",
     "embedding_dim", "train_word_vectors", "kernel_initializer",
-)  # fmt: skip
-_TRAINING_OPTIONS = (
-    "epochs", "batch_size", "optimizer", "learning_rate", "momentum",
-    "learning_rate_schedule", "loss", "word_dropout", "validation_fraction",
-    "early_stopping", "patience", "verbose",
 )  # fmt: skip
 _LSTM_VALUES = 6  # of each unit and step: four gates, cell and output
 
@@ -742,33 +738,27 @@ class RNNLSTMEncoder(TransformerMixin, VersionsMixin, BaseEstimator):
     ) -> tuple[dict[str, np.ndarray], list[dict[str, float]]]:
         """Return weights and training curve; every text has a token."""
         from deepclust.encoding._network import read_weights, write_weights
-        from deepclust.encoding._training import train_heads
+        from deepclust.encoding._training import TrainingOptions, train_heads
 
-        options = {name: getattr(self, name) for name in _TRAINING_OPTIONS}
+        values: dict[str, Any] = vars(self) | {"seed": seed}
+        values["head_weights"] = list(self._head_weights(targets).values())
         if self.learning_rate == "auto":
-            options["learning_rate"] = 0.3 if self.optimizer == "sgd" else 0.003
-        options["head_weights"] = list(self._head_weights(targets).values())
-        options["seed"], classes = seed, list(targets.values())
+            values["learning_rate"] = 0.3 if self.optimizer == "sgd" else 0.003
+        names = [field.name for field in fields(TrainingOptions)]
+        options = TrainingOptions(**{name: values[name] for name in names})
+        classes = list(targets.values())
         self.__dict__.pop("privacy_ledger_", None)
         with on_device(self.device, together=True):
             network = self._build_network(vectors, seed, self._fitted_options)
             if start is not None:
                 write_weights(network, start | {"words": vectors})
             if self.privacy is None:
-                prototypes, history = train_heads(
-                    network,
-                    sequences,
-                    classes,
-                    checkpoint_dir=self.checkpoint_dir,
-                    **options,
-                )
+                prototypes, history = train_heads(network, sequences, classes, options)
             else:
                 from deepclust.encoding._private_training import train_heads_privately
 
-                for name in ("validation_fraction", "early_stopping", "patience"):
-                    del options[name]
                 prototypes, history, self.privacy_ledger_ = train_heads_privately(
-                    network, sequences, classes, self.privacy, **options
+                    network, sequences, classes, options, self.privacy
                 )
         weights = read_weights(network) | dict(zip(targets, prototypes, strict=True))
         return weights, history

@@ -32,7 +32,7 @@ from deepclust.encoding._loss import HeadsLoss, heads_accuracy
 from deepclust.encoding._network import Network, PrototypeClassifier
 from deepclust.sequences import TokenSequences
 
-__all__ = ["LengthBatches", "embed_with_keras", "train_heads"]
+__all__ = ["LengthBatches", "TrainingOptions", "embed_with_keras", "train_heads"]
 
 refuse_other_backends()
 
@@ -45,26 +45,43 @@ LEVEL = 0.05  # relative fall of the loss over a cycle, below which it is level
 MIN_LENGTH = 8  # tokens that JAX pads the shortest batch to
 
 
+@dataclass(frozen=True)
+class TrainingOptions:
+    """How a network is trained.
+
+    Parameters
+    ----------
+    head_weights : list of float, length n_heads
+        Weight of each head in the loss.
+
+    epochs, batch_size, optimizer, ... , checkpoint_dir
+        As `RNNLSTMEncoder` has them; `learning_rate` is a number.
+
+    seed : int
+    """
+
+    head_weights: list[float]
+    epochs: int | str
+    batch_size: int
+    optimizer: str
+    learning_rate: float
+    momentum: float
+    learning_rate_schedule: str
+    loss: str
+    word_dropout: float
+    validation_fraction: float
+    early_stopping: bool
+    patience: int
+    seed: int
+    verbose: int
+    checkpoint_dir: Any = None
+
+
 def train_heads(
     network: Network,
     sequences: TokenSequences,
     targets: list[np.ndarray],
-    *,
-    head_weights: list[float],
-    epochs: int | str,
-    batch_size: int,
-    optimizer: str,
-    learning_rate: float,
-    momentum: float,
-    learning_rate_schedule: str,
-    loss: str,
-    word_dropout: float,
-    validation_fraction: float,
-    early_stopping: bool,
-    patience: int,
-    seed: int,
-    verbose: int,
-    checkpoint_dir: Any = None,
+    options: TrainingOptions,
 ) -> tuple[list[np.ndarray], list[dict[str, float]]]:
     """Train the network, in place, to predict every partition in `targets`.
 
@@ -79,11 +96,7 @@ def train_heads(
     targets : list of ndarray of shape (n_docs,), int32
         Class numbers 0 .. K_h - 1 of each head; -1 is left out of the loss.
 
-    head_weights : list of float, length n_heads
-        Weight of each head in the loss.
-
-    epochs, batch_size, optimizer, ... , checkpoint_dir
-        As `RNNLSTMEncoder` has them; `learning_rate` is a number.
+    options : TrainingOptions
 
     Returns
     -------
@@ -112,42 +125,25 @@ def train_heads(
     .. [1] Loshchilov, Hutter, "SGDR: stochastic gradient descent with warm restarts",
        ICLR 2017, arXiv:1608.03983.
     """
-    rows = np.random.default_rng([seed, 0]).permutation(len(sequences))
-    n_held_out = round(validation_fraction * len(rows))
-    held_out, kept = rows[:n_held_out], np.sort(rows[n_held_out:])
     classes = np.stack(targets, axis=1).astype(np.int32)
-    batches = LengthBatches(sequences, classes, kept, batch_size, word_dropout, seed)
-    validation = LengthBatches(sequences, classes, held_out, batch_size, 0.0, seed)
-    n_epochs, n_cycles = _cycles(epochs, len(batches))
-    n_steps = n_epochs * len(batches)
-    rate = _learning_rate(learning_rate_schedule, learning_rate, n_steps)
-    n_classes = classes.max(axis=0) + 1
-    model = PrototypeClassifier(network, n_classes, seed=seed)
-    model.compile(
-        optimizer=_optimizer(optimizer, rate, momentum, model.trainable_variables),
-        loss=HeadsLoss(loss, head_weights),
-        metrics=[keras.metrics.MeanMetricWrapper(heads_accuracy, "accuracy")],
-        jit_compile=_compiles(),
-    )
-    by_chance = model.loss.by_chance(n_classes)
-    curve = TrainingCurve(n_epochs, verbose)
+    batches, validation = _held_out(sequences, classes, options)
+    n_epochs, n_cycles = cycles(options.epochs, len(batches))
+    model = PrototypeClassifier(network, classes.max(axis=0) + 1, seed=options.seed)
+    _compile(model, options, n_epochs * len(batches))
+    by_chance = model.loss.by_chance(model.heads.n_classes)
+    curve = TrainingCurve(n_epochs, options.verbose)
     callbacks: list[Any] = [curve]
-    if early_stopping:
-        callbacks.append(_early_stopping(n_held_out > 0, patience))
-    n_resumed = 0
-    if checkpoint_dir is not None:
-        arrays: dict[str, np.ndarray] = {"targets": classes}
-        arrays |= {"texts": sequences.ids, "lengths": sequences.offsets}
-        options = [epochs, batch_size, optimizer, learning_rate, momentum,
-                   learning_rate_schedule, loss, head_weights, word_dropout,
-                   validation_fraction, early_stopping, patience, seed]  # fmt: skip
-        identity = fingerprint(model, arrays, options)
-        checkpoints = Checkpoints(checkpoint_dir, identity, n_epochs, callbacks)
+    if options.early_stopping:
+        callbacks.append(_early_stopping(len(validation) > 0, options.patience))
+    checkpoints, n_resumed = None, 0
+    if options.checkpoint_dir is not None:
+        identity = _identity(model, sequences, classes, options)
+        folder = options.checkpoint_dir
+        checkpoints = Checkpoints(folder, identity, n_epochs, callbacks)
         n_resumed = checkpoints.restore(model)
         callbacks.append(checkpoints)
-    for n_done in range(
-        n_resumed // n_epochs * n_epochs, n_epochs * n_cycles, n_epochs
-    ):
+    n_complete = n_resumed // n_epochs * n_epochs  # whole cycles
+    for n_done in range(n_complete, n_epochs * n_cycles, n_epochs):
         if n_done >= n_resumed:
             model.optimizer.iterations.assign(0)  # the learning rate begins anew
         first = max(n_done, n_resumed)
@@ -155,14 +151,56 @@ def train_heads(
         if model.stop_training or _is_learned(curve.rows, n_epochs, by_chance):
             break
     else:
-        _warn_not_learned(curve.rows[-1], by_chance, is_auto=epochs == "auto")
-    if checkpoint_dir is not None:
+        is_auto = options.epochs == "auto"
+        _warn_not_learned(curve.rows[-1], by_chance, is_auto=is_auto)
+    if checkpoints is not None:
         checkpoints.clear()
     curve.bar.close()
-    return [_as_array(p) for p in model.heads.prototypes], curve.rows
+    return [as_array(p) for p in model.heads.prototypes], curve.rows
 
 
-def _cycles(epochs: int | str, n_batches: int) -> tuple[int, int]:
+def _held_out(
+    sequences: TokenSequences, classes: np.ndarray, options: TrainingOptions
+) -> tuple["LengthBatches", "LengthBatches"]:
+    """Return the batches to learn from, and those of the texts that are held out."""
+    rows = np.random.default_rng([options.seed, 0]).permutation(len(sequences))
+    n_held_out = round(options.validation_fraction * len(rows))
+
+    def batches(rows: np.ndarray, dropout: float) -> LengthBatches:
+        """Return the batches of some texts."""
+        size, seed = options.batch_size, options.seed
+        return LengthBatches(sequences, classes, rows, size, dropout, seed)
+
+    kept = np.sort(rows[n_held_out:])
+    return batches(kept, options.word_dropout), batches(rows[:n_held_out], 0.0)
+
+
+def _compile(
+    model: PrototypeClassifier, options: TrainingOptions, n_steps: int
+) -> None:
+    model.compile(
+        optimizer=make_optimizer(options, n_steps, model.trainable_variables),
+        loss=HeadsLoss(options.loss, options.head_weights),
+        metrics=[keras.metrics.MeanMetricWrapper(heads_accuracy, "accuracy")],
+        jit_compile=_compiles(),
+    )
+
+
+def _identity(
+    model: PrototypeClassifier,
+    sequences: TokenSequences,
+    classes: np.ndarray,
+    options: TrainingOptions,
+) -> dict[str, Any]:
+    """Return what makes a training run, for its checkpoints."""
+    arrays: dict[str, np.ndarray] = {"targets": classes}
+    arrays |= {"texts": sequences.ids, "lengths": sequences.offsets}
+    without = ("verbose", "checkpoint_dir")
+    values = [v for name, v in vars(options).items() if name not in without]
+    return fingerprint(model, arrays, values)
+
+
+def cycles(epochs: int | str, n_batches: int) -> tuple[int, int]:
     """Return the number of epochs in a cycle, and of cycles at most."""
     if isinstance(epochs, str):
         n_epochs = np.clip(round(UPDATES / n_batches), MIN_EPOCHS, MAX_EPOCHS)
@@ -227,7 +265,7 @@ def _early_stopping(validated: bool, patience: int) -> keras.callbacks.Callback:
     )
 
 
-def _as_array(variable: Any) -> np.ndarray:
+def as_array(variable: Any) -> np.ndarray:
     return np.array(ops.convert_to_numpy(variable.value), dtype=np.float32)
 
 
@@ -284,7 +322,7 @@ class LengthBatches:
         rng = np.random.default_rng([self.seed, number])
         texts = drop_words(self.sequences[self.rows], self.word_dropout, rng)
         for batch in length_batches(texts.lengths, self.batch_size, rng):
-            ids, targets = _padded(texts, batch), self.targets[self.rows[batch]]
+            ids, targets = padded(texts, batch), self.targets[self.rows[batch]]
             if _compiles():
                 ids = _filled(ids, self.batch_size)
                 unknown = np.full((len(ids) - len(batch), targets.shape[1]), -1)
@@ -362,7 +400,7 @@ def embed_with_keras(
     order = order[sequences.lengths[order] > 0]
     for start in range(0, len(order), batch_size):
         rows = order[start : start + batch_size]
-        ids = _padded(sequences, rows)
+        ids = padded(sequences, rows)
         if _compiles():
             ids = _filled(ids, batch_size)
         result[rows] = network.predict_on_batch(ids)[: len(rows)]
@@ -417,7 +455,7 @@ def length_batches(
     return [batches[i] for i in rng.permutation(len(batches))]
 
 
-def _padded(sequences: TokenSequences, rows: np.ndarray) -> np.ndarray:
+def padded(sequences: TokenSequences, rows: np.ndarray) -> np.ndarray:
     """Return the token ids of some texts, padded to the longest of them."""
     part = sequences[rows]
     part.max_len = int(part.lengths.max())
@@ -454,12 +492,17 @@ def _learning_rate(schedule: str, peak: float, n_updates: int) -> Any:
     )
 
 
-def _optimizer(
-    name: str, learning_rate: Any, momentum: float, variables: list[Any]
+def make_optimizer(
+    options: TrainingOptions, n_steps: int, variables: list[Any]
 ) -> keras.optimizers.Optimizer:
-    config: dict[str, Any] = {"learning_rate": learning_rate, "clipnorm": 1.0}
-    if name == "sgd":
+    """Return the optimizer of these options for `n_steps` updates."""
+    momentum, schedule = options.momentum, options.learning_rate_schedule
+    rate = _learning_rate(schedule, options.learning_rate, n_steps)
+    config: dict[str, Any] = {"learning_rate": rate, "clipnorm": 1.0}
+    if options.optimizer == "sgd":
         config |= {"momentum": momentum, "nesterov": momentum > 0}
-    optimizer = keras.optimizers.get({"class_name": name, "config": config})
+    optimizer = keras.optimizers.get(
+        {"class_name": options.optimizer, "config": config}
+    )
     optimizer.build(variables)  # before the step is traced, which is then done once
     return optimizer

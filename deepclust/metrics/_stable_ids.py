@@ -197,6 +197,7 @@ class _Pairs:
 
     @classmethod
     def of(cls, old: np.ndarray, new: np.ndarray, n_old: int, n_new: int) -> "_Pairs":
+        """Count the pairs of two arrays of labels."""
         for labels, n_clusters in ((old, n_old), (new, n_new)):
             if labels.max(initial=NOISE) >= n_clusters or labels.min(initial=0) < NOISE:
                 raise ValueError(
@@ -211,10 +212,12 @@ class _Pairs:
 
     @property
     def of_old(self) -> np.ndarray:
+        """Share of each old cluster that is in each new one."""
         return self.shared / np.maximum(self.shared.sum(axis=1, keepdims=True), 1)
 
     @property
     def of_new(self) -> np.ndarray:
+        """Share of each new cluster that was in each old one."""
         return self.shared / np.maximum(self.shared.sum(axis=0), 1)
 
     def heirs(self) -> dict[int, int]:
@@ -244,12 +247,14 @@ class _Pairs:
     def row_of_new(
         self, cluster: int, heir: int | None, change: str, names: Mapping[int, str]
     ) -> dict[str, Any]:
+        """Return the row of the table for a new cluster."""
         column = self.shared[:, cluster]
         kept = np.nan if heir is None else self.of_old[heir, cluster]
         row = {"cluster": cluster, "change": change, "size": column.sum(), "kept": kept}
         return row | {"sources": _sources(column, names)}
 
     def row_of_old(self, old: int, names: Mapping[int, str]) -> dict[str, Any]:
+        """Return the row of the table for an old cluster that has no heir."""
         shares = self.of_old[old]
         most = int(shares.argmax())
         change = "split" if shares[most] <= MAJORITY else "merged"

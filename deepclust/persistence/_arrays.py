@@ -162,12 +162,14 @@ def parse_json(text: Any) -> Any:
     """
 
     def without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        """Return the pairs as a dict; refuse a name that occurs twice."""
         found = dict(pairs)
         if len(found) < len(pairs):
             raise ValueError("a name occurs twice")
         return found
 
     def refuse(constant: str) -> None:
+        """Refuse NaN and infinity."""
         raise ValueError(f"{constant} is not JSON")
 
     try:

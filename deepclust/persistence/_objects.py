@@ -59,6 +59,7 @@ def objects_to_sections(
     numbers: dict[int, int] = {}
 
     def number_of(value: Any, where: str) -> int | None:
+        """Return the number of an object; None if the value is none."""
         if class_name_of(value) is None:
             return None
         if id(value) not in numbers:
@@ -123,6 +124,7 @@ def sections_to_object(
     states = {role: _state_of_section(arrays) for role, arrays in sections.items()}
 
     def object_of(number: int) -> Any:
+        """Build an object, and those that it holds, once."""
         if number not in built:
             if not 0 <= number < len(class_names) or len(begun) > MAX_NESTED:
                 raise ModelFormatError(f"there is no object {number}")
@@ -134,6 +136,7 @@ def sections_to_object(
         return built[number]
 
     def attributes_of(number: int) -> dict[str, Any]:
+        """Read an object's attributes from all sections."""
         attributes: dict[str, Any] = {}
         for role, reader in readers.items():
             for name, value in states[role].pop(number, {}).items():

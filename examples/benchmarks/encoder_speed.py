@@ -204,16 +204,17 @@ def default_network():
 
 def epoch_of_ours(texts, targets, word_dropout):
     """Time two epochs of `train_heads` less one, so that compiling does not count."""
-    from deepclust.encoding._training import train_heads
+    from deepclust.encoding._training import TrainingOptions, train_heads
 
     def train(epochs):
-        train_heads(
-            default_network(), texts, list(targets.T), epochs=epochs,
+        options = TrainingOptions(
+            epochs=epochs,
             head_weights=[1.0] * N_HEADS, batch_size=BATCH, optimizer="sgd",
             learning_rate=0.1, momentum=0.9, learning_rate_schedule="cosine",
             loss="cross_entropy", word_dropout=word_dropout, validation_fraction=0.0,
             early_stopping=False, patience=3, seed=0, verbose=0,
         )  # fmt: skip
+        train_heads(default_network(), texts, list(targets.T), options)
 
     one, two = best_of(lambda: train(1), 2), best_of(lambda: train(2), 2)
     return tuple(b - a for a, b in zip(one, two, strict=True))

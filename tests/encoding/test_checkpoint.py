@@ -12,7 +12,7 @@ from small_networks import TRAINING, small_network
 from deepclust import RNNLSTMEncoder, TokenSequences
 from deepclust.encoding._checkpoint import Checkpoints
 from deepclust.encoding._network import read_weights
-from deepclust.encoding._training import train_heads
+from deepclust.encoding._training import TrainingOptions, train_heads
 
 OPTIONS = TRAINING | {"epochs": 5, "batch_size": 32, "head_weights": [1.0]}
 STOPPING = {"early_stopping": True, "validation_fraction": 0.25, "patience": 2}
@@ -28,7 +28,8 @@ def make_problem():
 def train(**options):
     """Return all weights and the training curve without times."""
     network = small_network()
-    prototypes, rows = train_heads(network, *make_problem(), **(OPTIONS | options))
+    chosen = TrainingOptions(**(OPTIONS | options))
+    prototypes, rows = train_heads(network, *make_problem(), chosen)
     curve = [[v for k, v in row.items() if k != "seconds"] for row in rows]
     return [*read_weights(network).values(), *prototypes], curve
 

@@ -23,6 +23,7 @@ from deepclust.encoding._loss import HeadsLoss, heads_accuracy
 from deepclust.encoding._network import PrototypeClassifier, read_weights
 from deepclust.encoding._training import (
     LengthBatches,
+    TrainingOptions,
     drop_words,
     embed_with_keras,
     length_batches,
@@ -40,10 +41,8 @@ def make_problem(n_docs=96, seed=0):
 
 def train(network, texts, targets, **options):
     """Train with small defaults; all heads weigh the same."""
-    weights = [1.0] * len(targets)
-    return train_heads(
-        network, texts, targets, head_weights=weights, **(TRAINING | options)
-    )
+    values = {"head_weights": [1.0] * len(targets)} | TRAINING | options
+    return train_heads(network, texts, targets, TrainingOptions(**values))
 
 
 def loss_of(network, prototypes, texts, targets, **options):
