@@ -52,8 +52,8 @@ _PHONE_RUN = re.compile(r"(?:[+(]{1,3}+)?\d++(?:[ ()+./·-]{1,4}+\d++)*+")
 _DATE = (
     r"(?:(?:19|20)\d\d[./-]\d{1,2}[./-]\d{1,2}|\d{1,2}[./-]\d{1,2}[./-](?:19|20)\d\d)"
 )
-# With a year of four digits, or from one to another; between spaces.
-_FULL_DATE = re.compile(rf"(?<![^ ]){_DATE}(?:[/-]{_DATE})?(?![^ ])")
+# With a year of four digits, or from one to another; between spaces or before "(".
+_FULL_DATE = re.compile(rf"(?<![^ ]){_DATE}(?:[/-]{_DATE})?(?![^ (])")
 _SHORT_DATE = re.compile(r"\d{1,2}([./-])\d{1,2}\1\d\d")
 _DECIMAL = r"(?:(?:0|[1-9]\d?)\.\d++|[1-9]\d*+\.\d{1,3}(?!\d))"  # 555.1234 is none
 _DECIMALS = re.compile(rf"{_DECIMAL}(?: +{_DECIMAL})*+")

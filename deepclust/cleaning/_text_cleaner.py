@@ -28,6 +28,7 @@ from deepclust._text_input import check_texts
 from deepclust._versions import VersionsMixin
 from deepclust.cleaning._language_check import likely_language
 from deepclust.cleaning._language_rules import TokenRules, tokenizer_for
+from deepclust.cleaning._person_names import PERSON, name_analyzer, remove_names
 from deepclust.cleaning._redaction import KINDS, redact
 from deepclust.cleaning._stop_words import hashed_sample, informative_stop_words
 from deepclust.cleaning._tokenizer import strip_html
@@ -80,9 +81,11 @@ class TextCleaner(  # type: ignore[call-arg]
 
     redact : tuple of str, default=()
         Kinds of identifiers to remove before tokenizing: "email", "phone", "url", "ip",
-        "credit_card", "iban". Found by their structure alone; names and street
-        addresses are not. Every group of 7 digits or more that is no date and no
-        decimal number goes as a phone number.
+        "credit_card", "iban", found by their structure alone, and "person". Every group
+        of 7 digits or more that is no date and no decimal number goes as a phone
+        number. Names of people are found by Presidio and the largest model of spaCy
+        that is installed for `language`, which miss some and take other words for
+        names; it needs the extra `presidio`. Street addresses are not found.
 
     min_token_length : int, default=1
         Shorter tokens, in characters, are dropped.
@@ -185,7 +188,8 @@ class TextCleaner(  # type: ignore[call-arg]
             If a row is not a `str`.
 
         MissingExtraError
-            If the language, `lemmatize` or `stem` needs a package that is missing.
+            If the language, `lemmatize`, `stem` or `redact` needs a package or a model
+            that is missing.
 
         Warns
         -----
@@ -223,7 +227,8 @@ class TextCleaner(  # type: ignore[call-arg]
             If a row is not a `str`.
 
         MissingExtraError
-            If the language, `lemmatize` or `stem` needs a package that is missing.
+            If the language, `lemmatize`, `stem` or `redact` needs a package or a model
+            that is missing.
         """
         rules = self._check_parameters()
         texts = check_texts(X, estimator="TextCleaner")
@@ -271,7 +276,10 @@ class TextCleaner(  # type: ignore[call-arg]
         if not self.redact:
             return texts
         visible = map(strip_html, texts) if rules.strip_html else texts
-        return [" ".join(redact(text, self.redact).split()) for text in visible]
+        redacted = (
+            _redact(text, tuple(self.redact), self.language) for text in visible
+        )
+        return [" ".join(text.split()) for text in redacted]
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Return the name of the one output column, `text`."""
@@ -283,9 +291,10 @@ class TextCleaner(  # type: ignore[call-arg]
 
     def _check_parameters(self) -> TokenRules:
         self._validate_params()
-        if unknown := [kind for kind in self.redact if kind not in KINDS]:
+        kinds = (*KINDS, PERSON)
+        if unknown := [kind for kind in self.redact if kind not in kinds]:
             raise ValueError(
-                f"The 'redact' parameter of TextCleaner must hold names out of {KINDS}."
+                f"The 'redact' parameter of TextCleaner must hold names out of {kinds}."
                 f" Received: {unknown[0]!r}."
             )
         parameters = self.get_params()
@@ -295,6 +304,8 @@ class TextCleaner(  # type: ignore[call-arg]
             kept_stop_words=getattr(self, "kept_stop_words_", ()),
         )
         tokenizer_for(rules)  # a missing package shows here, not in a worker
+        if PERSON in self.redact:
+            name_analyzer(self.language)
         return rules
 
     def _learn(self, texts: list[str]) -> None:
@@ -335,7 +346,16 @@ def _clean(rules: TokenRules, kinds: tuple[str, ...], texts: list[str]) -> list[
     clean = tokenizer_for(rules).clean
     if rules.strip_html:
         texts = [strip_html(text) for text in texts]
+    if PERSON in kinds:
+        texts = [_redact(text, kinds, rules.language) for text in texts]
+        kinds = tuple(kind for kind in kinds if kind != PERSON)
     return [_clean_redacted(clean, text, kinds) for text in texts]
+
+
+def _redact(text: str, kinds: tuple[str, ...], language: str) -> str:
+    """Remove structured identifiers, which can hold names, and then names."""
+    text = redact(text, [kind for kind in kinds if kind != PERSON])
+    return remove_names(text, language) if PERSON in kinds else text
 
 
 def _clean_redacted(
