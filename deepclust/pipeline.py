@@ -412,7 +412,7 @@ def make_text_clusterer(
     Parameters
     ----------
     language : str, default="en"
-        Of the texts, as an ISO code; see `TextCleaner`.
+        Of the texts, as an ISO code, or "auto" to find it; see `TextCleaner`.
 
     noise : {"keep", "nearest"} or float, default="keep"
         Label of texts in no dense region: -1, or the nearest cluster, for all of them

@@ -41,6 +41,8 @@ suppress_warnings = ["config.cache"]
 html_theme = "pydata_sphinx_theme"
 html_title = f"deepclust {release}"
 html_show_sourcelink = False
+html_static_path = ["_static"]
+html_css_files = ["accessible.css"]
 html_sidebars = {"index": [], "migrating": []}
 html_theme_options = {
     "navbar_align": "left",
@@ -169,7 +171,14 @@ def skip_generated(app, what, name, obj, skip, options) -> bool | None:
     return True if is_request else None
 
 
+def use_valid_roles(app, pagename, templatename, context, doctree) -> None:
+    """Make references the items of their list: docutils' role for them is outdated."""
+    if "body" in context:
+        context["body"] = context["body"].replace("doc-biblioentry", "listitem")
+
+
 def setup(app) -> None:
-    """Register the generator of the API pages."""
+    """Register the generator of the API pages, and what changes pages."""
     app.connect("builder-inited", write_api_pages)
     app.connect("autodoc-skip-member", skip_generated)
+    app.connect("html-page-context", use_valid_roles)

@@ -1,8 +1,9 @@
-"""Are the texts in the language that the cleaner was told?
+"""Which language are the texts in, and is it the one that the cleaner was told?
 
 1. Scripts: most letters belong to a script that the language is not written in.
 2. Stop words: another language's cover the texts at least twice as well. Stop words are
-   a third of ordinary sentences, and languages share few of them.
+   a third of ordinary sentences, and languages share few of them. To choose a language,
+   they have to cover the texts half as well again as those of any other.
 """
 
 import re
@@ -12,12 +13,14 @@ from collections import Counter
 from functools import cache
 from pathlib import Path
 
-__all__ = ["likely_language"]
+__all__ = ["find_language", "likely_language"]
 
 COMPARED = ("en", "de", "fr", "es", "it", "pt", "nl", "sv", "pl", "tr", "id", "ru")
 _MAX_TEXTS = 400
 _MIN_LETTERS, _MIN_WORDS = 200, 100  # with fewer, nothing is said
 _MIN_SHARE, _MIN_RATIO = 0.15, 2.0  # of stop words
+_LEAST_SHARE, _LEAST_RATIO = 0.05, 1.5  # to choose a language; titles have few
+_MIN_KANA = 0.1  # of the letters of Japanese, at least
 _WORD = re.compile(r"[^\W\d_]+")
 
 # First word of a character's Unicode name → languages written so, the likeliest first.
@@ -65,10 +68,55 @@ def likely_language(texts: list[str], language: str) -> str | None:
     return _by_script(words, language) or _by_stop_words(words, language)
 
 
-def _by_script(words: list[str], language: str) -> str | None:
+def find_language(texts: list[str]) -> str:
+    """Return the code of the language of the texts, "xx" for several or none.
+
+    Parameters
+    ----------
+    texts : list of str
+        All of them are read.
+
+    Returns
+    -------
+    language : str
+        One of `COMPARED` and `SCRIPTS`, or "xx".
+
+    Examples
+    --------
+    >>> from deepclust.cleaning._language_check import find_language
+    >>> texts = ["Der Hund ist in der Hütte und die Katze auf dem Dach."] * 20
+    >>> find_language(texts), find_language(["a b", "1"])
+    ('de', 'xx')
+    """
+    words = [word for text in texts for word in _WORD.findall(text.lower())]
+    letters = _letters_by_script(words)
+    if letters["HIRAGANA"] + letters["KATAKANA"] > _MIN_KANA * letters.total():
+        return "ja"
+    compared = {code for codes in SCRIPTS.values() for code in codes}
+    script = _by_script(words, "")
+    if script is None:
+        compared = {*COMPARED} - compared
+    elif len(words) < _MIN_WORDS or script in ("zh", "ko"):
+        return script
+    else:
+        compared = {*next(codes for codes in SCRIPTS.values() if script in codes)}
+    share = _shares_of_stop_words(words, compared)
+    best, *others = sorted(share, key=lambda code: (-share[code], code))
+    least = max(_LEAST_SHARE, _LEAST_RATIO * share[others[0]] if others else 0.0)
+    is_clear = len(words) >= _MIN_WORDS and share[best] >= least
+    return best if is_clear else script or "xx"
+
+
+def _letters_by_script(words: list[str]) -> Counter[str]:
+    """Return the number of letters by the first word of their Unicode name."""
     scripts: Counter[str] = Counter()
     for char, n in Counter("".join(words)).items():
         scripts[unicodedata.name(char, "").partition(" ")[0]] += n
+    return scripts
+
+
+def _by_script(words: list[str], language: str) -> str | None:
+    scripts = _letters_by_script(words)
     script, n_letters = max(scripts.items(), key=lambda item: item[1], default=("", 0))
     known = SCRIPTS.get(script, ())
     enough = scripts.total() >= _MIN_LETTERS and n_letters > scripts.total() / 2
@@ -78,14 +126,18 @@ def _by_script(words: list[str], language: str) -> str | None:
 def _by_stop_words(words: list[str], language: str) -> str | None:
     if len(words) < _MIN_WORDS:
         return None
-    counts = Counter(words)
-    share = {
-        code: sum(counts[word] for word in _stop_words(code)) / len(words)
-        for code in {*COMPARED, language}
-    }
+    share = _shares_of_stop_words(words, {*COMPARED, language})
     best = max(COMPARED, key=share.__getitem__)
     is_other = share[best] >= max(_MIN_SHARE, _MIN_RATIO * share[language])
     return best if best != language and is_other else None
+
+
+def _shares_of_stop_words(words: list[str], languages: set[str]) -> dict[str, float]:
+    counts = Counter(words)
+    return {
+        code: sum(counts[word] for word in _stop_words(code)) / max(len(words), 1)
+        for code in languages
+    }
 
 
 @cache

@@ -178,9 +178,9 @@ def _language_class(language: str) -> Any:
         return get_lang_class(language)
     except ImportError as error:
         raise ValueError(
-            f"The 'language' parameter of TextCleaner must be an ISO code that spaCy "
-            f"has rules for, or 'xx' for any language. Received: {language!r}. There "
-            f"are {', '.join(languages())}."
+            f"The 'language' parameter of TextCleaner must be 'auto', an ISO code that "
+            f"spaCy has rules for, or 'xx' for any language. Received: {language!r}. "
+            f"There are {', '.join(languages())}."
         ) from error
 
 

@@ -26,7 +26,7 @@ from tqdm import tqdm
 from deepclust._parallel import refuse_beyond_memory
 from deepclust._text_input import check_texts
 from deepclust._versions import VersionsMixin
-from deepclust.cleaning._language_check import likely_language
+from deepclust.cleaning._language_check import find_language, likely_language
 from deepclust.cleaning._language_rules import TokenRules, tokenizer_for
 from deepclust.cleaning._person_names import PERSON, name_analyzer, remove_names
 from deepclust.cleaning._redaction import KINDS, redact
@@ -69,7 +69,11 @@ class TextCleaner(  # type: ignore[call-arg]
         Replace each token by its Snowball stem. Needs the extra `stem`.
 
     language : str, default="en"
-        ISO code of a language that spaCy has rules for. Nothing is downloaded. Each
+        ISO code of a language that spaCy has rules for. Nothing is downloaded. "auto"
+        finds it at `fit` by script and stop words, among Arabic, Chinese, Dutch,
+        English, French, German, Greek, Hebrew, Hindi, Indonesian, Italian, Japanese,
+        Korean, Polish, Portuguese, Russian, Spanish, Swedish, Thai, Turkish and others
+        in their scripts; "xx" is the language where none or several are likely. Each
         Chinese character is a token, whatever the language; `"zh"` brings the stop
         words. Japanese, Korean, Thai and Vietnamese need the
         packages that spaCy names when they are missing.
@@ -101,6 +105,9 @@ class TextCleaner(  # type: ignore[call-arg]
 
     Attributes
     ----------
+    language_ : str
+        `language`, or the one found.
+
     kept_stop_words_ : tuple of str
         Stop words that are kept and marked. Empty unless `remove_stop_words="auto"`.
 
@@ -195,7 +202,7 @@ class TextCleaner(  # type: ignore[call-arg]
         -----
         TextWarning
             If the texts are probably in another language, by their script and stop
-            words.
+            words, or `language="auto"` finds none.
         """
         self._check_parameters()
         self._learn(check_texts(X, estimator="TextCleaner"))
@@ -298,6 +305,8 @@ class TextCleaner(  # type: ignore[call-arg]
                 f" Received: {unknown[0]!r}."
             )
         parameters = self.get_params()
+        if self.language == "auto":
+            parameters["language"] = getattr(self, "language_", "xx")
         names = {field.name for field in fields(TokenRules)} & parameters.keys()
         rules = TokenRules(
             **{name: parameters[name] for name in names},
@@ -309,7 +318,10 @@ class TextCleaner(  # type: ignore[call-arg]
         return rules
 
     def _learn(self, texts: list[str]) -> None:
-        """Check the language and find the stop words that are kept."""
+        """Find or check the language, and find the stop words that are kept."""
+        self.language_ = self.language
+        if self.language == "auto":
+            self.language_ = find_language(hashed_sample(texts))
         self._check_language(texts)
         self.kept_stop_words_: tuple[str, ...] = ()
         if self.remove_stop_words != "auto":
@@ -321,8 +333,16 @@ class TextCleaner(  # type: ignore[call-arg]
         self.kept_stop_words_ = tuple(informative_stop_words(sample, stop_words))
 
     def _check_language(self, texts: list[str]) -> None:
-        likely = likely_language(texts, self.language)
-        if likely is not None and self.tokenizer is None:
+        if self.language == "auto" and self.language_ == "xx":
+            warnings.warn(
+                "The texts are in several languages, or hold too few stop words to "
+                "tell which: they are cleaned with language='xx', which drops no stop "
+                "words. Pass language= (--language on the command line) if it is one.",
+                TextWarning,
+                stacklevel=4,
+            )
+        likely = likely_language(texts, self.language_)
+        if self.language != "auto" and likely is not None and self.tokenizer is None:
             warnings.warn(
                 f"The texts look like language={likely!r}, but the 'language' "
                 f"parameter of TextCleaner is {self.language!r}: the stop words of the "

@@ -88,7 +88,7 @@ DateFormat = Annotated[str | None, _reading(help=DATE_FORMAT_HELP)]
 LIMIT_HELP = "Use so many texts, spread over the file."
 Limit = Annotated[int | None, typer.Option(min=1, help=LIMIT_HELP)]
 
-Language = Annotated[str, _clustering(help="spaCy's code, such as de or zh.")]
+Language = Annotated[str, _clustering(help="spaCy's code, such as de or zh; auto.")]
 NOISE_HELP = "Leave noise as -1, or give each such text the nearest cluster."
 NoiseKind = Literal["keep", "nearest"]
 Noise = Annotated[NoiseKind, _clustering(help=NOISE_HELP)]

@@ -124,7 +124,7 @@ def export_tokenizer(cleaner: Any, vectorizer: Any, path: Any) -> Path:
     programs = ("lemmatize", "stem", "redact", "tokenizer")
     used = [f"{name}=..." for name in programs if getattr(cleaner, name)]
     if rules["splitter"] is None:
-        used.append(f"language={cleaner.language!r}")
+        used.append(f"language={rules['language']!r}")
     if used:
         raise ValueError(
             f"TextCleaner({used[0]}) cannot be written to a file. Clean the texts with "

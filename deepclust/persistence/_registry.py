@@ -217,7 +217,11 @@ CLASSES: dict[str, ModelClass] = {
         _complete_pipeline,
     ),
     "TextCleaner": ModelClass(
-        "deepclust.cleaning", {"kept_stop_words_": Attribute("predict", tuple)}
+        "deepclust.cleaning",
+        {
+            "language_": Attribute("predict", str),
+            "kept_stop_words_": Attribute("predict", tuple),
+        },
     ),
     "Vectorizer": ModelClass(
         "deepclust.vectorizing",

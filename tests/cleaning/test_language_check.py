@@ -3,7 +3,7 @@ import warnings
 import pytest
 
 from deepclust import TextCleaner
-from deepclust.cleaning._language_check import likely_language
+from deepclust.cleaning._language_check import find_language, likely_language
 from deepclust.exceptions import TextWarning
 
 SENTENCES = {
@@ -37,6 +37,31 @@ def test_nothing_is_said_of_titles_code_and_few_words():
     assert likely_language(["", "123 !?"] * 100, "en") is None
     mixed = [SENTENCES["de"], SENTENCES["en"]] * 30
     assert likely_language(mixed, "en") is None
+
+
+@pytest.mark.parametrize("language", SENTENCES)
+def test_the_language_is_found(language):
+    assert find_language([SENTENCES[language]] * 25) == language
+
+
+def test_no_language_is_found_in_several_or_in_titles():
+    assert find_language([SENTENCES["de"], SENTENCES["en"]] * 50) == "xx"
+    assert find_language(["Oracle SQL trigger", "Bash sed pattern"] * 50) == "xx"
+    assert find_language([SENTENCES["de"]]) == "xx"
+    assert find_language([""]) == "xx"
+
+
+def test_the_cleaner_finds_the_language():
+    texts = [f"{SENTENCES['de']} {number}" for number in range(40)]
+
+    cleaner = TextCleaner(language="auto", remove_stop_words=True).fit(texts)
+
+    assert cleaner.language_ == "de"
+    expected = TextCleaner(language="de", remove_stop_words=True).transform(texts)
+    assert cleaner.transform(texts) == expected
+    with pytest.warns(TextWarning, match="in several languages, or hold too few"):
+        assert cleaner.fit(["Oracle SQL"]).language_ == "xx"
+    assert TextCleaner().fit([SENTENCES["en"]]).language_ == "en"
 
 
 @pytest.mark.parametrize("method", ["fit", "fit_transform"])
