@@ -106,6 +106,7 @@ API_PAGES = {
     "Scores": "deepclust.metrics",
     "Pipelines": "deepclust.pipeline",
     "Private training": "deepclust.encoding",
+    "Private vocabulary": "deepclust.vectorizing",
     "Saving and exporting": "deepclust.persistence",
     "Out of core": "deepclust.distributed",
     "Pseudo-labels": "deepclust.pseudo_labels",

@@ -26,10 +26,11 @@ class DifferentialPrivacy:
     removed. An author of several texts is covered by a multiple of ε.
 
     **What it does not cover:** the pseudo-labels (targets and number of classes), which
-    are made of all texts; the vocabulary and its counts; the word vectors that training
-    starts from; `history_`; cluster names, keywords, core points and labels of a
-    clusterer. These are as private as the texts: a saved pipeline is not differentially
-    private, whatever ε is. Floating-point attacks on the noise are not defended.
+    are made of all texts; the vocabulary and its counts, unless `Vectorizer(privacy=)`
+    bounds them as well; the word vectors that training starts from; `history_`; cluster
+    names, keywords, core points and labels of a clusterer. These are as private as the
+    texts: a saved pipeline is not differentially private, whatever ε is. Floating-point
+    attacks on the noise are not defended.
 
     Parameters
     ----------

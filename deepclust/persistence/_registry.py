@@ -28,6 +28,7 @@ __all__ = [
 ]
 
 _PIPELINES = ("Pipeline", "TextClusterer")
+_PLAIN = ("Vocabulary", "ReachabilityTree", "DifferentialPrivacy", "VocabularyPrivacy")
 ROLES = ("predict", "inspect", "owner")  # each may read what those before it may
 
 
@@ -235,9 +236,11 @@ CLASSES: dict[str, ModelClass] = {
             "vector_coverage_": Attribute("inspect"),
             "min_df_": Attribute("inspect", Integral),
             "n_truncated_": Attribute("inspect", Integral),
+            "privacy_ledger_": Attribute("inspect", dict),
         },
         _complete_vectorizer,
     ),
+    "VocabularyPrivacy": ModelClass("deepclust.vectorizing"),
     "Vocabulary": ModelClass(
         "deepclust.sequences",
         {
@@ -355,7 +358,7 @@ def state_of(value: Any, *, for_all: bool) -> dict[str, Any]:
     if name in _PIPELINES:
         saved = CLASSES[name].attributes
         return {k: getattr(value, k) for k in saved} | {"steps": dict(value.steps)}
-    if name in ("Vocabulary", "ReachabilityTree", "DifferentialPrivacy"):
+    if name in _PLAIN:
         return {field: getattr(value, field) for field in value.__match_args__}
     state = dict(value.__getstate__())
     state.pop("_library_versions", None)  # the manifest has them

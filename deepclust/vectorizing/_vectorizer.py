@@ -23,6 +23,7 @@ from deepclust.cleaning._tokenizer import (
 )
 from deepclust.exceptions import EmptyVocabularyError, TextWarning
 from deepclust.sequences import UNKNOWN_ID, TokenSequences, Vocabulary
+from deepclust.vectorizing._private_counts import VocabularyPrivacy, private_counts
 from deepclust.vectorizing._word_vectors import (
     check_source,
     corpus_vectors,
@@ -81,6 +82,12 @@ class Vectorizer(  # type: ignore[call-arg]
     vector_dim : int, default=100
         Length of the vectors learned from the corpus.
 
+    privacy : VocabularyPrivacy, default=None
+        Select the vocabulary from counts with noise: differential privacy of tokens and
+        counts, not of the word vectors; see there what epsilon covers. Needs the extra
+        `privacy`, and `max_unseen=1.0`, since checksums of rare tokens are not kept.
+        The noise does not depend on `random_state`.
+
     random_state : int, RandomState or None, default=None
         Seed of the singular value decomposition of the corpus vectors. None means 0,
         so that two runs give the same vectors.
@@ -108,6 +115,10 @@ class Vectorizer(  # type: ignore[call-arg]
 
     n_truncated_ : int
         Number of training texts longer than `max_len_`.
+
+    privacy_ledger_ : dict
+        With `privacy` alone: epsilon, delta, max_tokens, the standard deviation of the
+        noise, and the threshold for the number of texts.
 
     rare_tokens_ : ndarray of uint32
         Sorted checksums of the training tokens that are not in the vocabulary; the
@@ -145,6 +156,7 @@ class Vectorizer(  # type: ignore[call-arg]
         "max_len": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "word_vectors": "no_validation",  # by check_source, which knows the kinds
         "vector_dim": [Interval(Integral, 1, None, closed="left")],
+        "privacy": [VocabularyPrivacy, None],
         "random_state": ["random_state"],
     }
 
@@ -158,6 +170,7 @@ class Vectorizer(  # type: ignore[call-arg]
         max_unseen: float = 0.6,
         word_vectors: Any = "corpus",
         vector_dim: int = 100,
+        privacy: VocabularyPrivacy | None = None,
         random_state: Any = None,
     ) -> None:
         self.min_df = min_df
@@ -167,6 +180,7 @@ class Vectorizer(  # type: ignore[call-arg]
         self.max_unseen = max_unseen
         self.word_vectors = word_vectors
         self.vector_dim = vector_dim
+        self.privacy = privacy
         self.random_state = random_state
 
     def fit(self, X: Iterable[str], y: Any = None) -> "Vectorizer":
@@ -193,15 +207,24 @@ class Vectorizer(  # type: ignore[call-arg]
             If no token is left.
 
         FileNotFoundError, ValueError
-            If `word_vectors` cannot be read, see `load_vectors`.
+            If `word_vectors` cannot be read, see `load_vectors`; if `privacy` does not
+            go with another parameter.
+
+        MissingExtraError
+            If `privacy` needs a package that is missing.
         """
         self._validate_params()
+        if self.privacy is not None and self.max_unseen < 1.0:
+            raise ValueError(
+                f"Vectorizer: privacy= does not go with max_unseen={self.max_unseen}, "
+                "which keeps checksums of rare tokens. Set max_unseen=1.0."
+            )
         learns = isinstance(self.word_vectors, str) and self.word_vectors == "corpus"
         looks_up = self.word_vectors is not None and not learns
         if looks_up:
             check_source(self.word_vectors)
         texts = check_texts(X, estimator="Vectorizer")
-        self.vocabulary_ = self._select_vocabulary(*_count_tokens(texts))
+        self.vocabulary_ = self._select_vocabulary(texts)
         vectors: np.ndarray | None = None
         if learns:
             refuse_beyond_memory(
@@ -277,6 +300,11 @@ class Vectorizer(  # type: ignore[call-arg]
         if not hasattr(self, "vocabulary_"):
             return self.fit(texts)
         self._validate_params()
+        if self.privacy is not None:
+            raise ValueError(
+                "Vectorizer: partial_fit would spend the budget of privacy= again. "
+                "Call fit with all texts."
+            )
         old, (found, _, lengths) = self.vocabulary_, _count_tokens(texts)
         del found[_SPECIAL_TOKENS[UNKNOWN_ID]]
         n_documents = old.n_documents + len(texts)
@@ -372,19 +400,27 @@ class Vectorizer(  # type: ignore[call-arg]
         """Do nothing: sequences are ragged and fit into no data frame."""
         return self
 
-    def _select_vocabulary(
-        self,
-        document_frequency: Counter[str],
-        term_frequency: Counter[str],
-        lengths: Counter[int],
-    ) -> Vocabulary:
+    def _select_vocabulary(self, texts: list[str]) -> Vocabulary:
         """Return the vocabulary; set the attributes that follow from the counts."""
-        n_documents = lengths.total()
+        document_frequency, term_frequency, lengths = _count_tokens(texts)
+        n_documents = len(texts)
         del document_frequency[_SPECIAL_TOKENS[UNKNOWN_ID]]  # as a word, it is unknown
         if not document_frequency:
             raise EmptyVocabularyError(
                 f"none of the {n_documents:,} texts holds a token. Check that they are "
                 "not empty; TextCleaner drops stop words and punctuation."
+            )
+        self.__dict__.pop("privacy_ledger_", None)
+        if self.privacy is not None:
+            document_frequency, n_documents, self.privacy_ledger_ = private_counts(
+                map(_tokens_of, texts), self.privacy
+            )
+            del document_frequency[_SPECIAL_TOKENS[UNKNOWN_ID]]
+        if not document_frequency:
+            raise EmptyVocabularyError(
+                "no token is in enough texts for privacy=: with noise, in more than "
+                f"{self.privacy_ledger_['threshold']:.0f}. Fit on more texts, or raise "
+                "epsilon."
             )
         chosen, self.min_df_ = self._select(document_frequency, n_documents)
         self.rare_tokens_ = np.empty(0, dtype=np.uint32)
