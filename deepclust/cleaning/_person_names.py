@@ -66,10 +66,11 @@ def name_analyzer(language: str) -> Any:
         if model.startswith(f"{language}_")
     ]
     if not models:
+        kinds = {"en": "core_web", "zh": "core_web", "xx": "ent_wiki"}
         raise MissingExtraError(
             f"{_PURPOSE} needs a model of spaCy for language={language!r} that finds "
             "names. Install one, as by: python -m spacy download "
-            f"{language}_core_{'web' if language in ('en', 'zh') else 'news'}_sm"
+            f"{language}_{kinds.get(language, 'core_news')}_sm"
         )
     best = max(models, key=lambda name: (_size(name), name))
     model = {"lang_code": language, "model_name": best}

@@ -284,7 +284,7 @@ class TextCleaner(  # type: ignore[call-arg]
             return texts
         visible = map(strip_html, texts) if rules.strip_html else texts
         redacted = (
-            _redact(text, tuple(self.redact), self.language) for text in visible
+            _redact(text, tuple(self.redact), rules.language) for text in visible
         )
         return [" ".join(text.split()) for text in redacted]
 
@@ -313,8 +313,8 @@ class TextCleaner(  # type: ignore[call-arg]
             kept_stop_words=getattr(self, "kept_stop_words_", ()),
         )
         tokenizer_for(rules)  # a missing package shows here, not in a worker
-        if PERSON in self.redact:
-            name_analyzer(self.language)
+        if PERSON in self.redact and rules.language != "xx":  # "auto" before fit
+            name_analyzer(rules.language)
         return rules
 
     def _learn(self, texts: list[str]) -> None:

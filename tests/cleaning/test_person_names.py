@@ -64,6 +64,18 @@ def test_names_are_removed_before_case_is_lost(tmp_path):
 
 
 @pytest.mark.usefixtures("presidio")
+def test_the_language_may_be_found_at_fit():
+    text = "die katze und der hund sind auch mit ihr in dem haus nummer"
+    texts = [f"{text} {i}" for i in range(200)]
+    cleaner = TextCleaner(language="auto", redact=("person",)).fit(texts)
+
+    assert cleaner.redacted(["ruft Anna an"]) == ["ruft an"]
+    assert name_analyzer("de").languages == ["de"]
+    with pytest.raises(MissingExtraError, match="xx_ent_wiki_sm"):
+        TextCleaner(language="xx", redact=("person",)).transform(["x"])
+
+
+@pytest.mark.usefixtures("presidio")
 def test_long_texts_are_searched_in_pieces():
     cleaner = TextCleaner(redact=["person"])
     texts = ["so " * 50_000 + "says Ann", "x" * 250_000 + " Ann"]
