@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from joblib import effective_n_jobs
+from joblib import cpu_count, effective_n_jobs
 from threadpoolctl import ThreadpoolController
 
 try:
@@ -57,7 +57,8 @@ def in_threads(
     [0, 1, 4, 9]
     """
     parts = list(parts)
-    n_threads = min(effective_n_jobs(n_jobs), len(parts))
+    # within joblib's dask backend, jobs are the cores of all machines
+    n_threads = min(effective_n_jobs(n_jobs), cpu_count(), len(parts))
     if n_threads <= 1:
         return [work(part) for part in parts]
     with ThreadPoolExecutor(n_threads) as threads:

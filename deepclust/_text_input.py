@@ -90,6 +90,18 @@ def refuse_containers_without_rows(texts: Any, estimator: str) -> None:
         )
 
 
+def in_partitions(texts: Any) -> bool:
+    """Return whether this is a collection of Dask, without importing Dask.
+
+    Examples
+    --------
+    >>> from deepclust._text_input import in_partitions
+    >>> in_partitions(["a text"])
+    False
+    """
+    return hasattr(texts, "__dask_graph__") and hasattr(texts, "to_delayed")
+
+
 def truncate(text: str, width: int) -> str:
     """Return at most `width` characters of `text`; a cut is shown by "…".
 

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.pipeline import Pipeline
@@ -17,7 +17,11 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_method_params
 
-from deepclust._text_input import check_texts, refuse_containers_without_rows
+from deepclust._text_input import (
+    check_texts,
+    in_partitions,
+    refuse_containers_without_rows,
+)
 from deepclust.cleaning import TextCleaner
 from deepclust.clustering import DBSCAN, align
 from deepclust.encoding import RNNLSTMEncoder
@@ -112,7 +116,8 @@ class TextClusterer(Pipeline):
         X : iterable of str, length n_docs
             Texts; or what the first step takes. Of a stream, an iterable without length
             that can be read again, no more than two samples are held in memory; its
-            texts get no `labels_`.
+            texts get no `labels_`. Nor do those of a Bag or Series of Dask, whose
+            workers draw the sample, and predict in `fit_predict`.
 
         y : array-like of shape (n_docs,), default=None
             Labels; see `RNNLSTMEncoder`.
@@ -152,6 +157,13 @@ class TextClusterer(Pipeline):
         """Check all parameters, fit and return the labels; see `fit`."""
         labels = self._learn(super().fit_predict, X, y, params, namer)
         return self._predict_in_parts(X) if labels is None else labels
+
+    @available_if(lambda self: hasattr(self._final_estimator, "predict"))
+    def predict(self, X: Any, **params: Any) -> Any:
+        """Return the labels of texts; workers predict those of a Dask collection."""
+        if in_partitions(X):
+            return self._predict_in_parts(X)
+        return super().predict(X, **params)
 
     def partial_fit(
         self, X: Any, y: Any = None, *, rehearse: Any = None
@@ -247,7 +259,7 @@ class TextClusterer(Pipeline):
         self._finish(texts, namer, old)
         if rows is None:
             labels = getattr(self[-1], "labels_", None if labels is self else labels)
-        elif hasattr(X, "__len__") and hasattr(self[-1], "predict"):
+        elif not _is_reiterable(X) and hasattr(self[-1], "predict"):
             labels = self._predict_in_parts(X)
         else:
             return None
@@ -257,9 +269,9 @@ class TextClusterer(Pipeline):
 
     def _to_learn_from(self, X: Any) -> tuple[Any, np.ndarray | None]:
         """Return the texts to fit on, and their rows if they are a sample."""
-        if not isinstance(self[0], TextCleaner):
+        if not (isinstance(self[0], TextCleaner) or in_partitions(X)):
             return X, None
-        if hasattr(X, "__len__") and len(X) <= self.max_fit_texts:
+        if not _is_reiterable(X) and len(X) <= self.max_fit_texts:
             texts, rows, n_docs = X, None, len(X)
         else:
             texts, rows, n_docs = draw_texts(X, self.max_fit_texts)
@@ -506,6 +518,7 @@ def sample_texts(texts: Iterable[str], n_texts: int) -> np.ndarray:
     Parameters
     ----------
     texts : iterable of str, length n_docs
+        Or a Bag or Series of Dask.
 
     n_texts : int
         Size of the sample.
@@ -518,7 +531,7 @@ def sample_texts(texts: Iterable[str], n_texts: int) -> np.ndarray:
 
     Notes
     -----
-    Time O(n_docs), memory that of two samples.
+    Time O(n_docs), memory that of two samples, for each worker of Dask too.
 
     Examples
     --------
@@ -536,19 +549,51 @@ def sample_texts(texts: Iterable[str], n_texts: int) -> np.ndarray:
 
 def draw_texts(texts: Iterable[str], n_texts: int) -> tuple[list[str], np.ndarray, int]:
     """Return the texts of the sample of `sample_texts`, their rows, and n_docs."""
-    kept: list[str] = []
-    rows, hashes = np.empty(0, dtype=np.intp), np.empty(0, dtype=np.uint64)
-    n_docs = 0
-    for batch in _batches(texts, max(n_texts, 1_000), "sample_texts"):
-        kept += batch
-        rows = np.append(rows, np.arange(n_docs, n_docs + len(batch)))
-        hashes = np.append(hashes, _content_hashes(batch))
-        n_docs += len(batch)
-        if len(kept) > n_texts:
-            least = np.sort(np.argsort(hashes, kind="stable")[:n_texts])
-            rows, hashes = rows[least], hashes[least]
-            kept = [kept[place] for place in least]
-    return kept, rows, n_docs
+    if in_partitions(texts):
+        from deepclust.distributed._partitions import reduce_partitions
+
+        found = reduce_partitions(_Sample.of_partition, _Sample.merge, texts, n_texts)
+    else:
+        found = _Sample.of([])
+        for batch in _batches(texts, max(n_texts, 1_000), "sample_texts"):
+            found = _Sample.merge(found, _Sample.of(batch), n_texts)
+    return found.texts, found.rows, found.n_docs
+
+
+class _Sample(NamedTuple):
+    """The texts with the least hashes of `n_docs` texts, in their order."""
+
+    texts: list[str]
+    rows: np.ndarray
+    hashes: np.ndarray
+    n_docs: int
+
+    @classmethod
+    def of(cls, texts: list[str]) -> "_Sample":
+        """Return all of the texts."""
+        return cls(texts, np.arange(len(texts)), _content_hashes(texts), len(texts))
+
+    @classmethod
+    def of_partition(cls, partition: Any, n_texts: int) -> "_Sample":
+        from deepclust.distributed._partitions import partition_texts
+
+        return cls.of(partition_texts(partition)).least(n_texts)
+
+    def merge(self, later: "_Sample", n_texts: int) -> "_Sample":
+        """Return the sample of these texts and those that follow them."""
+        return _Sample(
+            self.texts + later.texts,
+            np.append(self.rows, self.n_docs + later.rows),
+            np.append(self.hashes, later.hashes),
+            self.n_docs + later.n_docs,
+        ).least(n_texts)
+
+    def least(self, n_texts: int) -> "_Sample":
+        if len(self.texts) <= n_texts:
+            return self
+        least = np.sort(np.argsort(self.hashes, kind="stable")[:n_texts])
+        texts = [self.texts[place] for place in least]
+        return _Sample(texts, self.rows[least], self.hashes[least], self.n_docs)
 
 
 def _content_hashes(texts: list[str]) -> np.ndarray:
@@ -561,6 +606,8 @@ def _content_hashes(texts: list[str]) -> np.ndarray:
 
 def _is_reiterable(X: Any) -> bool:
     """Return whether the texts can be read again and again, but not counted."""
+    if in_partitions(X):
+        return True
     readable = isinstance(X, Iterable) and not isinstance(X, (str, bytes))
     return readable and not hasattr(X, "__len__") and iter(X) is not X
 
@@ -580,13 +627,14 @@ def iter_predict(
         Fitted; or a part of one, such as `pipeline[:-1]`.
 
     texts : iterable of str
-        List, generator, open file, ...; a batch is read when its result is needed.
+        List, generator, open file, ...; a batch is read when its result is needed. Of a
+        Bag or Series of Dask, every partition is a batch, and workers do the work.
 
     method : str, default="predict"
         Method to call, such as "predict" or "transform".
 
     batch_size : int, default=20_000
-        Texts in a batch.
+        Texts in a batch, where there are no partitions.
 
     Yields
     ------
@@ -604,7 +652,8 @@ def iter_predict(
     Notes
     -----
     The results are those of one call with all texts: no result depends on the other
-    texts. Memory: one batch at a time, about 50 MB for 20,000 titles.
+    texts. Memory: one batch at a time, about 50 MB for 20,000 titles; the results of
+    all partitions of Dask.
 
     Examples
     --------
@@ -616,9 +665,20 @@ def iter_predict(
     >>> next(iter_predict(cleaner, endless, method="transform", batch_size=2))
     ['text number 0', 'text number 0']
     """
+    if in_partitions(texts):
+        from deepclust.distributed._partitions import map_partitions
+
+        yield from map_partitions(_call_on_partition, texts, pipeline, method)
+        return
     call = getattr(pipeline, method)
     for batch in _batches(texts, batch_size, "iter_predict"):
         yield call(batch)
+
+
+def _call_on_partition(partition: Any, pipeline: Any, method: str) -> Any:
+    from deepclust.distributed._partitions import partition_texts
+
+    return getattr(pipeline, method)(partition_texts(partition))
 
 
 def _batches(texts: Iterable[str], size: int, name: str) -> Iterator[list[str]]:

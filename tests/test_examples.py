@@ -9,6 +9,7 @@ from pathlib import Path
 
 import nbformat
 import numpy as np
+import pandas as pd
 import pytest
 from nbclient import NotebookClient
 from sklearn.utils import Bunch
@@ -81,6 +82,25 @@ def test_pipeline_and_grid_search(capsys):
         assert np.isfinite(search.cv_results_["mean_test_score"]).all()
         assert len(search.predict(["Return the mean of the array."])) == 1
     assert "without labels:" in capsys.readouterr().out
+
+
+@pytest.mark.filterwarnings("ignore::deepclust.exceptions.ClusteringWarning")
+def test_on_a_cluster(corpus, tmp_path, capsys):
+    db = pytest.importorskip("dask.bag")
+    distributed = pytest.importorskip("distributed")
+    texts = db.from_sequence(corpus.texts, partition_size=100)
+    grid = {"cluster__min_samples": [5]}
+    options = {"n_workers": 1, "threads_per_worker": 1, "dashboard_address": ":0"}
+
+    with distributed.Client(processes=False, **options):
+        pipeline, search = load_example("on_a_cluster").main(
+            texts, tmp_path, n_searched=200, grid=grid, **TINY
+        )
+
+    assert f"3 files in {tmp_path}" in capsys.readouterr().out
+    found = pd.read_parquet(tmp_path)["cluster"]
+    np.testing.assert_array_equal(found, pipeline.labels_)
+    assert np.isfinite(search.best_score_)
 
 
 def test_grids_of_the_example_touch_every_step():

@@ -29,8 +29,8 @@ ROOMS = {"cleaning", "vectorizing", "encoding", "clustering", "metrics"}
 MAY_IMPORT |= {"datasets": set(), "persistence": ROOMS}
 MAY_IMPORT |= {"inspection": ROOMS, "plotting": ROOMS | {"datasets"}}
 MAY_IMPORT["reporting"] = ROOMS | {"inspection", "plotting"}
-MAY_IMPORT["pipeline"] = ROOMS | {"pseudo_labels", "inspection"}
-MAY_IMPORT["distributed"] = {*MAY_IMPORT} - {"reporting", "plotting"}
+MAY_IMPORT["distributed"] = ROOMS | {"inspection", "datasets"}
+MAY_IMPORT["pipeline"] = ROOMS | {"pseudo_labels", "inspection", "distributed"}
 MAY_IMPORT["cli"] = {*MAY_IMPORT}
 MAY_IMPORT["__main__"] = {"cli"}
 

@@ -262,7 +262,7 @@ def load_texts(
     )
 
 
-def refuse_missing(path: Path, there: list[str], *names: str | None) -> None:
+def refuse_missing(path: Path | str, there: list[str], *names: str | None) -> None:
     """Raise ValueError if a name that is not None is no column."""
     for name in names:
         if name is not None and name not in there:
@@ -270,7 +270,7 @@ def refuse_missing(path: Path, there: list[str], *names: str | None) -> None:
             raise ValueError(f"{path} has no column {name!r}. Its columns: {columns}.")
 
 
-def refuse_columns(path: Path, *names: str | None) -> None:
+def refuse_columns(path: Path | str, *names: str | None) -> None:
     named = [name for name in names if name is not None]
     if named:
         raise ValueError(
@@ -278,7 +278,9 @@ def refuse_columns(path: Path, *names: str | None) -> None:
         )
 
 
-def text_column(names: list[str], others: tuple[str | None, ...], path: Path) -> str:
+def text_column(
+    names: list[str], others: tuple[str | None, ...], path: Path | str
+) -> str:
     """Return the name of the only column left, or "text" in any case."""
     left = [name for name in names if name not in others]
     texts = [name for name in left if name.strip().lower() == "text"]

@@ -1,7 +1,8 @@
-"""Predictions for more texts than memory holds, part by part.
+"""More texts than memory holds: predicted part by part, here or by workers of Dask.
 
-Public: `predict_to_parquet`. Open `_parquet_parts.py`. Learning from such texts is
-`TextClusterer.fit`; reading them, `deepclust.datasets.TextFiles`.
+Public: `predict_to_parquet`. Open `_parquet_parts.py`; `_partitions.py` is all that
+knows Dask. Learning from such texts is `TextClusterer.fit`; reading them,
+`deepclust.datasets.TextFiles`.
 """
 
 from deepclust.distributed._parquet_parts import predict_to_parquet

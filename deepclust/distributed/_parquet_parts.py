@@ -7,7 +7,7 @@ finds the parts that are there, and skips those of the same texts and model.
 import json
 from collections.abc import Iterable, Iterator
 from hashlib import blake2b
-from itertools import islice
+from itertools import accumulate, islice
 from pathlib import Path
 from pickle import PicklingError
 from typing import Any
@@ -19,8 +19,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from deepclust._atomic_file import replacing
 from deepclust._optional import import_extra
-from deepclust._text_input import check_texts, refuse_containers_without_rows
+from deepclust._text_input import (
+    check_texts,
+    in_partitions,
+    refuse_containers_without_rows,
+)
 from deepclust.datasets import TextFiles
+from deepclust.datasets._corpora import refuse_columns, refuse_missing, text_column
+from deepclust.distributed._partitions import map_partitions, partition_texts
 from deepclust.inspection import prediction_table
 
 __all__ = ["iter_parts", "predict_to_parquet"]
@@ -46,19 +52,22 @@ def predict_to_parquet(
     pipeline : Pipeline
         Fitted.
 
-    texts : iterable of str, TextFiles, str or Path
+    texts : iterable of str, TextFiles, str, Path, or collection of Dask
         List, generator, ...; or files: a name or pattern such as `"logs/*.jsonl"`. See
-        `deepclust.datasets.TextFiles` for formats and encodings.
+        `deepclust.datasets.TextFiles` for formats and encodings. Of a Bag, Series or
+        DataFrame of Dask, workers write one part for each partition that has rows.
 
     folder : str or Path
         Where to write `part-000000.parquet`, `part-000001.parquet`, ...; made if it
-        does not exist. Parts there beyond the last one of these texts are removed.
+        does not exist. Other parts there, of more texts, are removed. Workers of Dask
+        must reach the folder by the same name.
 
     column, id_column : str, default=None
-        Columns of the files that hold the texts and their ids; see `TextFiles`.
+        Columns of the files or the DataFrame that hold the texts and their ids; see
+        `TextFiles`.
 
     batch_size : int, default=20_000
-        Texts in a part. The labels do not depend on it.
+        Texts in a part, where there are no partitions. No label depends on it.
 
     resume : bool, default=True
         Keep the parts that are there, if they are of the same texts and model. False
@@ -88,7 +97,9 @@ def predict_to_parquet(
     all parameters but `n_jobs` and `verbose`, all fitted attributes and the versions
     kept with them have the same hash; one that cannot be pickled is never the same.
     Memory: that of one part, about 50 MB for 20,000 titles, beside the model; time that
-    of `prediction_table`.
+    of `prediction_table`. A worker of Dask holds the model and the partition it works
+    on. A collection is computed twice: rows are counted first. The model is sent with
+    the tasks; if a worker dies, others do its tasks again.
 
     Examples
     --------
@@ -105,11 +116,15 @@ def predict_to_parquet(
     ...     len(parts), pd.read_parquet(folder)["row"].tolist()
     (2, [0, 1, 2, 3])
     """
+    if in_partitions(texts):
+        texts = _text_and_id(texts, column, id_column)
+        return _predict_partitions(pipeline, texts, folder, resume)
     if isinstance(texts, (str, Path)):
         texts = TextFiles(texts, column=column, id_column=id_column)
     elif column is not None or id_column is not None:
         raise ValueError(
-            "column and id_column are for names of files. Give them to TextFiles."
+            "column and id_column are for names of files and DataFrames of Dask. Give "
+            "them to TextFiles."
         )
     parts = iter_parts(pipeline, texts, folder, batch_size=batch_size, resume=resume)
     return [path for path, _, _ in parts]
@@ -127,31 +142,105 @@ def iter_parts(
 
     See `predict_to_parquet`; the parameters are the same.
     """
-    check_is_fitted(pipeline)
-    import_extra("pyarrow", extra="parquet", purpose="writing parquet files")
     refuse_containers_without_rows(texts, "predict_to_parquet")
     if batch_size < 1:
         raise ValueError(f"batch_size must be at least 1. Received: {batch_size!r}.")
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = _check(pipeline, folder)
     id_column = texts.id_column if isinstance(texts, TextFiles) else None
     rows: Iterator[tuple[str, Any]] = (
         texts.with_ids()
         if isinstance(texts, TextFiles)
         else ((text, None) for text in texts)
     )
-    model, row, place = _fingerprint(pipeline), 0, 0
+    model, row = _fingerprint(pipeline), 0
+    paths: list[Path] = []
     while batch := [*islice(rows, batch_size)]:
         part = check_texts([text for text, _ in batch], estimator="predict_to_parquet")
         ids = None if id_column is None else {id_column: [name for _, name in batch]}
-        path = folder / f"part-{place:06d}.parquet"
-        made_of = {"texts": _hash(part, row, ids), "model": model}
-        is_there = resume and _made_of(path) == made_of
-        if not is_there:
-            _write(path, _columns(pipeline, part, row, ids), made_of)
-        yield path, len(part), is_there
-        row, place = row + len(part), place + 1
-    for path in sorted(folder.glob("part-*.parquet"))[place:]:
+        paths.append(_part_path(folder, len(paths)))
+        is_there = _write_part(pipeline, part, row, ids, paths[-1], model, resume)
+        yield paths[-1], len(part), is_there
+        row += len(part)
+    _remove_others(folder, paths)
+
+
+def _check(pipeline: Any, folder: str | Path) -> Path:
+    """Return the folder, made if it is not there, if all is ready to write to it."""
+    check_is_fitted(pipeline)
+    import_extra("pyarrow", extra="parquet", purpose="writing parquet files")
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _predict_partitions(
+    pipeline: Any, collection: Any, folder: str | Path, resume: bool
+) -> list[Path]:
+    """Write one part for each partition of a Dask collection, by its workers."""
+    folder = _check(pipeline, folder)
+    sizes = map_partitions(_size, collection)
+    paths = [_part_path(folder, place) for place in range(len(sizes))]
+    each = zip(paths, accumulate([0, *sizes[:-1]]), strict=True)
+    model = _fingerprint(pipeline)
+    map_partitions(_predict_partition, collection, pipeline, model, resume, each=each)
+    paths = [path for path, size in zip(paths, sizes, strict=True) if size]
+    _remove_others(folder, paths)
+    return paths
+
+
+def _size(partition: Any) -> int:
+    return (
+        len(partition) if hasattr(partition, "__len__") else sum(1 for _ in partition)
+    )
+
+
+def _predict_partition(
+    partition: Any, pipeline: Any, model: str, resume: bool, path: Path, row: int
+) -> None:
+    ids = None
+    if getattr(partition, "ndim", 1) == 2:  # as made by _text_and_id
+        ids = {name: partition[name].tolist() for name in partition.columns[1:]}
+        partition = partition.iloc[:, 0]
+    texts = partition_texts(partition)
+    if texts:
+        _write_part(pipeline, texts, row, ids, path, model, resume)
+
+
+def _text_and_id(collection: Any, column: str | None, id_column: str | None) -> Any:
+    """Return the columns of a Dask DataFrame that hold texts and ids, in this order."""
+    if getattr(collection, "ndim", 1) < 2:
+        refuse_columns("A collection without columns", column, id_column)
+        return collection
+    names = [*collection.columns]
+    column = column or text_column(names, (id_column,), "The DataFrame")
+    refuse_missing("The DataFrame", names, column, id_column)
+    return collection[[name for name in (column, id_column) if name is not None]]
+
+
+def _part_path(folder: Path, place: int) -> Path:
+    return folder / f"part-{place:06d}.parquet"
+
+
+def _write_part(
+    pipeline: Any,
+    texts: list[str],
+    row: int,
+    ids: dict[str, list[Any]] | None,
+    path: Path,
+    model: str,
+    resume: bool,
+) -> bool:
+    """Write a part; return whether it was there, and is kept."""
+    made_of = {"texts": _hash(texts, row, ids), "model": model}
+    if resume and _made_of(path) == made_of:
+        return True
+    _write(path, _columns(pipeline, texts, row, ids), made_of)
+    return False
+
+
+def _remove_others(folder: Path, paths: list[Path]) -> None:
+    """Remove the parts that are of no text any more."""
+    for path in {*folder.glob("part-*.parquet")} - {*paths}:
         if _made_of(path) is not None:
             path.unlink()
 
