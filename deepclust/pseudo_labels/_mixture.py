@@ -99,6 +99,7 @@ class Mixture:
         *,
         annealing: Annealing = FREE_WEIGHTS,
         known: np.ndarray | None = None,
+        pseudo_count: float = PSEUDO_COUNT,
     ) -> "Mixture":
         """Fit a mixture by deterministic annealing EM.
 
@@ -123,6 +124,9 @@ class Mixture:
         known : ndarray of shape (n_docs,), int, default=None
             Component of labeled documents, whose responsibilities stay fixed; -1 where
             unlabeled.
+
+        pseudo_count : float, default=1.0
+            Of each token, in the word distribution of each component.
 
         Returns
         -------
@@ -156,7 +160,7 @@ class Mixture:
         for beta in np.geomspace(start, BETA_END, n_steps, dtype=np.float32):
             exponent = beta / np.float32(BETA_END) if anneals_weights else 1.0
             mixture = cls._m_step(
-                features, transposed, resp, frequencies, beta, exponent
+                features, transposed, resp, frequencies, beta, exponent, pseudo_count
             )
             mixture.log_likelihood, resp = mixture._e_step(features, counts)
             resp[labeled] = one_hot[known[labeled]]
@@ -171,11 +175,12 @@ class Mixture:
         frequencies: np.ndarray,
         beta: float,
         weight_exponent: float,
+        pseudo_count: float,
     ) -> "Mixture":
         """Estimate the parameters from responsibilities (n_docs, n_components)."""
         weights = (resp.mean(axis=0) + np.float32(1e-9)) ** np.float32(weight_exponent)
         return cls(
-            log_likelihood_ratios(transposed, resp, frequencies, beta),
+            log_likelihood_ratios(transposed, resp, frequencies, beta, pseudo_count),
             unit_rows(resp.T @ features),
             np.log(weights / weights.sum()),
         )
@@ -239,7 +244,11 @@ def word_frequencies(counts: csr_matrix) -> np.ndarray:
 
 
 def log_likelihood_ratios(
-    transposed: csr_matrix, resp: np.ndarray, frequencies: np.ndarray, beta: float
+    transposed: csr_matrix,
+    resp: np.ndarray,
+    frequencies: np.ndarray,
+    beta: float,
+    pseudo_count: float = PSEUDO_COUNT,
 ) -> np.ndarray:
     """Compute β log(θ_kw / p_w) of each token and component.
 
@@ -257,11 +266,14 @@ def log_likelihood_ratios(
     beta : float
         Inverse temperature.
 
+    pseudo_count : float, default=1.0
+        Of each token, in the word distribution of each component.
+
     Returns
     -------
     log_ratios : ndarray of shape (n_tokens, n_components), float32
     """
-    prior = np.float32(PSEUDO_COUNT * len(frequencies)) * frequencies
+    prior = np.float32(pseudo_count * len(frequencies)) * frequencies
     theta = transposed @ resp + prior
     theta /= theta.sum(axis=0)
     log_ratios: np.ndarray = np.float32(beta) * np.log(theta / frequencies)

@@ -16,6 +16,7 @@ from deepclust.pseudo_labels._features import BATCH_SIZE
 from deepclust.pseudo_labels._mixture import (
     FREE_WEIGHTS,
     N_STEPS,
+    PSEUDO_COUNT,
     Annealing,
     Mixture,
 )
@@ -98,6 +99,9 @@ class PartitionTree:
         sample = features[np.sort(order[:size])]
         self._rows = rows = np.sort(order[: max(size, MIXTURE_SAMPLE)])
         self._features, self._counts = features[rows], counts[rows]
+        # The sample has the prior of the corpus in its share, else components die: the
+        # vocabulary grows with the corpus, and its pseudo-counts with it.
+        self._pseudo_count = PSEUDO_COUNT * len(rows) / n_docs
         self._known = None if known is None else known[rows]
         k = max(size // MICRO_CLUSTER_SIZE, min(size, MIN_MICRO_CLUSTERS))
         k = min(MAX_MICRO_CLUSTERS, k)
@@ -167,6 +171,7 @@ class PartitionTree:
             labels,
             n_components,
             annealing=annealing,
+            pseudo_count=self._pseudo_count,
         )
 
     def _fit_cut(
@@ -190,6 +195,7 @@ class PartitionTree:
             n_steps,
             annealing=annealing,
             known=known,
+            pseudo_count=self._pseudo_count,
         )
 
 

@@ -1,8 +1,14 @@
 """Mixtures fitted by annealed EM."""
 
+import numpy as np
+from scipy.sparse import vstack
 from sklearn.metrics import adjusted_rand_score
 
-from deepclust.pseudo_labels._mixture import Mixture
+from deepclust.pseudo_labels._mixture import (
+    Mixture,
+    log_likelihood_ratios,
+    word_frequencies,
+)
 
 
 def test_em_corrects_a_wrong_start(four_topics, four_topics_mixed_up):
@@ -18,3 +24,17 @@ def test_log_likelihood_is_higher_for_the_true_topics(four_topics):
     found = Mixture.fit(features, counts, truth, 4)
     joined = Mixture.fit(features, counts, truth // 2, 4)
     assert found.log_likelihood > joined.log_likelihood
+
+
+def test_a_share_of_the_documents_with_that_share_of_the_prior(four_topics):
+    """Copies of a corpus with a prior for each have the words of the corpus."""
+    _, counts, truth = four_topics
+    resp = np.eye(4, dtype=np.float32)[truth]
+    frequencies = word_frequencies(counts)
+    transposed, copies = counts.T.tocsr(), vstack([counts] * 5).T.tocsr()
+    np.testing.assert_allclose(
+        log_likelihood_ratios(transposed, resp, frequencies, 0.7, 0.2),
+        log_likelihood_ratios(copies, np.tile(resp, (5, 1)), frequencies, 0.7),
+        rtol=1e-4,
+        atol=1e-5,
+    )

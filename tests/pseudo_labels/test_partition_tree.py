@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
+from deepclust.pseudo_labels import _partition_tree
 from deepclust.pseudo_labels._features import document_term_matrix, lsa_features
 from deepclust.pseudo_labels._mixture import (
     FREE_WEIGHTS,
     SMALL_KEPT,
+    Mixture,
 )
 from deepclust.pseudo_labels._partition_tree import (
     TRIAL_STEPS,
@@ -45,6 +47,23 @@ def test_a_random_start_finds_the_topics(four_topics):
     mixture = tree.fit_random(4)
     assert adjusted_rand_score(truth, mixture.predict(features, counts)) > 0.9
     assert tree.fit_random(4).log_likelihood == mixture.log_likelihood
+
+
+def test_a_sample_has_its_share_of_the_prior(monkeypatch, topic_counts):
+    counts, _ = topic_counts(3, 400)
+    monkeypatch.setattr(_partition_tree, "MIXTURE_SAMPLE", 100)
+    monkeypatch.setattr(_partition_tree, "MAX_SAMPLE", 100)
+    fit, shares = Mixture.fit, []
+
+    def record(*args, pseudo_count, **options):
+        shares.append(pseudo_count)
+        return fit(*args, pseudo_count=pseudo_count, **options)
+
+    monkeypatch.setattr(Mixture, "fit", record)
+    tree = PartitionTree(lsa_features(counts), counts, seed=0)
+    tree.fit_cut(3, 2)
+    tree.fit_random(3)
+    assert set(shares) == {100 / counts.shape[0]}
 
 
 def test_identical_documents_have_identical_labels():
