@@ -36,7 +36,9 @@ def main(
     # The topics of the clusters.
     cleaned = pipe["clean"].transform(texts)
     embeddings = pipe[:-1].transform(texts)
-    table = cluster_table(texts, labels, cleaned=cleaned, embeddings=embeddings)
+    shown = {"cleaned": cleaned, "embeddings": embeddings}
+    shown["names"] = pipe["cluster"].cluster_names_
+    table = cluster_table(texts, labels, **shown)
     print(table)
 
     # A new text gets the same cluster alone and in a batch.

@@ -33,6 +33,7 @@ __all__ = [
     "new_axes",
     "rank_clusters",
     "read_columns",
+    "refuse_estimators",
     "write",
 ]
 
@@ -47,6 +48,11 @@ COLORS = (
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 Names = Mapping[Any, str] | Sequence[str] | None
+_FROM_PIPELINE = {
+    "embeddings": "pipeline[:-1].transform(texts)",
+    "labels": "pipeline.labels_",
+    "layers": "pipeline[-1].layers_",
+}
 
 
 def new_axes(ax: Axes | None, size: tuple[float, float]) -> Axes:
@@ -80,6 +86,16 @@ def cluster_name(names: Names, cluster: Any) -> str:
         return write(cluster)
 
 
+def refuse_estimators(**arrays: Any) -> None:
+    """Raise TypeError if an estimator is where an array belongs."""
+    for name, value in arrays.items():
+        if hasattr(value, "fit"):
+            raise TypeError(
+                f"{name} must be an array, such as {_FROM_PIPELINE[name]} of a fitted "
+                f"pipeline. Received: {type(value).__name__}."
+            )
+
+
 def at_layer(labels: Any, names: Any, layer: int | None) -> tuple[np.ndarray, Names]:
     """Return the labels and names of one layer.
 
@@ -96,6 +112,8 @@ def at_layer(labels: Any, names: Any, layer: int | None) -> tuple[np.ndarray, Na
     ------
     ValueError
         If there is no such layer.
+    TypeError
+        If `labels` is an estimator.
 
     Examples
     --------
@@ -103,6 +121,7 @@ def at_layer(labels: Any, names: Any, layer: int | None) -> tuple[np.ndarray, Na
     >>> at_layer([[0, 1], [0, 2]], [["all"], {1: "a", 2: "b"}], 1)
     (array([1, 2]), {1: 'a', 2: 'b'})
     """
+    refuse_estimators(labels=labels)
     if layer is None:
         return column_or_1d(labels), names
     layers = np.asarray(labels)

@@ -14,6 +14,7 @@ from deepclust.plotting._axes import (
     Names,
     cluster_name,
     new_axes,
+    refuse_estimators,
 )
 from deepclust.sequences import NOISE
 
@@ -75,6 +76,7 @@ def plot_layers(
     >>> [int(box.get_width()) for box in ax.patches]
     [3, 1, 1, 2, 1, 1, 1]
     """
+    refuse_estimators(layers=layers)
     layers = check_array(layers, dtype=np.intp, ensure_min_samples=0)
     n_docs, n_layers = layers.shape
     if names is not None and len(names) != n_layers:

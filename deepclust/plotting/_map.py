@@ -15,6 +15,7 @@ from deepclust.plotting._axes import (
     cluster_name,
     new_axes,
     rank_clusters,
+    refuse_estimators,
 )
 from deepclust.sequences import NOISE
 
@@ -97,6 +98,7 @@ def plot_map(
     >>> [text.get_text() for text in ax.texts]
     ['flowers']
     """
+    refuse_estimators(embeddings=embeddings)
     X = check_array(embeddings, dtype=np.float64, ensure_min_samples=0)
     labels, names = at_layer(labels, names, layer)
     check_lengths("plot_map", embeddings=X, labels=labels)
@@ -161,6 +163,7 @@ def project(
         raise ValueError(
             f"projection must be one of {PROJECTIONS}. Received: {projection!r}."
         )
+    refuse_estimators(embeddings=embeddings)
     X = check_array(embeddings, dtype=np.float64, ensure_min_samples=0)
     if X.shape[1] == 2:
         return X

@@ -13,6 +13,7 @@ from deepclust.plotting._axes import (
     cluster_name,
     draw_matrix,
     rank_clusters,
+    refuse_estimators,
 )
 
 __all__ = ["plot_similarity"]
@@ -80,6 +81,7 @@ def plot_similarity(
     >>> sorted(label.get_text() for label in ax.get_yticklabels())
     ['buses', 'cars', 'trees']
     """
+    refuse_estimators(embeddings=embeddings)
     X = check_array(embeddings, dtype=np.float64, ensure_min_samples=0)
     labels, names = at_layer(labels, names, layer)
     check_lengths("plot_similarity", embeddings=X, labels=labels)

@@ -3,8 +3,8 @@
     python examples/benchmarks/keyword_quality.py DIR NAME [NAME ...] [--seed 0]
 
 DIR holds NAME.tsv or NAME.tsv.gz, a line per text: label, tab, text. The labels are not
-used. The clusters are those of the default pipeline; noise counts as one more class of
-texts, and its keywords are left out. Rows:
+used. The clusters are those of the default pipeline, at each of its layers; noise is
+one more class of texts, and its keywords are left out. Rows:
 
   c-TF-IDF               BERTopic's formula on BERTopic's default tokens: words of the
                          raw texts, lower-cased, stop words among them
@@ -137,12 +137,14 @@ def main():
         pipeline = make_text_clusterer(random_state=options.seed)
         labels = pipeline.fit_predict(texts)
         cleaned = pipeline["clean"].transform(texts)
-        print(f"{name}: {len(texts)} texts, {labels.max() + 1} clusters", flush=True)
-        for kind, (coherent, diverse) in judge(texts, cleaned, labels).items():
-            print(
-                f"  {kind:22s} coherence {coherent:6.3f}   diversity {diverse:.3f}",
-                flush=True,
-            )
+        for place, layer in enumerate(pipeline["cluster"].layers_.T):
+            own = ", the labels" if np.array_equal(layer, labels) else ""
+            print(f"{name}, layer {place}{own}: {layer.max() + 1} clusters", flush=True)
+            for kind, (coherent, diverse) in judge(texts, cleaned, layer).items():
+                print(
+                    f"  {kind:22s} coherence {coherent:6.3f}   diversity {diverse:.3f}",
+                    flush=True,
+                )
 
 
 if __name__ == "__main__":

@@ -18,7 +18,8 @@ from deepclust.inspection import cluster_table
 texts = load_docstrings(packages=("scipy",)).data[::3]
 pipe = make_text_clusterer(random_state=0)
 labels = pipe.fit_predict(texts)
-print(cluster_table(texts, labels, cleaned=pipe["clean"].transform(texts)))
+cleaned, names = pipe["clean"].transform(texts), pipe["cluster"].cluster_names_
+print(cluster_table(texts, labels, cleaned=cleaned, names=names))
 
 # %%
 # -1 is noise: texts in no dense region. The map has one point a text; noise is gray.
@@ -26,7 +27,6 @@ print(cluster_table(texts, labels, cleaned=pipe["clean"].transform(texts)))
 from deepclust.plotting import plot_map
 
 embeddings = pipe[:-1].transform(texts)
-names = pipe["cluster"].cluster_names_
 _ = plot_map(embeddings, labels, names=names, projection="tsne")
 
 # %%

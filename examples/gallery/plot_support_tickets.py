@@ -56,7 +56,8 @@ labels = pipe.fit_predict(texts)
 
 from deepclust.inspection import cluster_table
 
-table = cluster_table(texts, labels, cleaned=pipe["clean"].transform(texts))
+cleaned, names = pipe["clean"].transform(texts), pipe["cluster"].cluster_names_
+table = cluster_table(texts, labels, cleaned=cleaned, names=names)
 print(table)
 
 # %%
@@ -66,7 +67,7 @@ print(table)
 from deepclust.plotting import plot_map
 
 embeddings = pipe[:-1].transform(texts)
-_ = plot_map(embeddings, labels, names=table.names)
+_ = plot_map(embeddings, labels, names=names)
 
 # %%
 # New tickets
