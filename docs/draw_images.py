@@ -94,11 +94,13 @@ def main():
     save("training", plotting.plot_training(watched.history_))
     save("words", plotting.plot_word_frequencies(texts, cleaned=cleaned))
 
-    title = "Docstrings of the scientific Python packages"
+    corpus = load_docstrings(packages=("scipy",))
+    texts = corpus.data[::3]
+    packages = [corpus.target_names[c].removeprefix("scipy.") for c in corpus.target]
+    pipe = make_text_clusterer(random_state=0).fit(texts)
+    how = {"y": packages[::3], "title": "Docstrings of SciPy"}
     with tempfile.TemporaryDirectory() as folder:
-        page = write_report(
-            pipe, texts, Path(folder) / "report.html", y=packages, title=title
-        )
+        page = write_report(pipe, texts, Path(folder) / "report.html", **how)
         take_screenshot(page, FOLDER / "report.png")
 
 

@@ -7,7 +7,7 @@
     "#ee8866", "#44bb99", "#99ddff", "#bbcc33"];
   const RAMP = [[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253, 231, 37]];
   const MAX_HITS = 200;
-  const MAX_FAR = 20;
+  const MAX_FAR = 30;
   const NEIGHBORS = "neighbors lie together; distances between clusters mean little.";
   const METHODS = {
     tsne: ["t-SNE", "t-SNE: " + NEIGHBORS],
