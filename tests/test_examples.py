@@ -7,6 +7,7 @@ import re
 import runpy
 from pathlib import Path
 
+import joblib
 import nbformat
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from sklearn.utils import Bunch
 from tiny import TINY
 
 import deepclust
+from deepclust import datasets
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples"
@@ -37,14 +39,23 @@ def code_blocks(path):
     return re.findall(r"^```python\n(.*?)^```", path.read_text("utf-8"), re.M | re.S)
 
 
-@pytest.fixture
-def few_docstrings(monkeypatch):
-    """Let `load_docstrings` read one package."""
-    from deepclust import datasets
+# the encoder's own tests train an LSTM
+TINIER = TINY | {"encode__lstm_units": 0}
 
+
+def docstrings_of_numpy(n_texts=None):
     corpus = datasets.load_docstrings(packages=("numpy",))
+    n_all = len(corpus.data)
+    rows = np.linspace(0, n_all - 1, n_texts or n_all).astype(int)
+    texts = [corpus.data[row] for row in rows]
+    return Bunch(**corpus | {"data": texts, "target": corpus.target[rows]})
+
+
+@pytest.fixture
+def few_docstrings(monkeypatch, request):
+    """Let `load_docstrings` read 200 texts, or as many as the parameter says."""
+    corpus = docstrings_of_numpy(getattr(request, "param", 200))
     monkeypatch.setattr(datasets, "load_docstrings", lambda **_: Bunch(**corpus))
-    return corpus
 
 
 @pytest.mark.usefixtures("few_docstrings")
@@ -52,10 +63,10 @@ def test_first_clusters(tmp_path, capsys):
     picture = tmp_path / "map.png"
 
     table = load_example("first_clusters").main(
-        n_texts=300, picture=str(picture), **TINY
+        n_texts=200, picture=str(picture), **TINIER
     )
 
-    assert table["size"].sum() == 300
+    assert table["size"].sum() == 200
     assert picture.read_bytes().startswith(b"\x89PNG")
     printed = capsys.readouterr().out
     assert "agreement with the sub-packages (AMI): " in printed
@@ -74,7 +85,7 @@ def test_pipeline_and_grid_search(capsys):
     }
 
     found = load_example("pipeline_and_grid_search").main(
-        n_texts=200, grid=grid, **TINY
+        n_texts=120, grid=grid, n_jobs=1, **TINIER
     )
 
     for search in found:
@@ -125,13 +136,16 @@ def outputs_of(notebook):
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_notebook_runs(name, tmp_path, monkeypatch):
     monkeypatch.delenv("MPLBACKEND")  # the kernel draws into the notebook
+    joblib.dump(docstrings_of_numpy(), tmp_path / "docstrings")
     notebook = nbformat.read(EXAMPLES / f"{name}.ipynb", as_version=4)
     parameters = next(c for c in notebook.cells if c.cell_type == "code")
     assert parameters.source.startswith("N_TEXTS = ")
     parameters.source = (
         f"import sys; sys.path.append({str(ROOT / 'tests')!r})\n"
-        "from tiny import do_not_trace_short_training\n"
-        "do_not_trace_short_training()\n"
+        "import joblib, tiny\n"
+        "from deepclust import datasets\n"
+        "tiny.do_not_trace_short_training()\n"
+        "datasets.load_docstrings = lambda: joblib.load('docstrings')\n"
         f"N_TEXTS = 300\nPARAMETERS = {TINY!r}"
     )
 
@@ -171,14 +185,19 @@ def with_tiny_network(source):
     """Insert the parameters of a tiny network after `make_text_clusterer(...)`."""
     return re.sub(
         r"make_text_clusterer\(([^)]*)\)$",
-        rf"make_text_clusterer(\1).set_params(**{TINY!r})",
+        rf"make_text_clusterer(\1).set_params(**{TINIER!r})",
         source,
         flags=re.M,
     )
 
 
 @pytest.mark.usefixtures("few_docstrings")
-@pytest.mark.parametrize("path", PAGES, ids=[path.stem for path in PAGES])
+@pytest.mark.parametrize(
+    ("path", "few_docstrings"),
+    [(path, {"next_month": None}.get(path.stem, 200)) for path in PAGES],
+    ids=[path.stem for path in PAGES],
+    indirect=["few_docstrings"],
+)
 def test_code_of_the_pages_runs(path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     blocks = code_blocks(path)
@@ -258,7 +277,7 @@ def test_the_gallery_is_in_the_order_of_the_configuration():
 def test_an_example_of_the_gallery_runs(monkeypatch, capsys):
     make = deepclust.make_text_clusterer
     monkeypatch.setattr(
-        deepclust, "make_text_clusterer", lambda **o: make(**o).set_params(**TINY)
+        deepclust, "make_text_clusterer", lambda **o: make(**o).set_params(**TINIER)
     )
 
     runpy.run_path(str(EXAMPLES / "gallery" / "plot_production.py"))

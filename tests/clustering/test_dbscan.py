@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.spatial.distance import cdist
 from sklearn.base import clone
 from sklearn.cluster import DBSCAN as ReferenceDBSCAN
 from sklearn.exceptions import NotFittedError
@@ -61,9 +62,8 @@ def blobs(n_rows, n_features, seed, dtype=np.float64):
 
 
 def a_middling_eps(X, min_samples, share=0.8):
-    sample = X[:300].astype(np.float64)
-    squared = ((sample[:, None] - X[None].astype(np.float64)) ** 2).sum(axis=2)
-    core = np.sort(np.sqrt(squared), axis=1)[:, min(min_samples, len(X)) - 1]
+    distances = cdist(X[:300].astype(np.float64), X.astype(np.float64))
+    core = np.sort(distances, axis=1)[:, min(min_samples, len(X)) - 1]
     return float(np.quantile(core, share)) + 1e-7
 
 
