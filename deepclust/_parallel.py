@@ -21,6 +21,7 @@ except ImportError:  # Windows
 __all__ = [
     "available_memory",
     "in_threads",
+    "limit_blas",
     "least_parts",
     "one_blas_thread",
     "refuse_beyond_memory",
@@ -83,6 +84,11 @@ def _controller() -> ThreadpoolController:
     return ThreadpoolController().select(user_api="blas")
 
 
+def limit_blas() -> Any:
+    """Return a context that holds BLAS to one thread; the libraries are found once."""
+    return _controller().limit(limits=1)
+
+
 _turn = threading.Lock()
 
 
@@ -105,7 +111,7 @@ def one_blas_thread() -> Iterator[int]:
     """
     with _turn:
         counts = [library["num_threads"] for library in _controller().info()]
-        with _controller().limit(limits=1):
+        with limit_blas():
             yield max(counts, default=1)
 
 

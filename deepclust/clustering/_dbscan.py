@@ -16,8 +16,8 @@ from sklearn.utils.validation import (
     check_is_fitted,
     validate_data,
 )
-from threadpoolctl import threadpool_limits
 
+from deepclust._parallel import limit_blas
 from deepclust._versions import VersionsMixin
 from deepclust.clustering._components import renumbered
 from deepclust.clustering._eps_selection import (
@@ -327,7 +327,7 @@ class DBSCAN(ClusterMixin, VersionsMixin, BaseEstimator):
         )
         tree_rows = max_tree_rows(self._space) if self.eps == "auto" else 0
         rows = self._unique_rows(X, weights, min(X.shape[0], tree_rows))
-        with threadpool_limits(limits=1, user_api="blas"):
+        with limit_blas():
             if self.eps == "auto":
                 self._select_eps(rows)
             else:
@@ -398,7 +398,7 @@ class DBSCAN(ClusterMixin, VersionsMixin, BaseEstimator):
         X = self._check_rows(X, dtype=before.dtype, order="C", reset=False)
         weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
         self._delete_attributes(*_TREE_ATTRIBUTES)
-        with threadpool_limits(limits=1, user_api="blas"):
+        with limit_blas():
             self._fit_incrementally(
                 np.concatenate((before, X)), np.concatenate((self._weights, weights))
             )
@@ -453,7 +453,7 @@ class DBSCAN(ClusterMixin, VersionsMixin, BaseEstimator):
             )
         X = self._fitted_rows()
         rows = self._unique_rows(X, self._weights)
-        with threadpool_limits(limits=1, user_api="blas"):
+        with limit_blas():
             if n_clusters is not None:
                 eps = self._eps_for(n_clusters, rows.points)
             model = clone(self).set_params(
@@ -958,7 +958,7 @@ class DBSCAN(ClusterMixin, VersionsMixin, BaseEstimator):
         found = np.full(X.shape[0], -1, dtype=np.intp)
         if len(self.core_sample_indices_):
             rows, valid = self._space.rows(X)
-            with threadpool_limits(limits=1, user_api="blas"):
+            with limit_blas():
                 found[valid] = self._core_search()(rows[valid], radius)
         return found
 
@@ -984,7 +984,7 @@ class DBSCAN(ClusterMixin, VersionsMixin, BaseEstimator):
         if hasattr(self, "_chosen_layers"):
             return self._chosen_layers, self._best_place
         if "layers" not in self._cache:
-            with threadpool_limits(limits=1, user_api="blas"):
+            with limit_blas():
                 self._cache["layers"] = self._find_layers()
         return self._cache["layers"]
 
