@@ -251,10 +251,10 @@ class TextClusterer(Pipeline):
         self.__dict__.pop("labels_", None)
         if isinstance(self[0], TextCleaner) and not _is_reiterable(X):
             X = check_texts(X, estimator="TextCleaner")
-        texts, rows = self._to_learn_from(X)
+        texts, rows, n_docs = self._to_learn_from(X)
         if rows is not None:
             y = None if y is None else _safe_indexing(y, rows)
-            params = _check_method_params(X, params, rows)
+            params = _check_method_params(range(n_docs), params, rows)
         labels = method(texts, y, **params)
         self._finish(texts, namer, old)
         if rows is None:
@@ -267,24 +267,24 @@ class TextClusterer(Pipeline):
             self.labels_ = labels
         return labels
 
-    def _to_learn_from(self, X: Any) -> tuple[Any, np.ndarray | None]:
-        """Return the texts to fit on, and their rows if they are a sample."""
+    def _to_learn_from(self, X: Any) -> tuple[Any, np.ndarray | None, int]:
+        """Return the texts to fit on, their rows if they are a sample, and n_docs."""
         if not (isinstance(self[0], TextCleaner) or in_partitions(X)):
-            return X, None
+            return X, None, 0
         if not _is_reiterable(X) and len(X) <= self.max_fit_texts:
             texts, rows, n_docs = X, None, len(X)
         else:
             texts, rows, n_docs = draw_texts(X, self.max_fit_texts)
         warn_of_few_texts(n_docs)
         if n_docs <= self.max_fit_texts:
-            return texts, None
+            return texts, None, n_docs
         warnings.warn(
             f"The pipeline is fitted on {self.max_fit_texts:,} of the {n_docs:,} texts "
             "(max_fit_texts); the clusters of the others are predicted.",
             TextWarning,
             stacklevel=4,
         )
-        return texts, rows
+        return texts, rows, n_docs
 
     def _predict_in_parts(self, X: Any) -> np.ndarray:
         return np.concatenate([*iter_predict(self, X), np.empty(0, dtype=np.intp)])

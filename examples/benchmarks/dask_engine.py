@@ -18,6 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Thread
 
+import dask
 import dask.bag as db
 import joblib
 import numpy as np
@@ -31,7 +32,7 @@ from deepclust.datasets import TextFiles
 from deepclust.distributed import predict_to_parquet
 
 N_PARTS = 16
-GRID = {"encode__lstm_units": [16, 32], "cluster__min_samples": [5, 15]}
+GRID = {"encode__lstm_units": [16, 32]}
 
 
 def timed(function, *arguments):
@@ -80,10 +81,10 @@ def grid_scores(pipeline, texts, backend):
         return search.fit(texts).cv_results_["mean_test_score"]
 
 
-def rows(client, pipeline, texts, n_searched):
+def rows(client, pipeline, texts, partitions, n_searched):
     expected, seconds = timed(clone(pipeline).fit_predict, texts)
     yield "a list, one process", seconds, True
-    for n_parts in (1, 2, 5, 8):
+    for n_parts in partitions:
         size = -(-len(texts) // n_parts)
         bag = db.from_sequence(texts, partition_size=size)
         labels, seconds = timed(clone(pipeline).fit_predict, bag)
@@ -110,19 +111,23 @@ def main():
     parser.add_argument("texts", type=Path)
     parser.add_argument("--n-texts", type=int, default=20_000)
     parser.add_argument("--n-fitted", type=int, default=5_000)
+    parser.add_argument("--partitions", type=int, nargs="*", default=[1, 2, 5, 8])
     parser.add_argument("--n-searched", type=int, default=1_000)
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")  # of the sample, and of few epochs
     texts = list(islice(TextFiles(arguments.texts), arguments.n_texts))
     pipeline = make_text_clusterer(random_state=0)
     pipeline.set_params(max_fit_texts=arguments.n_fitted)
+    # on a busy machine a worker takes longer than 15 s to start again
+    dask.config.set({"distributed.deploy.lost-worker-timeout": "10m"})
     print("| run | seconds | same result |")
     print("|---|---:|---|")
     with (
         LocalCluster(2, threads_per_worker=1, dashboard_address=":0") as cluster,
         Client(cluster) as client,
     ):
-        found = rows(client, pipeline, texts, arguments.n_searched)
+        counts = (arguments.partitions, arguments.n_searched)
+        found = rows(client, pipeline, texts, *counts)
         for name, seconds, same in found:
             print(f"| {name} | {seconds:.1f} | {'yes' if same else 'NO'} |", flush=True)
 

@@ -83,9 +83,12 @@ def test_targets_are_sampled_with_the_texts(corpus):
 
     steps = light_clusterer().steps
     pipeline = TextClusterer([steps[0], ("count", Counts()), *steps[2:]])
-    pipeline.set_params(max_fit_texts=200).fit(bag_of(corpus.texts, 5), corpus.target)
-    rows = sample_texts(corpus.texts, 200)
-    np.testing.assert_array_equal(pipeline["count"].y_, corpus.target[rows])
+    pipeline.set_params(max_fit_texts=200)
+    weights, rows = np.arange(300.0) % 2 * 5, sample_texts(corpus.texts, 200)
+    for texts in (bag_of(corpus.texts, 5), series_of(corpus.texts, 2)):
+        pipeline.fit(texts, corpus.target, cluster__sample_weight=weights)
+        np.testing.assert_array_equal(pipeline["count"].y_, corpus.target[rows])
+        np.testing.assert_array_equal(pipeline[-1]._weights, weights[rows])
 
 
 @pytest.mark.filterwarnings(SAMPLED)
