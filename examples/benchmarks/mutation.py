@@ -1,0 +1,160 @@
+"""How many small changes of the code the tests notice.
+
+    pip install cosmic-ray
+    python examples/benchmarks/mutation.py clustering persistence
+
+Changes a seeded sample of the places in each file of these packages that cosmic-ray
+knows to change (comparisons, numbers, conditions, exceptions, ...), one at a time, and
+runs the tests of the file until one fails. Prints what no test noticed as a diff, and a
+table in Markdown. No file is changed: a child process compiles the changed source and
+runs pytest. What takes `TIMEOUT` seconds of the processor counts as noticed.
+"""
+
+import argparse
+import ast
+import difflib
+import importlib.abc
+import importlib.util
+import multiprocessing
+import os
+import random
+import resource
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+# what the tests import, loaded once before the processes are forked
+import pandas as pd  # noqa: F401
+import pytest
+import scipy.cluster.hierarchy
+import scipy.spatial  # noqa: F401
+import sklearn.model_selection
+import sklearn.utils.estimator_checks  # noqa: F401
+from cosmic_ray.ast import ast_nodes, get_ast
+from cosmic_ray.mutating import mutate_code
+from cosmic_ray.plugins import get_operator, operator_names
+from cryptography.hazmat.primitives.asymmetric import ed25519  # noqa: F401
+
+ROOT = Path(__file__).parents[2]
+TIMEOUT = 120
+OPTIONS = ["-x", "-q", "--no-header", "-p", "no:cacheprovider"]
+# of files without tests of their own name
+TESTS = {
+    "_memory_limit": ["test_dbscan"],
+    "_metric_space": ["test_dbscan", "test_any_metric"],
+    "_parts": ["test_editing"],
+    "_container": ["test_faults"],
+    "_objects": ["test_model_file", "test_faults"],
+    "_probes": ["test_model_file"],
+    "_registry": ["test_model_file", "test_faults"],
+}
+# mutants of these mostly mean the same, or need arguments
+LEFT_OUT = ("Is_Eq", "Eq_Is", "IsNot_NotEq", "NotEq_IsNot", "Variable")
+
+
+def without_annotations(code: str) -> str:
+    """Return what a program does, as text; nothing where it is no program."""
+    try:
+        tree = ast.parse(code)
+    except SyntaxError:
+        return ""
+    for node in ast.walk(tree):
+        for field in {"annotation", "returns"} & {*node._fields}:
+            setattr(node, field, None)
+    return ast.dump(tree)
+
+
+def sample(code: str, n_mutants: int, seed: int) -> list[str]:
+    """Return mutants of `n_mutants` random places, one each."""
+    places = defaultdict(list)
+    nodes = list(ast_nodes(get_ast(code)))
+    for name in operator_names():
+        if any(part in name for part in LEFT_OUT):
+            continue
+        operator = get_operator(name)()
+        found = [place for node in nodes for place in operator.mutation_positions(node)]
+        for occurrence, place in enumerate(found):
+            places[place].append((operator, occurrence))
+    rng, same, mutants = random.Random(seed), without_annotations(code), []
+    for place in rng.sample(sorted(places), len(places)):
+        if len(mutants) < n_mutants:
+            mutant = mutate_code(code, *rng.choice(places[place]))
+            mutants += [mutant] * (without_annotations(mutant) not in ("", same))
+    return mutants
+
+
+class Mutant(importlib.abc.MetaPathFinder, importlib.abc.SourceLoader):
+    """Imports one module from other source."""
+
+    def __init__(self, path: Path, code: str) -> None:
+        self.path, self.code = path, code
+        self.name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+
+    def find_spec(self, name, path, target=None):
+        """Find the module, and no other."""
+        if name == self.name:
+            return importlib.util.spec_from_file_location(name, self.path, loader=self)
+        return None
+
+    def get_filename(self, name):
+        """Return the path of the unchanged file."""
+        return str(self.path)
+
+    def get_data(self, path):
+        """Return the changed source."""
+        return self.code.encode()
+
+
+def run_tests(path: Path, code: str) -> None:
+    """Run the tests with another source of a file; end with pytest's status."""
+    resource.setrlimit(resource.RLIMIT_CPU, (TIMEOUT, TIMEOUT))
+    resource.setrlimit(resource.RLIMIT_AS, (16 << 30, 16 << 30))
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.dup2(null, 2)
+    sys.meta_path.insert(0, Mutant(path, code))
+    names = TESTS.get(path.stem, [f"test{path.stem}"])
+    tests = [f"tests/{path.parent.name}/{name}.py" for name in names]
+    os._exit(int(pytest.main([*OPTIONS, str(path), *tests])))
+
+
+def is_noticed(path: Path, code: str) -> bool:
+    """Return whether a test fails."""
+    child = multiprocessing.get_context("fork").Process(
+        target=run_tests, args=(path, code)
+    )
+    child.start()
+    child.join(20 * TIMEOUT)
+    child.kill()
+    child.join()
+    return child.exitcode != 0
+
+
+def main(packages: list[str], lines: int, seed: int) -> None:
+    """Print the mutants that no test notices, and how many those were."""
+    os.chdir(ROOT)
+    sys.path.insert(0, str(ROOT))
+    rows = []
+    for path in [p for n in packages for p in ROOT.glob(f"deepclust/{n}/_[a-z]*.py")]:
+        code = path.read_text("utf-8")
+        mutants = sample(code, len(code.splitlines()) // lines, seed)
+        if mutants and is_noticed(path, code):
+            raise SystemExit(f"the tests fail without a change of {path}")
+        left = [mutant for mutant in mutants if not is_noticed(path, mutant)]
+        for mutant in left:
+            texts = code.splitlines(), mutant.splitlines()
+            print(*difflib.unified_diff(*texts, str(path), lineterm="", n=1), sep="\n")
+        name = path.relative_to(ROOT / "deepclust")
+        rows.append((str(name), len(mutants), len(mutants) - len(left)))
+        print("| {} | {} | {} |".format(*rows[-1]), flush=True)
+    total, noticed = (sum(row[i] for row in rows) for i in (1, 2))
+    print(f"{noticed} of {total} noticed, {100 * noticed / total:.0f} %")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("packages", nargs="+", help="folders of deepclust/")
+    parser.add_argument("--lines", type=int, default=40, help="of a file, a mutant")
+    parser.add_argument("--random-state", type=int, default=0)
+    arguments = parser.parse_args()
+    main(arguments.packages, arguments.lines, arguments.random_state)
