@@ -344,7 +344,7 @@ def test_document_vectors_teach_what_words_do_not_tell():
     texts = TokenSequences.from_lists(words.tolist())
     vectors = np.eye(3)[topics] + 0.1 * rng.normal(size=(90, 3))
     encoder = make_encoder(
-        epochs=40, batch_size=16, n_pseudo_classes=3, word_dropout=0.0
+        epochs=40, batch_size=16, n_pseudo_classes=3, word_dropout=0.0, lstm_units=0
     )
     similarities = []
     for document_vectors in (None, vectors):
