@@ -178,6 +178,7 @@ def project(
     if projection != "pca":
         rows = (centered / spread).astype(np.float32)
         rows, copy_of = np.unique(rows, axis=0, return_inverse=True)
+        copy_of = copy_of.reshape(-1)  # numpy 2.0.0 has a second axis
         if len(rows) >= 4:
             return _by_neighbors(rows, projection, random_state)[copy_of]
     from sklearn.decomposition import PCA
