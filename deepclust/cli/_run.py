@@ -4,6 +4,7 @@ import importlib
 import os
 import sys
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -460,8 +461,10 @@ def _draw_map(
     points = np.zeros((len(labels), 2))
     shown = np.asarray(embeddings[rows], dtype=np.float64)
     points[rows] = map_points(shown, "tsne", seed)
-    ax = plot_map(points, labels, names=names, max_points=MAX_POINTS_DRAWN)
-    with replacing(path) as part:
+    with replacing(path) as part, warnings.catch_warnings():
+        # plot_map has named all missing characters at once, in a warning of its own.
+        warnings.filterwarnings("ignore", "Glyph", UserWarning)
+        ax = plot_map(points, labels, names=names, max_points=MAX_POINTS_DRAWN)
         ax.figure.get_figure(root=True).savefig(part, dpi=120, format="png")
     return points
 

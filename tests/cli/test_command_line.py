@@ -782,3 +782,10 @@ def test_points_are_computed_of_texts_that_are_shown(tmp_path, monkeypatch):
     assert placed[even_sample(labels, 30)].all()
     assert placed[even_sample(labels, 20)].all()
     assert placed.sum() <= 50
+
+
+def test_characters_that_no_font_has_are_told_once(tmp_path):
+    X, labels = np.random.default_rng(0).normal(size=(12, 3)), np.arange(12) % 2
+    with pytest.warns() as told:
+        _run._draw_map(tmp_path / "map.png", X, labels, {0: "猫, 犬", 1: "b"}, 0)
+    assert [str(one.message)[:15] for one in told] == ["No font in use "]
