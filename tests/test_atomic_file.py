@@ -35,7 +35,7 @@ def report(path, pipeline):
 
 
 def picture(path, pipeline):
-    _run._draw(path, np.eye(6), np.array([0, 0, 0, 1, 1, -1]), {}, 0)
+    _run._draw_map(path, np.eye(6), np.array([0, 0, 0, 1, 1, -1]), {}, 0)
 
 
 def network(path, pipeline):
