@@ -192,8 +192,8 @@ def run_cluster(
     from deepclust.inspection._prediction_table import prediction_columns
 
     how: dict[str, Any] = {"cleaned": cleaned, "embeddings": embeddings}
-    how["names"] = pipeline[-1].cluster_names_
-    table = cluster_table(corpus.data, labels, output="pandas", **how)
+    names = pipeline[-1].cluster_names_
+    table = cluster_table(corpus.data, labels, output="pandas", names=names, **how)
     found = prediction_columns(pipeline[-1], embeddings, sequences.known_share)
     _say_what_stays_noise(pipeline, labels, progress)
     label_table = _label_table(corpus, found, id_column, progress)
@@ -213,10 +213,9 @@ def run_cluster(
         labels=labels,
         y=_class_names(corpus),
         dates=corpus.get("dates"),
-        cleaned=cleaned,
-        embeddings=embeddings,
         points=points,
         max_points=MAX_POINTS_REPORTED,
+        **how,
     )
     progress("done", spinner=False)
     _print_overview(corpus, table.frame, top, labels, found["nearest"])

@@ -244,12 +244,8 @@ def load_texts(
     target, target_names = None, None
     if label is not None:
         target, target_names = _encode(values_of(frame[label]))
-    dated = None
-    if dates is not None:
-        where = f"{path}: {dates!r}"
-        dated, used = parse_dates(values_of(frame[dates]), where, date_format)
-        notes.append(f"dates read as {used}")
-    said = "; ".join(filter(None, notes))
+    dated, dates_note = _dates_of(frame, dates, path, date_format)
+    said = "; ".join(filter(None, [*notes, dates_note]))
     return Bunch(
         data=_texts_of(values_of(frame[column]), path, missing),
         target=target,
@@ -260,6 +256,17 @@ def load_texts(
         separator=frame.attrs.get("separator", ","),
         DESCR=f"{len(frame):,} texts of {path}" + (f" ({said})" if said else ""),
     )
+
+
+def _dates_of(
+    frame: Any, column: str | None, path: Path, date_format: str | None
+) -> tuple[np.ndarray | None, str | None]:
+    """Return the dates and how they were read; None where there is no column."""
+    if column is None:
+        return None, None
+    cells = values_of(frame[column])
+    dates, used = parse_dates(cells, f"{path}: {column!r}", date_format)
+    return dates, f"dates read as {used}"
 
 
 def refuse_missing(path: Path | str, there: list[str], *names: str | None) -> None:
