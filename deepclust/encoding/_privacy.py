@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from numbers import Real
 from typing import Any
 
+from sklearn.utils._param_validation import Interval, validate_parameter_constraints
+
 from deepclust._optional import import_extra
 
 __all__ = ["DifferentialPrivacy", "privacy_ledger"]
@@ -65,17 +67,13 @@ class DifferentialPrivacy:
     max_grad_norm: float = 1.0
 
     def __post_init__(self) -> None:
-        for name, below in (("epsilon", None), ("delta", 1), ("max_grad_norm", None)):
-            value = getattr(self, name)
-            valid = isinstance(value, Real) and 0 < float(value) < math.inf
-            if not valid or (below is not None and value >= below):
-                between = (
-                    "greater than 0" if below is None else f"between 0 and {below}"
-                )
-                raise ValueError(
-                    f"The {name!r} parameter of DifferentialPrivacy must be {between}. "
-                    f"Received: {value!r}."
-                )
+        positive = [Interval(Real, 0, math.inf, closed="neither")]
+        rules = {
+            "epsilon": positive,
+            "delta": [Interval(Real, 0, 1, closed="neither")],
+            "max_grad_norm": positive,
+        }
+        validate_parameter_constraints(rules, vars(self), "DifferentialPrivacy")
 
 
 def privacy_ledger(

@@ -22,10 +22,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from numbers import Integral, Real
 from random import SystemRandom
-from typing import Any
 
 import numpy as np
 from scipy.special import ndtri
+from sklearn.utils._param_validation import Interval, validate_parameter_constraints
 
 from deepclust._optional import import_extra
 
@@ -85,17 +85,11 @@ class VocabularyPrivacy:
 
     def __post_init__(self) -> None:
         rules = {
-            "epsilon": (Real, math.inf, "greater than 0"),
-            "delta": (Real, 1, "between 0 and 1"),
-            "max_tokens": (Integral, math.inf, "a whole number from 1"),
+            "epsilon": [Interval(Real, 0, math.inf, closed="neither")],
+            "delta": [Interval(Real, 0, 1, closed="neither")],
+            "max_tokens": [Interval(Integral, 1, None, closed="left")],
         }
-        for name, (kind, below, rule) in rules.items():
-            value: Any = getattr(self, name)
-            if not isinstance(value, kind) or not 0 < float(value) < below:
-                raise ValueError(
-                    f"The {name!r} parameter of VocabularyPrivacy must be {rule}. "
-                    f"Received: {value!r}."
-                )
+        validate_parameter_constraints(rules, vars(self), "VocabularyPrivacy")
 
 
 def private_counts(
