@@ -2,7 +2,6 @@
 
 import doctest
 import importlib
-import importlib.util
 import re
 import runpy
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from nbclient import NotebookClient
+from scripts import EXAMPLES, load_module
 from sklearn.utils import Bunch
 from tiny import TINY
 
@@ -20,15 +20,7 @@ import deepclust
 from deepclust import datasets
 
 ROOT = Path(__file__).parent.parent
-EXAMPLES = ROOT / "examples"
 PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
-
-
-def load_module(path):
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def load_example(name):

@@ -1,22 +1,16 @@
 """The yardstick of examples/benchmarks/keyword_quality.py, against numbers by hand."""
 
-import importlib.util
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
+from scripts import load_benchmark
 from sklearn.feature_extraction.text import CountVectorizer
-
-PATH = Path(__file__).parent.parent / "examples/benchmarks/keyword_quality.py"
 
 
 @pytest.fixture(scope="module")
 def quality():
-    spec = importlib.util.spec_from_file_location("keyword_quality", PATH)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_benchmark("keyword_quality")
 
 
 def test_class_tf_idf_follows_the_published_formula(quality):

@@ -1,22 +1,20 @@
 """What is found of generated identifiers, and what is left alone."""
 
-import importlib.util
 import random
 import re
-from pathlib import Path
 
 import phonenumbers
 import pytest
 from growth import growth
 from hypothesis import given
 from hypothesis import strategies as st
+from scripts import load_benchmark
 from stdnum import iban as checks
 from stdnum import numdb
 
 from deepclust import TextCleaner
 from deepclust.cleaning._redaction import KINDS, redact
 
-SCRIPT = Path(__file__).parents[2] / "examples" / "benchmarks" / "redaction_recall.py"
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 COUNTRIES = re.findall("..", "ADATBECHCZDEDKESFIFRGBGRHUIEITLUNLNOPLPTSASETR")
 
@@ -301,10 +299,7 @@ def test_recall_in_five_languages(language, kind):
 
 @pytest.fixture(scope="module")
 def script():
-    spec = importlib.util.spec_from_file_location("redaction_recall", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_benchmark("redaction_recall")
 
 
 @pytest.mark.parametrize("kind", KINDS)

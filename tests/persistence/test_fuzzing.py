@@ -1,27 +1,23 @@
 """A short run of the fuzzing script: mutated files give documented errors only."""
 
 import contextlib
-import importlib.util
 import warnings
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scripts import load_benchmark
 
 from deepclust import load
 from deepclust.exceptions import ModelDriftWarning, ModelFileError
 
-SCRIPT = Path(__file__).parents[2] / "examples" / "benchmarks" / "fuzz_model_files.py"
 WHOLE = Path(__file__).with_name("model_v1.dct").read_bytes()
 
 
 @pytest.fixture(scope="module")
 def script():
-    spec = importlib.util.spec_from_file_location("fuzz_model_files", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_benchmark("fuzz_model_files")
 
 
 @settings(max_examples=100)
