@@ -249,7 +249,7 @@ class TextClusterer(Pipeline):
         self.check_parameters()
         old = self._before()
         self.__dict__.pop("labels_", None)
-        if isinstance(self[0], TextCleaner) and not _is_reiterable(X):
+        if isinstance(self[0], TextCleaner) and not _has_no_length(X):
             X = check_texts(X, estimator="TextCleaner")
         texts, rows, n_docs = self._to_learn_from(X)
         if rows is not None:
@@ -259,7 +259,7 @@ class TextClusterer(Pipeline):
         self._finish(texts, namer, old)
         if rows is None:
             labels = getattr(self[-1], "labels_", None if labels is self else labels)
-        elif not _is_reiterable(X) and hasattr(self[-1], "predict"):
+        elif not _has_no_length(X) and hasattr(self[-1], "predict"):
             labels = self._predict_in_parts(X)
         else:
             return None
@@ -271,7 +271,7 @@ class TextClusterer(Pipeline):
         """Return the texts to fit on, their rows if they are a sample, and n_docs."""
         if not (isinstance(self[0], TextCleaner) or in_partitions(X)):
             return X, None, 0
-        if not _is_reiterable(X) and len(X) <= self.max_fit_texts:
+        if not _has_no_length(X) and len(X) <= self.max_fit_texts:
             texts, rows, n_docs = X, None, len(X)
         else:
             texts, rows, n_docs = draw_texts(X, self.max_fit_texts)
@@ -604,7 +604,7 @@ def _content_hashes(texts: list[str]) -> np.ndarray:
     return np.frombuffer(b"".join(digests), dtype=">u8").astype(np.uint64)
 
 
-def _is_reiterable(X: Any) -> bool:
+def _has_no_length(X: Any) -> bool:
     """Return whether the texts can be read again and again, but not counted."""
     if in_partitions(X):
         return True

@@ -15,7 +15,7 @@ from deepclust.sequences import NOISE, content_words
 
 __all__ = ["find_topics"]
 
-_WORDS_OF_A_NAME = 5
+_WORDS_SHOWN = 5
 
 
 def find_topics(
@@ -103,7 +103,7 @@ def find_topics(
             shares = zip(data.clusters, data.sizes, means * asked.data, strict=True)
             for cluster, size, shared in shares:
                 if cluster != NOISE and shared.any():
-                    best = np.argsort(-shared, kind="stable")[:_WORDS_OF_A_NAME]
+                    best = np.argsort(-shared, kind="stable")[:_WORDS_SHOWN]
                     words = ", ".join(terms[best[shared[best] > 0]])
                     name, score = known.get(cluster, str(cluster)), shared.sum()
                     rows.append((place, cluster, name, int(size), score, words))

@@ -41,7 +41,7 @@ ROUNDS = ((2, 1), (4, 2), (8, 4))
 MIN_SHARES = (0.5, 0.85)
 ONE_SCALE = 4.0  # ratio of the finest to the least number, up to which topics have one
 MAX_ERRORS = 0.5  # standard errors below the best score, of the number selected
-TRIAL_STEPS = 10  # EM steps of each mixture
+COMPARISON_STEPS = 10  # EM steps of each mixture
 MAX_DOCS = 6_000  # random documents that numbers of components are compared on
 MIN_DOCS = 100  # for a warning that the views support no topics
 MIN_CONFIDENT = 0.05  # of the documents, else the kappa of two views is 0
@@ -348,7 +348,7 @@ class View:
 
     def predict(self, n_components: int) -> tuple[np.ndarray, np.ndarray]:
         """Return labels, int32 (n_docs,), and where they are confident, bool."""
-        mixture = self.tree.fit_cut(n_components, TRIAL_STEPS, ANNEALED_WEIGHTS)
+        mixture = self.tree.fit_cut(n_components, COMPARISON_STEPS, ANNEALED_WEIGHTS)
         labels, margin = mixture.predict_with_margin(self.features, self.counts)
         return labels, is_confident(margin)
 
