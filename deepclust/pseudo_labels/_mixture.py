@@ -192,8 +192,8 @@ class Mixture:
         log_prob = self._log_prob(features, counts)
         largest = _row_maxima(log_prob)[:, None]
         resp = np.exp(np.subtract(log_prob, largest, out=log_prob), out=log_prob)
-        # np.dot: some builds of OpenBLAS set the flag of an invalid value in such products
-        # of finite values, by which matmul warns (numpy/numpy#24067)
+        # np.dot, since matmul warns where OpenBLAS sets the flag of an invalid value
+        # in products of finite ones (numpy/numpy#24067)
         total = np.dot(resp, np.ones(resp.shape[1], dtype=np.float32))[:, None]
         resp /= total
         return float(np.mean(largest + np.log(total), dtype=np.float64)), resp
