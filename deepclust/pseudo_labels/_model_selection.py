@@ -12,7 +12,8 @@
    at least half of the best score, and their neighbors, are compared on more pairs, and
    those with 85 % of it on twice as many.
 5. The score favors the coarse side of what is supported, mutual information alone the
-   fine side. Where the two are within two octaves the number is between them.
+   fine side. Where the two are within two octaves the number is between them, of those
+   with 90 % of the best score.
 """
 
 import warnings
@@ -36,9 +37,9 @@ from deepclust.pseudo_labels._partition_tree import PartitionTree
 __all__ = ["select_n_components"]
 
 # Pairs of views and of document subsamples in each round, and the share of the best
-# score that a number needs for the next one.
+# score that a number needs for the next one, or to be selected.
 ROUNDS = ((2, 1), (4, 2), (8, 4))
-MIN_SHARES = (0.5, 0.85)
+MIN_SHARES = (0.5, 0.85, 0.9)
 ONE_SCALE = 4.0  # ratio of the finest to the least number, up to which topics have one
 MAX_ERRORS = 0.5  # standard errors below the best score, of the number selected
 COMPARISON_STEPS = 10  # EM steps of each mixture
@@ -112,8 +113,9 @@ def select_n_components(
     It is the coarse side of what the views support, since each
     has seen half of a document's words only; the number of the greatest mutual
     information is the fine side. If that is at most four times the least, topics have
-    one scale, and the geometric mean of the two is selected: it is at most a factor of
-    two from either. Else they have layers, and the least number, the broad one, is
+    one scale, and of the candidates with 90 % of the best score the nearest to the
+    geometric mean of the two is selected: it is at most about a factor of two from
+    either. Else they have layers, and the least number, the broad one, is
     selected. Component weights are annealed, so that small components do
     not die where there are many.
 
@@ -153,9 +155,9 @@ def select_n_components(
     information = results[finest].mutual_info
     share = information / np.log(finest)
     if share >= MIN_INFORMATION:
-        least, n_components = _of_one_scale(_as_good_as_the_best(final), finest)
-        if n_components not in final:
-            compared |= comparison.evaluate([n_components], *ROUNDS[2])
+        least, middle = _of_one_scale(_as_good_as_the_best(final), finest)
+        near_best = _near_best(final, MIN_SHARES[2])
+        n_components = min(near_best, key=lambda k: abs(np.log(k / middle)))
     else:
         half = min(information, information / 2)  # it may be negative
         least = min(k for k in candidates if results[k].mutual_info >= half)
@@ -249,17 +251,18 @@ def _near_best(results: dict[int, Agreements], min_share: float) -> list[int]:
     return [k for k, row in results.items() if row.score >= least]
 
 
-def _of_one_scale(best: list[int], finest: int) -> tuple[int, int]:
-    """Return the least number of the finest scale of the best, and the one to select.
+def _of_one_scale(best: list[int], finest: int) -> tuple[int, float]:
+    """Return the least number of the finest scale of the best, and the middle of it.
 
-    Numbers within a factor of `ONE_SCALE` are of one scale.
+    Numbers within a factor of `ONE_SCALE` are of one scale, and the middle is the
+    geometric mean; else it is the least.
 
-    >>> _of_one_scale([2, 48, 71], finest=86), _of_one_scale([4, 6], finest=58)
-    ((48, 64), (4, 4))
+    >>> _of_one_scale([2, 48, 71], finest=75), _of_one_scale([4, 6], finest=58)
+    ((48, 60.0), (4, 4.0))
     """
     least = min(k for k in best if max(best) <= ONE_SCALE * k)
     has_one_scale = finest <= ONE_SCALE * least
-    return least, round(float(np.sqrt(least * finest))) if has_one_scale else least
+    return least, float(np.sqrt(least * finest) if has_one_scale else least)
 
 
 def _as_good_as_the_best(results: dict[int, Agreements]) -> list[int]:
