@@ -28,7 +28,12 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from deepclust._atomic_file import replacing
-from deepclust.exceptions import IntegrityError, ModelFileError, ModelFormatError
+from deepclust.exceptions import (
+    DecryptionError,
+    IntegrityError,
+    ModelFileError,
+    ModelFormatError,
+)
 from deepclust.persistence._arrays import parse_json
 from deepclust.persistence._encryption import Cipher
 
@@ -275,25 +280,39 @@ def read_section(
     """
     entry = next(e for e in model.manifest["sections"] if e["name"] == name)
     place, length, digest = model.places[name], _stored_length(entry), hashlib.sha256()
-    if mmap:
+    section, failure = memoryview(b""), None
+    file.seek(place)
+    if cipher is not None:
+
+        def read(size: int) -> bytes:
+            """Return the next bytes of the file; they are hashed."""
+            block = file.read(size)
+            digest.update(block)
+            return block
+
+        try:
+            binding = _binding(model.manifest)
+            section = cipher.open(name, read, entry["length"], binding)
+        except DecryptionError as error:  # of a damaged file, or of another key
+            failure = error
+        while read(min(BLOCK, place + length - file.tell())):
+            continue
+    elif mmap:
         whole = memory_map.mmap(file.fileno(), 0, access=memory_map.ACCESS_READ)
         section = memoryview(whole)[place : place + length]
+        for start in range(0, length, BLOCK):
+            digest.update(section[start : start + BLOCK])
     else:
-        # what is decrypted below need not be kept here
-        section = np.empty(length if cipher is None else BLOCK, dtype=np.uint8).data
-        file.seek(place)
-    for start in range(0, length, BLOCK):
-        end = min(start + BLOCK, length)
-        block = section[: end - start] if cipher is not None else section[start:end]
-        if not mmap and file.readinto(block) < len(block):  # type: ignore[attr-defined]
-            raise IntegrityError(f"section {name!r} is cut off. Get the file again")
-        digest.update(block)
+        section = np.empty(length, dtype=np.uint8).data
+        for start in range(0, length, BLOCK):
+            block = section[start : start + BLOCK]
+            file.readinto(block)  # type: ignore[attr-defined]
+            digest.update(block)
     if digest.hexdigest() != entry["sha256"]:
         raise IntegrityError(f"section {name!r} is damaged. Get the file again")
-    if cipher is None:
-        return section[: entry["length"]]
-    file.seek(place)
-    return cipher.open(name, file.read, entry["length"], _binding(model.manifest))
+    if failure is not None:
+        raise failure
+    return section if cipher is not None else section[: entry["length"]]
 
 
 @contextmanager

@@ -129,17 +129,21 @@ def _aead(key: bytes) -> Any:
     return AESGCM(key)
 
 
-def _chunks(pieces: Iterable[memoryview]) -> Iterator[bytes]:
-    """Yield the bytes of the pieces in chunks of 1 MiB."""
+def _chunks(pieces: Iterable[memoryview]) -> Iterator[memoryview | bytearray]:
+    """Yield the bytes of the pieces in chunks of 1 MiB, as views where they fit."""
     rest = bytearray()
     for piece in pieces:
-        for start in range(0, len(piece), CHUNK):
-            rest += piece[start : start + CHUNK]
-            while len(rest) >= CHUNK:
-                yield bytes(rest[:CHUNK])
-                del rest[:CHUNK]
+        start = min(-len(rest) % CHUNK, len(piece))
+        rest += piece[:start]
+        if len(rest) == CHUNK:
+            yield rest
+            rest = bytearray()
+        end = len(piece) - (len(piece) - start) % CHUNK
+        for place in range(start, end, CHUNK):
+            yield piece[place : place + CHUNK]
+        rest += piece[end:]
     if rest:
-        yield bytes(rest)
+        yield rest
 
 
 # Slots ------------------------------------------------------------------------------

@@ -104,7 +104,7 @@ class ModelClass:
 
 def _complete_vocabulary(state: dict[str, Any]) -> None:
     tokens = state["tokens"]
-    if not all(isinstance(token, str) for token in tokens):
+    if set(map(type, tokens)) - {str}:
         raise ModelFormatError("a token of the vocabulary is no text")
     state.setdefault("document_frequency", np.zeros(len(tokens), dtype=np.int64))
     state.setdefault("n_documents", 0)

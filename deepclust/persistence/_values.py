@@ -12,6 +12,7 @@ looked up here.
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -138,9 +139,7 @@ class ValueWriter:
         kinds: set[type] = set(map(type, items)) if len(items) >= LONG else set()
         kind = kinds.pop() if len(kinds) == 1 else None
         if kind is str:
-            encoded = [item.encode("utf-8", "surrogatepass") for item in items]
-            lengths = np.array([len(item) for item in encoded], dtype=np.int64)
-            flat = np.frombuffer(b"".join(encoded), dtype=np.uint8)
+            flat, lengths = _join_strings(items)
             parts: dict[str, np.ndarray] = {
                 f"{where}.utf8": flat,
                 f"{where}.lengths": lengths,
@@ -332,15 +331,32 @@ def _hashable(container: Any, items: list[Any]) -> Any:
         ) from error
 
 
+def _join_strings(items: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Return strings as the bytes of all, and the number of bytes of each."""
+    text = "".join(items).encode("utf-8", "surrogatepass")
+    flat = np.frombuffer(text, dtype=np.uint8)
+    starts = np.append(np.flatnonzero(_begins(flat)), len(flat))  # of characters
+    ends = starts[np.cumsum([len(item) for item in items])]
+    return flat, np.diff(ends, prepend=0)
+
+
 def _split_strings(flat: np.ndarray, lengths: np.ndarray) -> list[str]:
     types = (str(flat.dtype), flat.ndim, str(lengths.dtype), lengths.ndim)
     if types != ("uint8", 1, "int64", 1) or (lengths < 0).any():
         raise ModelFormatError("a list of strings has arrays of other types")
     if (lengths > len(flat)).any() or int(lengths.sum()) != len(flat):
         raise ModelFormatError("the strings of a list do not fit their lengths")
-    text, ends = flat.tobytes(), np.cumsum(lengths).tolist()
-    pieces = zip([0, *ends], ends, strict=False)
+    begins, ends = np.append(_begins(flat), True), np.cumsum(lengths)
     try:
-        return [text[i:j].decode("utf-8", "surrogatepass") for i, j in pieces]
-    except UnicodeDecodeError as error:
+        text = flat.tobytes().decode("utf-8", "surrogatepass")
+        if not begins[ends].all():
+            raise ValueError("a string ends within a character")
+    except ValueError as error:
         raise ModelFormatError("a string is not UTF-8") from error
+    places = np.cumsum(begins)[ends] - 1  # characters before each end
+    return [text[i:j] for i, j in pairwise([0, *places.tolist()])]
+
+
+def _begins(flat: np.ndarray) -> np.ndarray:
+    """Return which bytes of UTF-8 begin a character."""
+    return (flat & 0xC0) != 0x80

@@ -190,7 +190,13 @@ def test_values_are_not_nested_without_bound():
 
 @pytest.mark.parametrize(
     ("text", "lengths"),
-    [(b"ab", [1, 2]), (b"ab", [-1, 3]), (b"ab", [2**62, 2**62]), (b"\xff", [1])],
+    [
+        (b"ab", [1, 2]),
+        (b"ab", [-1, 3]),
+        (b"ab", [2**62, 2**62]),
+        (b"\xff", [1]),
+        ("é".encode(), [1, 1]),
+    ],
 )
 def test_strings_fit_their_lengths(text, lengths):
     flat, counts = np.frombuffer(text, dtype=np.uint8), np.array(lengths)
