@@ -15,7 +15,6 @@ from collections.abc import Iterable
 from math import ceil
 
 import numpy as np
-from scipy.cluster.hierarchy import linkage
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
@@ -111,6 +110,8 @@ def broader_layers(rows: np.ndarray, labels: np.ndarray) -> list[np.ndarray]:
     >>> broader_layers(X, np.arange(6))
     [array([0, 0, 0, 0, 1, 1]), array([0, 0, 1, 1, 2, 2])]
     """
+    from scipy.cluster.hierarchy import linkage  # .1 s, which `load` does not need
+
     n_clusters = int(labels.max(initial=-1)) + 1
     if not MIN_RATIO * 2 <= n_clusters <= MAX_MERGED:
         return []

@@ -14,15 +14,14 @@ from scipy.sparse import SparseEfficiencyWarning, issparse
 from sklearn.neighbors import VALID_METRICS
 
 from deepclust.clustering._any_metric import GraphSearch, NeighborSearch
-from deepclust.clustering._cell_index import CellIndex
 from deepclust.clustering._components import density_clusters
 from deepclust.clustering._mutual_reachability import (
     ReachabilityTree,
     reachability_trees,
 )
-from deepclust.clustering._neighbors import nearest
+from deepclust.clustering._neighbors import NearestSearch
 from deepclust.clustering._unique_rows import Points, UniqueRows
-from deepclust.metrics._pairwise import squared_distances
+from deepclust.metrics._pairwise import row_blocks, squared_distances
 
 __all__ = ["METRICS", "MetricSpace"]
 
@@ -80,13 +79,9 @@ class MetricSpace:
             return X, np.asarray(abs(X).max(axis=1).todense()).ravel() > 0
         if self.name != "cosine":
             return X, np.ones(X.shape[0], dtype=bool)
-        largest = np.abs(X).max(axis=1, initial=0)
-        valid = largest > 0
-        largest[~valid] = 1
-        rows = X / largest[:, None]  # the squares of a row may not fit its type
-        norms = np.sqrt(np.square(rows, dtype=np.float64).sum(axis=1))
-        norms[~valid] = 1
-        rows /= norms[:, None].astype(X.dtype)
+        rows, valid = np.empty(X.shape, dtype=X.dtype), np.empty(len(X), dtype=bool)
+        for part in row_blocks(*X.shape):
+            rows[part], valid[part] = _unit_rows(X[part])
         return rows, valid
 
     @property
@@ -199,5 +194,17 @@ class MetricSpace:
             if self.is_graph:  # the columns of a query are all rows of fit
                 search = search.among(rows_of_fit[unique.first])
             return lambda queries, limit: first[search.nearest(queries, limit)]
-        index = CellIndex(unique.points, radius)
-        return lambda queries, limit: first[nearest(index, queries, limit)[0]]
+        near = NearestSearch(unique.points, radius)
+        return lambda queries, limit: first[near(queries, limit)]
+
+
+def _unit_rows(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return rows of unit length, and which are not zero, whose length stays zero."""
+    largest = np.abs(X).max(axis=1, initial=0)
+    valid = largest > 0
+    largest[~valid] = 1
+    rows = X / largest[:, None]  # the squares of a row may not fit its type
+    norms = np.sqrt(np.square(rows, dtype=np.float64).sum(axis=1))
+    norms[~valid] = 1
+    rows /= norms[:, None].astype(X.dtype)
+    return rows, valid

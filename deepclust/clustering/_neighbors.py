@@ -13,9 +13,11 @@ import numpy as np
 
 from deepclust.clustering._cell_index import CellIndex, true_entries
 from deepclust.clustering._pca_lower_bound import PCALowerBound
-from deepclust.metrics._pairwise import products
+from deepclust.clustering._unique_rows import Points
+from deepclust.metrics._pairwise import products, row_blocks, squared_distances
 
 __all__ = [
+    "NearestSearch",
     "Neighborhoods",
     "candidate_cells",
     "count_within",
@@ -28,6 +30,7 @@ __all__ = [
 _RINGS = (0.5, 1.0)  # parts of the radius
 _FAR = 16.0
 _MAX_ENOUGH_FOR_HITS = 64
+_FEW_QUERIES = 8  # take about as long as half of an index
 
 
 class Neighborhoods(NamedTuple):
@@ -313,6 +316,51 @@ def nearest(
     missing = points == len(index.X)
     points[missing], squared[missing] = -1, np.inf
     return points, squared
+
+
+class NearestSearch:
+    """`nearest` among the same points, again and again.
+
+    The first few queries are compared with all points: a service that has just begun
+    answers before an index is built. The result is the same.
+
+    Parameters
+    ----------
+    points : Points
+    radius : float
+        See `CellIndex`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from deepclust.clustering._neighbors import NearestSearch
+    >>> from deepclust.clustering._unique_rows import Points
+    >>> search = NearestSearch(Points(np.array([[0.0], [1.0]]), np.ones(2)), 0.5)
+    >>> search(np.array([[0.7], [9.0]]), 0.5)
+    array([ 1, -1])
+    """
+
+    def __init__(self, points: Points, radius: float) -> None:
+        self.points, self.radius = points, radius
+        self.n_queries = 0
+        self.index: CellIndex | None = None
+
+    def __call__(self, Q: np.ndarray, limit: float) -> np.ndarray:
+        """Return the nearest point of every query within `limit`, or -1."""
+        self.n_queries += len(Q)
+        if self.n_queries <= _FEW_QUERIES:
+            return np.array([self._nearest(query, limit) for query in Q], dtype=np.intp)
+        if self.index is None:
+            self.index = CellIndex(self.points, self.radius)
+        return nearest(self.index, Q, limit)[0]
+
+    def _nearest(self, query: np.ndarray, limit: float) -> int:
+        rows = self.points.rows
+        squared = np.empty(len(rows))
+        for part in row_blocks(*rows.shape):
+            squared[part] = squared_distances(query[None], rows[part])
+        place = int(squared.argmin())  # the lowest of equally near ones
+        return place if squared[place] <= float(limit) ** 2 else -1
 
 
 def _search(

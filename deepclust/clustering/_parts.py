@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.cluster import KMeans
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.metrics import silhouette_score
@@ -37,8 +36,14 @@ def find_parts(rows: np.ndarray, into: Any, density: DBSCAN) -> np.ndarray:
     if into is None:
         return density.fit_predict(rows)
     if isinstance(into, int | np.integer):
-        return KMeans(int(into), n_init=5, random_state=0).fit_predict(rows)
+        return _k_means(rows, int(into), n_init=5)
     return clone(into).fit_predict(rows)
+
+
+def _k_means(rows: np.ndarray, n_parts: int, n_init: int) -> np.ndarray:
+    from sklearn.cluster import KMeans  # .1 s, which `load` does not need
+
+    return KMeans(n_parts, n_init=n_init, random_state=0).fit_predict(rows)
 
 
 def word_features(cleaned: list[str]) -> np.ndarray:
@@ -106,7 +111,7 @@ def are_apart(rows: np.ndarray, parts: np.ndarray) -> bool:
     centered = rows - rows.mean(axis=0)
     for _ in range(_N_DRAWS):
         draw = rng.standard_normal((len(rows), len(rows))) @ centered
-        cut = KMeans(n_parts, n_init=2, random_state=0).fit_predict(draw)
+        cut = _k_means(draw, n_parts, n_init=2)
         if silhouette_score(draw, cut) >= found:
             return False
     return True

@@ -393,7 +393,7 @@ def test_cut_takes_the_tree_and_computes_no_distance(monkeypatch):
     X = blobs(900, 8, seed=7)
     model = DBSCAN().fit(X)
     expected = DBSCAN(1.3 * model.eps_, min_samples=model.min_samples_).fit(X)
-    for name in ("density_clusters", "CellIndex"):
+    for name in ("density_clusters", "NearestSearch"):
         monkeypatch.setattr(f"deepclust.clustering._metric_space.{name}", None)
     assert_same_model(model.cut(1.3 * model.eps_), expected)
 

@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 from rows import all_pairs, cell_index, points
 
-from deepclust.clustering._neighbors import count_within, k_nearest, nearest
+from deepclust.clustering._neighbors import (
+    NearestSearch,
+    count_within,
+    k_nearest,
+    nearest,
+)
+from deepclust.clustering._unique_rows import Points
 
 FORMS = [
     pytest.param(dtype, n_features, jobs, id=f"{dtype.__name__}-{n_features}d-{jobs}")
@@ -41,6 +47,21 @@ def test_queries_equal_a_loop(dtype, n_features, jobs):
         np.testing.assert_array_equal(who, np.where(near, expected, -1))
         best = np.where(near, to_queries.min(axis=1), np.inf)
         np.testing.assert_array_equal(found, best)
+
+
+@pytest.mark.parametrize("limit", [0.3, np.inf])
+def test_few_queries_need_no_index(limit):
+    X = points(1100, 3).round(1)  # many are equally near
+    Q = points(30, 3, seed=1)
+    search = NearestSearch(Points(X, np.ones(len(X))), 0.3)
+    single = [search(Q[i : i + 1], limit)[0] for i in range(8)]
+    assert search.index is None
+
+    of_all = search(Q, limit)
+
+    assert search.index is not None
+    np.testing.assert_array_equal(single, of_all[:8])
+    np.testing.assert_array_equal(of_all, nearest(search.index, Q, limit)[0])
 
 
 @pytest.mark.parametrize("scale", [1e-150, 1e-20, 1.0, 1e20, 1e150])
