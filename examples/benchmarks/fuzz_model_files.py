@@ -1,6 +1,7 @@
 """Load model files that were changed at random: all that goes wrong is documented.
 
     python examples/benchmarks/fuzz_model_files.py model.dct --mutations 100000
+    python examples/benchmarks/fuzz_model_files.py model.dct --seconds 600
 
 Each mutation changes, inserts, deletes or repeats bytes of a valid file. Half of them
 compute all digests again afterwards, as an attacker would, so that the readers behind
@@ -8,6 +9,9 @@ the digests are reached; of these, half change the JSON or the numbers of a sect
 alone. A file has to be loaded, or refused with `ModelFileError`; memory may grow by the
 size of the file and 50 MB. Anything else is printed with the seed, and the exit status
 is 1.
+
+With --seconds, the package atheris picks the files to change further, by the branches
+of the loader that they reached. It stops at the first error, or at 2 GB of memory.
 """
 
 import argparse
@@ -110,6 +114,35 @@ def outcome(path: Path) -> str:
     return "loaded"
 
 
+def guided(model: Path, seconds: int) -> None:
+    """Fuzz one file by coverage; end the process."""
+    import atheris
+
+    whole, path = model.read_bytes(), Path(f"{model}.mutated")
+    for name in [name for name in sys.modules if name.startswith("deepclust.pers")]:
+        values = vars(sys.modules[name]).values()
+        parts = (p for v in values for p in (v, *getattr(v, "__dict__", {}).values()))
+        for part in parts:
+            if getattr(part, "__module__", "") == name and hasattr(part, "__code__"):
+                atheris.instrument_func(part)
+
+    def mutator(content: bytes, most: int, seed: int) -> bytes:
+        """Return another file, whose digests are right."""
+        try:
+            return mutate_behind_digests(content, random.Random(seed))[:most]
+        except (ValueError, KeyError, TypeError):  # not one of a right manifest
+            return mutate_behind_digests(whole, random.Random(seed))[:most]
+
+    def run(content: bytes) -> None:
+        """Load one file."""
+        path.write_bytes(content)
+        outcome(path)
+
+    settings = [f"-max_total_time={seconds}", f"-max_len={4 * len(whole)}"]
+    atheris.Setup([sys.argv[0], *settings], run, custom_mutator=mutator)
+    atheris.Fuzz()
+
+
 def main() -> int:
     """Fuzz one file; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -117,7 +150,11 @@ def main() -> int:
     parser.add_argument("--mutations", type=int, default=100_000)
     parser.add_argument("--first", type=int, default=0, help="seed to begin with")
     parser.add_argument("--memory", action="store_true", help="measure it (5 × slower)")
+    parser.add_argument("--seconds", type=int, help="fuzz by coverage for so long")
     options = parser.parse_args()
+    if options.seconds:
+        load(options.model)
+        guided(options.model, options.seconds)
     whole, path = options.model.read_bytes(), Path(f"{options.model}.mutated")
     outcomes: Counter[str] = Counter()
     failures, largest, start = 0, 0.0, time.perf_counter()

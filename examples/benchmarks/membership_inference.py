@@ -6,8 +6,9 @@ A line per text: label, tab, text; labels are read for the accuracy alone. Half 
 the texts drawn are members, which the encoder is fitted on; the others are not. The
 attacker [1]_ holds the model and a text, takes the greatest class probability, a mean
 over the heads, and says "member" if it is above a threshold. The vocabulary is here
-that of all texts, so that the figures are about the network. A second attack is on a
-vocabulary of the members alone, by the share of a text's words that it knows.
+that of all texts, so that the figures are about the network; with --whole it is that of
+the members, private where the network is. A second attack is on a vocabulary of the
+members alone, by the share of a text's words that it knows.
 
 Columns: epsilon, of the network and of the vocabulary each; accuracy of the clusters of
 the members, noise given to the nearest one; area under the ROC curve of the attack on
@@ -59,11 +60,11 @@ def confidence(encoder, sequences):
     return np.mean(greatest, axis=0)
 
 
-def known_words(clean, n, epsilon):
-    """Return the share of each text's words that the first n texts make known."""
+def vectorizer_of(clean, epsilon, **options):
+    """Return a vectorizer that is fitted on these texts."""
     privacy = None if epsilon is None else VocabularyPrivacy(epsilon, DELTA)
-    vectorizer = Vectorizer(max_unseen=1.0, word_vectors=None, privacy=privacy)
-    return vectorizer.fit(clean[:n]).known_share(clean)
+    vectorizer = Vectorizer(max_unseen=1.0, privacy=privacy, random_state=0)
+    return vectorizer.set_params(**options).fit(clean)
 
 
 def attack(scores, is_member):
@@ -78,18 +79,21 @@ def main():
     parser.add_argument("texts", type=Path)
     parser.add_argument("--members", type=int, default=4_000)
     parser.add_argument("--epsilon", type=float, nargs="*", default=[8.0, 2.0])
+    parser.add_argument("--whole", action="store_true")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     texts, labels = draw(options.texts, 2 * options.members)
     n = options.members
     is_member = np.arange(len(texts)) < n
     clean = TextCleaner().fit_transform(texts)
-    sequences = Vectorizer(random_state=0, max_unseen=1.0).fit_transform(clean)
+    sequences = vectorizer_of(clean, None).transform(clean)
     print(f"{options.texts.name}: {n:,} members, {n:,} others")
     print("| ε | ACC | AUC | TPR at 1 % FPR | AUC of words | seconds |")
     print("|---|---|---|---|---|---|")
     for epsilon in [None, *options.epsilon]:
         privacy = None if epsilon is None else DifferentialPrivacy(epsilon, DELTA)
+        if options.whole:
+            sequences = vectorizer_of(clean[:n], epsilon).transform(clean)
         encoder = RNNLSTMEncoder(privacy=privacy, random_state=0)
         start = time.perf_counter()
         embeddings = encoder.fit_transform(sequences[:n])
@@ -97,7 +101,8 @@ def main():
         clusters = DBSCAN(noise="nearest").fit(embeddings).predict(embeddings)
         accuracy = clustering_accuracy_score(labels[:n], clusters)
         area, found = attack(confidence(encoder, sequences), is_member)
-        words, _ = attack(known_words(clean, n, epsilon), is_member)
+        vectorizer = vectorizer_of(clean[:n], epsilon, word_vectors=None)
+        words, _ = attack(vectorizer.known_share(clean), is_member)
         name = "∞" if epsilon is None else f"{epsilon:g}"
         figures = f"{accuracy:.3f} | {area:.3f} | {found:.3f} | {words:.3f}"
         print(f"| {name} | {figures} | {seconds:.0f} |", flush=True)
