@@ -365,7 +365,13 @@ class CellIndex:
         return products(left, self.right[self.members(cell)])
 
     def within(
-        self, left: np.ndarray, rows: np.ndarray, cell: int, radius: float
+        self,
+        left: np.ndarray,
+        rows: np.ndarray,
+        cell: int,
+        radius: float,
+        source: np.ndarray | None = None,
+        slack: np.ndarray | None = None,
     ) -> np.ndarray:
         """Return exactly which points of `cell` lie within `radius` of which rows.
 
@@ -375,27 +381,33 @@ class CellIndex:
             The queries in left form.
 
         rows : ndarray of shape (n_queries,), intp
-            Their rows in `X`, for the pairs that rounding leaves open.
+            Their rows in `source`, for the pairs that rounding leaves open.
 
         cell : int
 
         radius : float
 
+        source : ndarray of shape (n_rows, n_features), default=X
+
+        slack : ndarray of shape (n_queries,), default=tolerance
+            Bound of the error of a product.
+
         Returns
         -------
         within : ndarray of shape (n_queries, size of the cell), bool
         """
-        limit = self.limit(radius)
-        low = self.dtype.type(limit - self.tolerance)
-        high = self.dtype.type(limit + self.tolerance)
-        members = self.members(cell)
+        limit, shape = self.limit(radius), (len(left), 1)
+        error = np.asarray(self.tolerance) if slack is None else slack[:, None]
+        low = np.broadcast_to((limit - error).astype(self.dtype), shape)
+        high = np.broadcast_to((limit + error).astype(self.dtype), shape)
+        members, source = self.members(cell), self.X if source is None else source
         within = np.empty((len(left), members.stop - members.start), dtype=bool)
         for part in self.slices(*within.shape):
             product = self.products(left[part], cell)
-            np.greater_equal(product, high, out=within[part])
-            row, column = true_entries((product >= low) ^ within[part])
+            np.greater_equal(product, high[part], out=within[part])
+            row, column = true_entries((product >= low[part]) ^ within[part])
             points = self.order[members][column]
-            squared = self.exact(self.X, rows[part][row], points)
+            squared = self.exact(source, rows[part][row], points)
             within[part][row, column] = squared <= radius * radius
         return within
 

@@ -25,6 +25,7 @@ __all__ = [
     "keep_nearest",
     "nearest",
     "nearest_of_each",
+    "pairs_within",
 ]
 
 _RINGS = (0.5, 1.0)  # parts of the radius
@@ -373,18 +374,9 @@ def _search(
         exact = index.exact(Q, rows, candidates)
         keep_nearest((points, squared), rows, candidates, exact)
 
-    with np.errstate(over="ignore"):
-        norm = np.sqrt(np.square((Q - index.shift) / index.scale).sum(axis=1))
-    reachable = norm * (1 - 1e-6) <= 1 + 1e-6 + np.sqrt(squared) / index.scale
-    # Far outside the points, products are too coarse: compare with all of them.
-    for query in np.flatnonzero(reachable & (norm > _FAR)).tolist():
+    far, rows, left, cells, slack = _placed(index, Q, np.sqrt(squared))
+    for query in far.tolist():
         compare(np.full(len(index.order), query), index.order)
-    rows = np.flatnonzero(reachable & (norm <= _FAR))
-    left = index.left_form(Q[rows])
-    cells = index.nearest_center(left, index.centers)
-    order = np.argsort(cells, kind="stable")
-    rows, left, cells = rows[order], left[order], cells[order]
-    slack = index.tolerance * np.maximum(1, norm[rows] ** 2)
     for cell, some in candidate_cells(
         index,
         index.swap(left.copy()),
@@ -401,6 +393,93 @@ def _search(
         nearer = np.flatnonzero(highest >= floor)
         row, column = true_entries(product[nearer] >= floor[nearer, None])
         compare(rows[some[nearer[row]]], index.order[index.members(cell)][column])
+
+
+def pairs_within(
+    index: CellIndex,
+    Q: np.ndarray,
+    radius: float,
+    wanted: Callable[[np.ndarray, np.ndarray], np.ndarray],
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield the queries and the indexed points within `radius` of each other.
+
+    Parameters
+    ----------
+    index : CellIndex
+
+    Q : ndarray of shape (n_queries, n_features), float32 or float64
+        May have no rows.
+
+    radius : float
+
+    wanted : callable
+        Takes queries and points, before these are compared; returns which of the
+        queries are to be.
+
+    Yields
+    ------
+    rows, points : ndarray of shape (n_pairs,), intp
+        Row of `Q`, row of `index.X`; no pair twice.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from deepclust.clustering._cell_index import CellIndex
+    >>> from deepclust.clustering._neighbors import pairs_within
+    >>> from deepclust.clustering._unique_rows import Points
+    >>> index = CellIndex(Points(np.array([[0.0], [3.0]]), np.ones(2)), 1.0)
+    >>> all_of = lambda rows, points: rows >= 0
+    >>> list(pairs_within(index, np.array([[2.0], [9.0]]), 1.0, all_of))
+    [(array([0]), array([1]))]
+    """
+    for part in index.shares(len(Q), max(index.n_cells, Q.shape[1])):
+        limits = np.full(part.stop - part.start, float(radius))
+        far, rows, left, cells, slack = _placed(index, Q[part], limits)
+        far, rows = far + part.start, rows + part.start
+        for query in far[wanted(far, index.order)].tolist():
+            squared = index.exact(Q, np.full(len(index.order), query), index.order)
+            near = index.order[squared <= radius * radius]
+            yield np.full(len(near), query), near
+        right = index.swap(left.copy())
+        candidates = candidate_cells(
+            index, right, cells, lambda: radius, slack=slack, own=True
+        )
+        for cell, some in candidates:
+            points = index.order[index.members(cell)]
+            for piece in index.slices(len(some), len(points)):
+                few = some[piece]
+                few = few[wanted(rows[few], points)]
+                row, column = true_entries(
+                    index.within(left[few], rows[few], cell, radius, Q, slack[few])
+                )
+                if len(row):
+                    yield rows[few[row]], points[column]
+
+
+def _placed(
+    index: CellIndex, Q: np.ndarray, radius: np.ndarray
+) -> tuple[np.ndarray, ...]:
+    """Return the queries that may have a point within their radius, in two groups.
+
+    Returns
+    -------
+    far : ndarray of shape (n_far,), intp
+        So far outside the points that products are too coarse.
+
+    rows, left, cells, slack : ndarray of shape (n_near, ...)
+        The other queries by cell, in left form, their cells, and the bound of the error
+        of their products.
+    """
+    with np.errstate(over="ignore"):
+        norm = np.sqrt(np.square((Q - index.shift) / index.scale).sum(axis=1))
+    reachable = norm * (1 - 1e-6) <= 1 + 1e-6 + radius / index.scale
+    rows = np.flatnonzero(reachable & (norm <= _FAR))
+    left = index.left_form(Q[rows])
+    cells = index.nearest_center(left, index.centers)
+    order = np.argsort(cells, kind="stable")
+    rows, left, cells = rows[order], left[order], cells[order]
+    slack = index.tolerance * np.maximum(1, norm[rows] ** 2)
+    return np.flatnonzero(reachable & (norm > _FAR)), rows, left, cells, slack
 
 
 def k_nearest(index: CellIndex, k: int) -> tuple[np.ndarray, np.ndarray]:

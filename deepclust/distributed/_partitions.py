@@ -30,7 +30,8 @@ def map_partitions(
     function : callable
         Takes the partition, `arguments`, and one of `each`.
 
-    collection : Bag, Series, DataFrame or Array of Dask
+    collection : Bag, Series or DataFrame of Dask, or sequence
+        Of delayed or other objects, each a partition.
 
     *arguments : object
         The same for all, such as a pipeline.
@@ -79,7 +80,8 @@ def _tasks(
 ) -> list[Any]:
     from dask import delayed
 
-    parts = [*collection.to_delayed()]
+    in_dask = hasattr(collection, "to_delayed")
+    parts = [*(collection.to_delayed() if in_dask else collection)]
     call = delayed(_call)
     own = [()] * len(parts) if each is None else each
     shared = [delayed(argument) for argument in arguments]

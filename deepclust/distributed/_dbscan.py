@@ -1,0 +1,328 @@
+"""DBSCAN of rows in blocks: exact, with no more than two blocks in memory at a time.
+
+1. Each block is written to a file: its unique rows, in micro-clusters.
+2. The neighbors of a block's points are counted in the block, then in the others, until
+   there are enough. The core points are connected inside of their block.
+3. The components of two blocks are compared until they are one, or known to be apart.
+   Each task returns a spanning forest of the components that it linked.
+4. The forests are united. Border points take the component of the nearest core point.
+
+A bound of the distance to the micro-clusters of the other block leaves out most
+products, and all of those of two blocks that are far apart.
+"""
+
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import accumulate
+from numbers import Integral, Real
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import joblib
+import numpy as np
+from sklearn.utils import check_array
+from sklearn.utils._param_validation import Interval, StrOptions, validate_params
+
+from deepclust._atomic_file import replacing
+from deepclust._parallel import limit_blas
+from deepclust.clustering._cell_index import CellIndex
+from deepclust.clustering._components import Forest, connect, renumbered
+from deepclust.clustering._eps_selection import default_min_samples, problem_with
+from deepclust.clustering._metric_space import MetricSpace
+from deepclust.clustering._neighbors import count_within, nearest, pairs_within
+from deepclust.clustering._unique_rows import UniqueRows
+from deepclust.distributed._partitions import map_partitions
+from deepclust.exceptions import ClusteringWarning
+
+__all__ = ["dbscan"]
+
+
+@validate_params(
+    {
+        "X": "no_validation",
+        "eps": [Interval(Real, 0, None, closed="neither")],
+        "min_samples": [
+            Interval(Integral, 1, None, closed="left"),
+            StrOptions({"auto"}),
+        ],
+        "metric": [StrOptions({"euclidean", "cosine"})],
+        "folder": [str, Path, None],
+    },
+    prefer_skip_nested_validation=True,
+)
+def dbscan(
+    X: Any,
+    eps: float,
+    *,
+    min_samples: int | str = "auto",
+    metric: str = "euclidean",
+    folder: str | Path | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Cluster the rows of a Dask array: the labels of `DBSCAN` in one process.
+
+    Parameters
+    ----------
+    X : Array of Dask of shape (n_rows, n_features), float32 or float64
+        Each of its blocks of rows has to fit a worker several times.
+
+    eps : float
+        Radius of a neighborhood, in units of `metric`.
+
+    min_samples : int or "auto", default="auto"
+        Rows of a neighborhood that make a core point; as of `DBSCAN`, which takes the
+        number of all rows for "auto".
+
+    metric : {"euclidean", "cosine"}, default="euclidean"
+
+    folder : str or Path, default=None
+        Where blocks are written, and removed at the end. All workers must reach it by
+        the same name. None is a temporary folder of this machine.
+
+    Returns
+    -------
+    core_sample_indices : ndarray of shape (n_core,), intp
+
+    labels : ndarray of shape (n_rows,), intp
+        Equal, bit by bit, to the `labels_` of `DBSCAN(eps, min_samples=min_samples,
+        metric=metric).fit(X)`, whatever the blocks and the workers. -1 is noise.
+
+    Raises
+    ------
+    TypeError
+        If `X` is no array of Dask.
+    ValueError
+        If a parameter is out of range, or a block has NaN or infinity.
+
+    Warns
+    -----
+    ClusteringWarning
+        If all rows are noise, or one cluster holds nearly all.
+
+    Notes
+    -----
+    `eps` is not selected: that of a sample is too large for more rows, as the same
+    share of core points needs a smaller radius.
+
+    Time is that of `DBSCAN`, and three times O(n_rows × n_blocks × √block_size ×
+    n_features) for the bounds. A worker holds two blocks, each with a copy in the
+    micro-clusters, and their products; this process, 17 bytes a row. The folder takes
+    twice the size of `X`. Tasks are one for each block and step, and those of a worker
+    that dies are done again by others. The files are pickles: as with Dask itself,
+    whoever can write to the folder can run code.
+
+    Examples
+    --------
+    >>> import dask.array as da
+    >>> import numpy as np
+    >>> from deepclust.distributed import dbscan
+    >>> X = np.array([[0.0], [0.1], [0.2], [5.0], [5.1], [5.2], [9.0]])
+    >>> dbscan(da.from_array(X, chunks=(3, -1)), 0.15, min_samples=2)[1]
+    array([ 0,  0,  0,  1,  1,  1, -1])
+    """
+    if not hasattr(X, "to_delayed") or getattr(X, "ndim", 0) != 2:
+        raise TypeError(
+            "dbscan needs an array of Dask with two dimensions, such as "
+            "da.from_array(rows, chunks=(50_000, -1)). Received: "
+            f"{type(X).__name__}. Rows in memory are for DBSCAN(eps).fit(rows)."
+        )
+    space = MetricSpace(metric, None)
+    radius = space.radius(eps)
+    space.check_eps(radius)
+    with TemporaryDirectory(prefix="dbscan-", dir=folder) as place:
+        blocks, n_rows = _write_blocks(X, Path(place), space, radius)
+        if min_samples == "auto":
+            min_samples = default_min_samples(sum(b.n_valid for b in blocks))
+        core, labels = _cluster(blocks, n_rows, radius, int(min_samples))
+    labels = renumbered(labels, np.ones(n_rows))
+    problem = problem_with(labels, int(labels.max(initial=-1)) + 1)
+    if problem is not None:
+        message = f"dbscan with eps={eps:.4g} and min_samples={min_samples}: {problem}."
+        warnings.warn(message, ClusteringWarning, stacklevel=2)
+    return np.flatnonzero(core), labels
+
+
+@dataclass(frozen=True)
+class _Block:
+    """The file of a block, and where its rows and its components begin."""
+
+    path: Path
+    first_row: int
+    n_rows: int
+    n_valid: int
+    first_component: int = 0
+    n_components: int = 0
+
+    def load(self) -> tuple[UniqueRows, CellIndex]:
+        """Return the unique rows, and the index of them."""
+        return joblib.load(self.path)
+
+    def core(self) -> tuple[UniqueRows, CellIndex, np.ndarray]:
+        """Return the unique rows, the index of core points, and their components."""
+        unique, index = self.load()
+        components = self.components()
+        return unique, index.subset(components >= 0, consume=True), components
+
+    def components(self) -> np.ndarray:
+        """Return the component of each point; -1 if it is no core point."""
+        found: np.ndarray = np.load(self.path.with_suffix(".npy"))
+        found[found >= 0] += self.first_component
+        return found
+
+
+def _write_blocks(
+    X: Any, place: Path, space: MetricSpace, radius: float
+) -> tuple[list[_Block], int]:
+    """Write the blocks that have valid rows; return them, and the number of rows."""
+    parts = X.rechunk({1: -1}).to_delayed().ravel().tolist()
+    paths = [place / f"{number:06}.joblib" for number in range(len(parts))]
+    each = [(path,) for path in paths]
+    sizes = map_partitions(_write, parts, space, radius, each=each)
+    starts = [*accumulate((n_rows for n_rows, _ in sizes), initial=0)]
+    rows = zip(paths, starts[:-1], sizes, strict=True)
+    blocks = [_Block(path, start, *size) for path, start, size in rows if size[1]]
+    return blocks, starts[-1]
+
+
+def _write(X: Any, space: MetricSpace, radius: float, path: Path) -> tuple[int, int]:
+    """Write the unique rows and their index; return how many rows, and valid ones."""
+    dtypes = [np.float64, np.float32]
+    X = check_array(X, dtype=dtypes, order="C", ensure_min_samples=0, input_name="X")
+    space.check_range(X)
+    rows, valid = space.rows(X)
+    if valid.any():
+        unique = UniqueRows.of(rows, valid, np.ones(len(X)), 2**17 + 4 * len(X))
+        with limit_blas(), replacing(path) as part:
+            joblib.dump((unique, CellIndex(unique.points, radius)), part)
+    return len(X), int(valid.sum())
+
+
+def _cluster(
+    blocks: list[_Block], n_rows: int, radius: float, min_samples: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return which rows are core points, and the component of each row."""
+    numbers = range(len(blocks))
+    found = map_partitions(_find_core, numbers, blocks, radius, min_samples)
+    starts = [*accumulate(found, initial=0)]
+    blocks = [
+        replace(block, first_component=start, n_components=size)
+        for block, start, size in zip(blocks, starts[:-1], found, strict=True)
+    ]
+    forest = Forest(starts[-1])
+    for links in map_partitions(_find_links, numbers, blocks, radius):
+        forest.unite(*links)
+    core, labels = np.zeros(n_rows, dtype=bool), np.full(n_rows, -1, dtype=np.intp)
+    nearest_of_rows = map_partitions(_nearest_component, numbers, blocks, radius)
+    for block, (is_core, component) in zip(blocks, nearest_of_rows, strict=True):
+        rows = slice(block.first_row, block.first_row + block.n_rows)
+        core[rows], labels[rows] = is_core, component
+    labels[labels >= 0] = forest.roots(labels[labels >= 0])
+    return core, labels
+
+
+def _from(number: int, blocks: list[_Block], *, with_core: bool) -> Iterator[_Block]:
+    """Yield the other blocks, those after `number` first, so that workers differ."""
+    for block in blocks[number + 1 :] + blocks[:number]:
+        if block.n_components or not with_core:
+            yield block
+
+
+def _find_core(
+    number: int, blocks: list[_Block], radius: float, min_samples: int
+) -> int:
+    """Write the components of the core points of a block; return their number."""
+    with limit_blas():
+        unique, index = blocks[number].load()
+        found = count_within(index, radius, unique.points.weights, min_samples)
+        few = np.flatnonzero(found.counts < min_samples)
+        queries, counts = index.X[few], found.counts[few]
+        for other in _from(number, blocks, with_core=False):
+            if (counts < min_samples).any():
+                _count(other, queries, counts, radius, min_samples)
+        found.counts[few] = counts
+        core = found.counts >= min_samples
+        components = np.full(len(core), -1, dtype=np.intp)
+        if core.any():
+            index = index.subset(core, consume=True)
+            roots = connect(index, radius, found.links)
+            components[index.order] = np.unique(roots, return_inverse=True)[1]
+    path = blocks[number].path.with_suffix(".npy")
+    with replacing(path) as part, part.open("wb") as file:
+        np.save(file, components)
+    return int(components.max()) + 1
+
+
+def _count(
+    other: _Block,
+    queries: np.ndarray,
+    counts: np.ndarray,
+    radius: float,
+    min_samples: int,
+) -> None:
+    """Add the neighbors in another block to `counts`, in place, until enough."""
+    unique, index = other.load()
+    weights = unique.points.weights
+
+    def wanted(rows: np.ndarray, _: np.ndarray) -> np.ndarray:
+        return counts[rows] < min_samples
+
+    for rows, points in pairs_within(index, queries, radius, wanted):
+        np.add.at(counts, rows, weights[points])
+
+
+def _find_links(
+    number: int, blocks: list[_Block], radius: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return a spanning forest of components: those of a block, linked by others.
+
+    Half of the other blocks are compared, the next ones in a circle: each pair is.
+    """
+    n_components = blocks[-1].first_component + blocks[-1].n_components
+    forest = Forest(n_components)
+    own_index, own = blocks[number].load()[1], blocks[number].components()
+    queries, own = own_index.X[own >= 0], own[own >= 0]
+    del own_index
+    circle = [*_from(number, blocks, with_core=False)][: len(blocks) // 2]
+    with limit_blas():
+        for other in circle:
+            if other.n_components and len(own):
+                _, index, there = other.core()
+
+                def wanted(rows: np.ndarray, points: np.ndarray) -> np.ndarray:
+                    roots = forest.roots(there[points])  # noqa: B023
+                    apart = forest.roots(own[rows]) != roots[0]
+                    return apart | (roots.min() != roots.max())
+
+                for rows, points in pairs_within(index, queries, radius, wanted):
+                    forest.unite(own[rows], there[points])
+    components = np.arange(n_components)
+    roots = forest.roots(components)
+    linked = components != roots
+    return components[linked], roots[linked]
+
+
+def _nearest_component(
+    number: int, blocks: list[_Block], radius: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return which rows of a block are core points, and the component of each row."""
+    unique, index = blocks[number].load()
+    component = blocks[number].components()
+    core = component >= 0
+    border = np.flatnonzero(~core)
+    queries = index.X[border]
+    del index
+    best_row = np.full(len(border), np.iinfo(np.intp).max)
+    best_squared = np.full(len(border), np.inf)
+    with limit_blas():
+        for other in [blocks[number], *_from(number, blocks, with_core=True)]:
+            if not (other.n_components and len(border)):
+                continue
+            there, index, components = other.core()
+            points, squared = nearest(index, queries, radius)
+            rows = other.first_row + there.first[points]
+            better = (squared == best_squared) & (rows < best_row)
+            better = (points >= 0) & (better | (squared < best_squared))
+            best_row[better], best_squared[better] = rows[better], squared[better]
+            component[border[better]] = components[points[better]]
+    return unique.expand(core, False), unique.expand(component, -1)
