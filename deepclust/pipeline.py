@@ -63,9 +63,10 @@ class TextClusterer(Pipeline):
     Attributes
     ----------
     labels_ : ndarray of shape (n_docs,), intp
-        Labels of the texts of `fit`, whether all or a sample were learned from; those
-        of the last step are of the sample. Not after `fit` on a stream, see there.
-        After `partial_fit`, those of the last batch.
+        Labels of the texts of `fit`; after `partial_fit`, of the last batch. Those of
+        the last step, which follow its parameters and edits; but as they were at `fit`
+        where it learned from a sample. Not after `fit` on a stream, see there, nor
+        after `load`.
 
     rehearsal_texts_ : list of str
         Sample of all texts that `partial_fit` had, by content; see `sample_texts`. They
@@ -87,6 +88,8 @@ class TextClusterer(Pipeline):
     `seed_words`. `deepclust.clustering.rename` changes names; reports and
     `prediction_table` show them.
     """
+
+    _labels: Any = None  # or the rows of those of the last step, a slice
 
     def __init__(
         self,
@@ -232,9 +235,36 @@ class TextClusterer(Pipeline):
         encode.partial_fit(sequences, clusters=clusters)
         cluster.fit(encode.transform(sequences))
         self._finish(texts, None, old, before)
-        self.labels_ = cluster.labels_[len(before) :]
+        self._labels = slice(len(before), None)
         self._keep_rehearsal(texts)
         return self
+
+    @property
+    def labels_(self) -> Any:
+        """Labels of the texts of `fit`, or of the last batch of `partial_fit`."""
+        if self._labels is None:
+            raise AttributeError("TextClusterer has labels_ only after fit.")
+        if isinstance(self._labels, slice):
+            return self[-1].labels_[self._labels]
+        return self._labels
+
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """Return the names of the columns that reach a last step without `transform`.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Names of the columns of the input; texts have none.
+
+        Returns
+        -------
+        names : ndarray of shape (n_columns,), object
+            Those of `pipeline[:-1].transform(texts)`, `embedding0`, `embedding1`, ...,
+            as after `set_output`; of `transform`, where the last step has it.
+        """
+        if hasattr(self._final_estimator, "transform"):
+            return super().get_feature_names_out(input_features)
+        return self[:-1].get_feature_names_out(input_features)
 
     def check_parameters(self) -> None:
         """Raise InvalidParameterError if a parameter of any step is wrong."""
@@ -248,7 +278,7 @@ class TextClusterer(Pipeline):
         """Fit on all texts or on a sample; return `labels_`, None of a stream."""
         self.check_parameters()
         old = self._before()
-        self.__dict__.pop("labels_", None)
+        self._labels = None
         if isinstance(self[0], TextCleaner) and not _has_no_length(X):
             X = check_texts(X, estimator="TextCleaner")
         texts, rows, n_docs = self._to_learn_from(X)
@@ -257,15 +287,13 @@ class TextClusterer(Pipeline):
             params = _check_method_params(range(n_docs), params, rows)
         labels = method(texts, y, **params)
         self._finish(texts, namer, old)
-        if rows is None:
-            labels = getattr(self[-1], "labels_", None if labels is self else labels)
+        if rows is None and hasattr(self[-1], "labels_"):
+            self._labels = slice(None)
+        elif rows is None:
+            self._labels = None if labels is self else labels
         elif not _has_no_length(X) and hasattr(self[-1], "predict"):
-            labels = self._predict_in_parts(X)
-        else:
-            return None
-        if labels is not None:
-            self.labels_ = labels
-        return labels
+            self._labels = self._predict_in_parts(X)
+        return getattr(self, "labels_", None)
 
     def _to_learn_from(self, X: Any) -> tuple[Any, np.ndarray | None, int]:
         """Return the texts to fit on, their rows if they are a sample, and n_docs."""

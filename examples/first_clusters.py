@@ -31,14 +31,10 @@ def main(
     # One call: clean, vectorize, train the network, cluster. No labels, no number of
     # clusters. -1 is noise.
     pipe = make_text_clusterer(random_state=0).set_params(**parameters)
-    labels = pipe.fit_predict(texts)
+    pipe.fit(texts)
 
     # The topics of the clusters.
-    cleaned = pipe["clean"].transform(texts)
-    embeddings = pipe[:-1].transform(texts)
-    shown = {"cleaned": cleaned, "embeddings": embeddings}
-    shown["names"] = pipe["cluster"].cluster_names_
-    table = cluster_table(texts, labels, **shown)
+    table = cluster_table(texts, pipe)
     print(table)
 
     # A new text gets the same cluster alone and in a batch.
@@ -46,6 +42,7 @@ def main(
     print("new texts:", pipe.predict(new))
 
     # Noise is assigned to the nearest cluster.
+    embeddings, labels = pipe[:-1].transform(texts), pipe.labels_
     everywhere = pipe.set_params(cluster__noise="nearest").predict(texts)
     agreement = adjusted_mutual_info_score(packages, everywhere)
     print(f"agreement with the sub-packages (AMI): {agreement:.3f}")

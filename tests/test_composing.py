@@ -87,3 +87,12 @@ def test_weights_are_routed_as_metadata():
         ]
         with pytest.raises(TypeError, match="groups"):
             clusterer(sample_weight=True).fit(ROWS, groups=[0, 0, 1, 1])
+
+
+def test_callbacks_of_scikit_learn_follow_the_steps():
+    callback = pytest.importorskip("sklearn.callback", reason="needs scikit-learn 1.9")
+    shown = callback.ProgressBar(max_propagation_depth=0)
+
+    model = clusterer().set_callbacks(shown)
+
+    assert model.fit(ROWS).labels_.tolist() == [0, 0, 1, 1]

@@ -2,6 +2,7 @@
 
 import copy
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -10,14 +11,17 @@ import joblib
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.cluster import KMeans
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.metrics import adjusted_rand_score
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 from tiny import TINY, light_clusterer, tiny_clusterer
 
 from deepclust import DBSCAN, TextCleaner, make_text_clusterer
+from deepclust.clustering import merge
 from deepclust.exceptions import ClusteringWarning, InvalidTextError, TextWarning
-from deepclust.pipeline import name_clusters, sample_texts
+from deepclust.pipeline import TextClusterer, name_clusters, sample_texts
 
 HERE = Path(__file__).parent
 
@@ -270,9 +274,21 @@ def test_a_namer_is_sent_texts_without_what_the_cleaner_removes():
 
 
 def test_feature_names_pass_through_the_pipeline(fitted_clusterer):
-    names = fitted_clusterer[:-1].get_feature_names_out()
+    names = fitted_clusterer.get_feature_names_out()
 
     assert names.tolist() == [f"embedding{i}" for i in range(16)]
+    assert fitted_clusterer[:-1].get_feature_names_out().tolist() == names.tolist()
+    to_frame = copy.deepcopy(fitted_clusterer[:-1]).set_output(transform="pandas")
+    assert to_frame.transform(["soup"]).columns.tolist() == names.tolist()
+
+
+def test_feature_names_are_those_of_a_last_step_that_transforms():
+    steps = [("clean", TextCleaner()), ("count", CountVectorizer())]
+    pipeline = TextClusterer([*steps, ("cluster", KMeans(2, random_state=0))])
+    pipeline.fit(["red apple", "fast wheel"] * 60)
+
+    assert pipeline.get_feature_names_out().tolist() == ["kmeans0", "kmeans1"]
+    assert pipeline.transform(["red"]).shape == (1, 2)
 
 
 # --- parameters and their warnings ----------------------------------------------------
@@ -408,6 +424,24 @@ def test_of_many_texts_a_sample_is_learned_from(corpus):
     assert adjusted_rand_score(shuffled, expected[order]) == 1
     with pytest.warns(TextWarning, match="fitted on 200"):
         assert not hasattr(pipeline.fit(Stream(texts)), "labels_")
+
+
+def test_labels_follow_the_last_step(corpus):
+    rng = np.random.default_rng(0)
+    words = " ".join(corpus.texts).split()
+    texts = [*corpus.texts, *(" ".join(rng.choice(words, 6)) for _ in range(40))]
+    pipeline = light_clusterer().set_params(cluster__eps=0.1).fit(texts)
+    assert (pipeline.labels_ < 0).any()
+
+    pipeline.set_params(cluster__noise="nearest")
+
+    np.testing.assert_array_equal(pipeline.labels_, pipeline.predict(texts))
+    assert (pipeline.labels_ >= 0).all()
+    merge(pipeline, [0, 1])
+    np.testing.assert_array_equal(pipeline.labels_, pipeline.predict(texts))
+    assert not hasattr(clone(pipeline), "labels_")
+    same = pickle.loads(pickle.dumps(pipeline))
+    np.testing.assert_array_equal(same.labels_, pipeline.labels_)
 
 
 def test_what_belongs_to_the_texts_is_sampled_with_them(corpus):

@@ -199,7 +199,7 @@ def run_cluster(
     label_table = _label_table(corpus, found, id_column, progress)
     separator = corpus.get("separator", ",")
     write_table(out / f"labels.{form}", label_table, form, separator)
-    write_table(out / f"clusters.{form}", table.frame, form, separator)
+    write_table(out / f"clusters.{form}", table.frame.round(4), form, separator)
     save_model(pipeline, out / "model.dct", **protection)
     progress("drawing")
     points = _draw_map(out / "map.png", embeddings, labels, table.names, seed)

@@ -21,6 +21,7 @@ from sklearn.metrics import pairwise_distances
 from sklearn.utils.validation import check_is_fitted
 
 from deepclust._text_input import check_texts
+from deepclust.clustering._fitted_labels import names_of
 from deepclust.inspection._html import render
 from deepclust.inspection._keywords import names_by_label
 from deepclust.metrics._pairwise import unit_rows
@@ -172,7 +173,7 @@ def explain(
         Share of the score's change that integrated gradients may leave unexplained.
 
     names : mapping of label to str, or sequence of str, default=None
-        Names of the clusters, for display.
+        Names of the clusters, for display; those of the clusterer when None.
 
     texts : sequence of str, default=None
         The texts of `fit`, to show that of the nearest core point.
@@ -238,6 +239,7 @@ def explain(
             "explain takes one text. Received: an iterable of texts; call it for each."
         )
     encoder, clusterer = _last_steps(pipeline)
+    names = names_by_label(names_of(clusterer, names))
     sequence = pipeline[:-2].transform([text])
     embedding = encoder.transform(sequence)
     core_points, location = _locate(clusterer, embedding, cluster)
@@ -259,7 +261,7 @@ def explain(
         baseline_score=baseline_score,
         eps=float(clusterer.eps_),
         method=method,
-        name=names_by_label(names).get(location["cluster"], ""),
+        name=names.get(location["cluster"], ""),
         nearest_text="" if texts is None else str([*texts][location["nearest_core"]]),
         **location,
     )

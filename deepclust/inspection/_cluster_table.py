@@ -1,8 +1,9 @@
 """One row a cluster: name, size, cohesion, keywords, representative texts."""
 
 import json
+import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +14,9 @@ from sklearn.utils.extmath import row_norms
 
 from deepclust._atomic_file import replacing
 from deepclust._optional import import_extra
+from deepclust.cleaning import TextCleaner
+from deepclust.clustering._fitted_labels import names_of
+from deepclust.exceptions import TextWarning
 from deepclust.inspection._cells import write_sheet
 from deepclust.inspection._html import render
 from deepclust.inspection._keywords import (
@@ -23,6 +27,7 @@ from deepclust.inspection._keywords import (
 from deepclust.inspection._labeled_texts import LabeledTexts
 from deepclust.inspection._overview import as_text
 from deepclust.inspection._representatives import find_borderline, find_representatives
+from deepclust.sequences import content_words
 
 __all__ = ["ClusterTable", "cluster_table"]
 
@@ -164,17 +169,21 @@ def cluster_table(
     texts : iterable of str, length n_docs
         Texts to show.
 
-    labels : array-like of shape (n_docs,)
-        Cluster of each text, −1 for noise.
+    labels : array-like of shape (n_docs,), or fitted Pipeline
+        Cluster of each text, −1 for noise. A pipeline cleans the texts, predicts the
+        clusters, and has names for them.
 
     cleaned : iterable of str, length n_docs, default=None
-        The texts after `TextCleaner`, for the keywords; `texts` when None.
+        The texts after `TextCleaner`, for the keywords. When None, those of the
+        pipeline, or of a `TextCleaner(language="auto")` without one.
 
     embeddings : array-like of shape (n_docs, embedding_dim), default=None
-        What to measure distances by; TF-IDF of the tokens when None.
+        What to measure distances by. When None, those of the pipeline, or TF-IDF of the
+        tokens without one.
 
     names : mapping of label to str, or sequence of str, default=None
-        Names of clusters; those of `cluster_names` for the others.
+        Names of clusters; those of `cluster_names` for the others. Those of the
+        pipeline when None.
 
     n_keywords : int, default=8
         At most so many keywords a cluster.
@@ -210,7 +219,8 @@ def cluster_table(
     -----
     The cohesion of a cluster is :math:`1 - v_c / v`: the mean squared distance of its
     texts from their mean, relative to that of all texts from theirs. It is 1 if all
-    texts of the cluster coincide, and 0 if they scatter like the whole corpus.
+    texts of the cluster coincide, and 0 if they scatter like the whole corpus. Time and
+    memory are linear in the number of tokens.
 
     Examples
     --------
@@ -225,11 +235,12 @@ def cluster_table(
           -1 noise     1   0.25       odd
     """
     data = LabeledTexts.check(texts, labels, "cluster_table", cleaned, embeddings)
-    originals = None if cleaned is None else data.texts
-    keywords = extract_keywords(data, n_keywords, ngram_range, originals)
+    if not data.is_cleaned:
+        data = replace(data, tokens=_cleaned(data.texts))
+    keywords = extract_keywords(data, n_keywords, ngram_range, data.texts)
     representatives = find_representatives(data, max(n_texts, 1))
     borderline = find_borderline(data, max(n_texts, 1))
-    given, sizes = names_by_label(names), data.sizes.astype(np.int64)
+    given, sizes = names_by_label(names_of(labels, names)), data.sizes.astype(np.int64)
     columns = {
         "cluster": data.clusters,
         "name": [given.get(c, name) for c, name in cluster_names(keywords).items()],
@@ -246,6 +257,14 @@ def cluster_table(
         representatives=representatives,
         borderline=borderline,
     )
+
+
+def _cleaned(texts: list[str]) -> list[str]:
+    """Return clean texts without stop words, where the language is clear."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", TextWarning)  # where it is not
+        cleaned = TextCleaner(language="auto").fit_transform(texts)
+    return [content_words(text) for text in cleaned]
 
 
 def data_frame_backend(output: str | None) -> Literal["pandas", "polars"]:

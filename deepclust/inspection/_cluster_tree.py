@@ -9,6 +9,7 @@ import numpy as np
 from scipy.cluster.hierarchy import linkage
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 
+from deepclust.clustering._fitted_labels import with_names
 from deepclust.clustering._layers import cluster_means
 from deepclust.sequences import NOISE
 
@@ -156,7 +157,8 @@ def cluster_tree(
     embeddings : array-like of shape (n_docs, embedding_dim)
 
     labels : array-like of shape (n_docs,)
-        Cluster of each text; noise, −1, is left out.
+        Cluster of each text; noise, −1, is left out. Or a fitted pipeline or clusterer,
+        for its `labels_` and names.
 
     names : mapping of label to str, default=None
         Names of the clusters, such as `ClusterTable.names`; numbers when None.
@@ -201,6 +203,7 @@ def cluster_tree(
     [[0, 1], [2]]
     """
     X = check_array(embeddings, dtype=np.float64, ensure_min_samples=0)
+    labels, names = with_names(labels, names)
     labels = column_or_1d(labels)
     check_consistent_length(X, labels)
     clustered = labels != NOISE

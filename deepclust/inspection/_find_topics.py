@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.preprocessing import normalize
 
+from deepclust.clustering._fitted_labels import is_model, names_of
 from deepclust.exceptions import InvalidTextError
 from deepclust.inspection._cluster_table import data_frame_backend
 from deepclust.inspection._keywords import names_by_label
@@ -38,15 +39,18 @@ def find_topics(
     texts : iterable of str, length n_docs
         The texts; already cleaned where `cleaner` is None.
 
-    labels : array-like of shape (n_docs,) or (n_docs, n_layers)
+    labels : array-like of shape (n_docs,) or (n_docs, n_layers), or fitted Pipeline
         Cluster of each text; or of each layer, such as `DBSCAN.layers_`. Noise, −1, is
-        not searched.
+        not searched. A pipeline begins with a cleaner and ends in DBSCAN; it predicts
+        the layers.
 
     cleaner : TextCleaner, default=None
-        Cleans query and texts, such as `pipeline["clean"]`.
+        Cleans query and texts, such as `pipeline["clean"]`; that of the pipeline when
+        None.
 
     names : mapping of label to str, or sequence of str, default=None
-        Names of the clusters; with layers, a sequence of these, one a layer.
+        Names of the clusters; with layers, a sequence of these, one a layer. Those of
+        the pipeline when None.
 
     n_topics : int, default=5
         At most so many clusters.
@@ -83,6 +87,11 @@ def find_topics(
     """
     if not isinstance(query, str):
         raise InvalidTextError(f"query must be a str. Received: {query!r}.")
+    if is_model(labels):
+        names = names_of(labels, names, layers=True)
+        pipeline, texts = getattr(labels, "best_estimator_", labels), [*texts]
+        cleaner = pipeline[0] if cleaner is None else cleaner
+        labels = pipeline[-1].predict_layers(pipeline[:-1].transform(texts))
     layers = np.asarray(labels)
     of_layer = [] if names is None else names
     if layers.ndim < 2:

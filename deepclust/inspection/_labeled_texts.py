@@ -7,13 +7,23 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.extmath import row_norms
 
 from deepclust._text_input import check_texts, replace_surrogates
+from deepclust.clustering._fitted_labels import is_model, last_step
 from deepclust.sequences import NOISE, content_words
 
-__all__ = ["LabeledTexts", "check_labeled", "term_counts", "tfidf_rows"]
+__all__ = [
+    "LabeledTexts",
+    "check_labeled",
+    "run_model",
+    "run_steps",
+    "steps_of",
+    "term_counts",
+    "tfidf_rows",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +46,9 @@ class LabeledTexts:
 
     embeddings : ndarray of shape (n_docs, embedding_dim), float64, or None
 
+    is_cleaned : bool
+        Whether `tokens` are not simply `texts`.
+
     Examples
     --------
     >>> from deepclust.inspection._labeled_texts import LabeledTexts
@@ -49,6 +62,7 @@ class LabeledTexts:
     clusters: list[Any]
     codes: np.ndarray
     embeddings: np.ndarray | None
+    is_cleaned: bool
 
     @classmethod
     def check(
@@ -59,7 +73,7 @@ class LabeledTexts:
         cleaned: Any = None,
         embeddings: Any = None,
     ) -> "LabeledTexts":
-        """Validate the input of the function `name`.
+        """Validate the input of the function `name`; of a pipeline as `labels`, run it.
 
         Raises
         ------
@@ -68,6 +82,11 @@ class LabeledTexts:
         ValueError
             If the lengths differ or the embeddings are not finite.
         """
+        if is_model(labels):
+            texts = check_texts(texts, estimator=name)
+            found, vectors, labels = run_model(labels, texts)
+            cleaned = found if cleaned is None else cleaned
+            embeddings = vectors if embeddings is None else embeddings
         texts, labels = check_labeled(texts, labels, name)
         tokens = texts
         if cleaned is not None:
@@ -84,7 +103,8 @@ class LabeledTexts:
         if len(clusters) and clusters[0] == NOISE:
             clusters = np.roll(clusters, -1)
             codes = (codes - 1) % len(clusters)
-        return cls(texts, tokens, clusters.tolist(), codes.astype(np.intp), embeddings)
+        codes, clusters = codes.astype(np.intp), clusters.tolist()
+        return cls(texts, tokens, clusters, codes, embeddings, cleaned is not None)
 
     def rows(self, code: int) -> np.ndarray:
         """Return the rows of the texts of one cluster, ascending."""
@@ -125,6 +145,48 @@ class LabeledTexts:
     def means(self) -> Any:
         """Mean of the vectors of each cluster, of shape (n_clusters, dim)."""
         return sp.diags_array(1 / self.sizes) @ (self.members @ self.vectors)
+
+
+def steps_of(pipeline: Any) -> dict[str, Any]:
+    """Return the fitted steps of a pipeline, or of the best one of a search."""
+    pipeline = getattr(pipeline, "best_estimator_", pipeline)
+    if pipeline is None:
+        return {}
+    if not isinstance(pipeline, Pipeline):
+        raise TypeError(
+            "pipeline must be a fitted Pipeline of texts, or None with labels=. "
+            f"Received: {type(pipeline).__name__}."
+        )
+    return {k: step for k, step in pipeline.steps if step not in (None, "passthrough")}
+
+
+def run_steps(
+    steps: dict[str, Any], texts: list[str]
+) -> tuple[list[str] | None, Any, Any]:
+    """Return the output of the last step that returns texts, embeddings, labels."""
+    *transformers, clusterer = steps.values()
+    X: Any = texts
+    cleaned = None
+    for step in transformers:
+        X = step.transform(X)
+        if isinstance(X, list) and all(isinstance(text, str) for text in X):
+            cleaned = X
+    if hasattr(clusterer, "predict"):
+        labels = clusterer.predict(X)
+    else:
+        labels = getattr(clusterer, "labels_", None)
+    return cleaned, X, labels
+
+
+def run_model(
+    model: Any, texts: list[str]
+) -> tuple[list[str] | None, np.ndarray | None, Any]:
+    """Return cleaned texts, embeddings and labels by a pipeline, or `labels_` alone."""
+    clusterer = last_step(model)
+    if clusterer in (model, getattr(model, "best_estimator_", None)):
+        return None, None, clusterer.labels_
+    cleaned, X, labels = run_steps(steps_of(model), texts)
+    return cleaned, None if sp.issparse(X) else X, labels
 
 
 def check_labeled(texts: Any, labels: Any, name: str) -> tuple[list[str], np.ndarray]:

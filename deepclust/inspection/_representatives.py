@@ -41,6 +41,7 @@ def representative_texts(
 
     labels : array-like of shape (n_docs,)
         Cluster of each text. Noise (−1) gets representatives as well.
+        Or a fitted pipeline, see `cluster_table`.
 
     cleaned : iterable of str, length n_docs, default=None
         Cleaned texts to compare words by; `texts` themselves when None.
@@ -116,6 +117,7 @@ def borderline_texts(
 
     labels : array-like of shape (n_docs,)
         Cluster of each text. Of noise (−1) the texts nearest to a cluster are returned.
+        Or a fitted pipeline, see `cluster_table`.
 
     cleaned : iterable of str, length n_docs, default=None
         Cleaned texts to compare words by, where there are no embeddings; `texts` when

@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.utils import column_or_1d
 
 from deepclust._text_input import printable, truncate
+from deepclust.clustering._fitted_labels import is_model, with_names
 from deepclust.plotting._fonts import warn_of_missing_glyphs
 from deepclust.sequences import NOISE
 
@@ -48,11 +49,6 @@ COLORS = (
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 Names = Mapping[Any, str] | Sequence[str] | None
-_FROM_PIPELINE = {
-    "embeddings": "pipeline[:-1].transform(texts)",
-    "labels": "pipeline.labels_",
-    "layers": "pipeline[-1].layers_",
-}
 
 
 def new_axes(ax: Axes | None, size: tuple[float, float]) -> Axes:
@@ -86,14 +82,13 @@ def cluster_name(names: Names, cluster: Any) -> str:
         return write(cluster)
 
 
-def refuse_estimators(**arrays: Any) -> None:
-    """Raise TypeError if an estimator is where an array belongs."""
-    for name, value in arrays.items():
-        if hasattr(value, "fit"):
-            raise TypeError(
-                f"{name} must be an array, such as {_FROM_PIPELINE[name]} of a fitted "
-                f"pipeline. Received: {type(value).__name__}."
-            )
+def refuse_estimators(embeddings: Any) -> None:
+    """Raise TypeError if an estimator is where the embeddings belong."""
+    if is_model(embeddings):
+        raise TypeError(
+            "embeddings must be an array, such as pipeline[:-1].transform(texts) of a "
+            f"fitted pipeline. Received: {type(embeddings).__name__}."
+        )
 
 
 def at_layer(labels: Any, names: Any, layer: int | None) -> tuple[np.ndarray, Names]:
@@ -101,7 +96,7 @@ def at_layer(labels: Any, names: Any, layer: int | None) -> tuple[np.ndarray, Na
 
     Parameters
     ----------
-    labels : array-like of shape (n_docs,) or (n_docs, n_layers)
+    labels : array-like of shape (n_docs,) or (n_docs, n_layers), or a fitted model
 
     names : names of the clusters, or a sequence of them, one a layer
 
@@ -112,8 +107,6 @@ def at_layer(labels: Any, names: Any, layer: int | None) -> tuple[np.ndarray, Na
     ------
     ValueError
         If there is no such layer.
-    TypeError
-        If `labels` is an estimator.
 
     Examples
     --------
@@ -121,7 +114,7 @@ def at_layer(labels: Any, names: Any, layer: int | None) -> tuple[np.ndarray, Na
     >>> at_layer([[0, 1], [0, 2]], [["all"], {1: "a", 2: "b"}], 1)
     (array([1, 2]), {1: 'a', 2: 'b'})
     """
-    refuse_estimators(labels=labels)
+    labels, names = with_names(labels, names, layers=layer is not None)
     if layer is None:
         return column_or_1d(labels), names
     layers = np.asarray(labels)
@@ -150,6 +143,11 @@ def check_lengths(function: str, **arrays: Any) -> None:
 
 def read_columns(table: Any, names: tuple[str, ...]) -> dict[str, np.ndarray]:
     """Return columns of a data frame or mapping as arrays, or raise ValueError."""
+    if is_model(table):
+        raise ValueError(
+            f"a table with the columns {[*names]} is missing: pass it, or a fitted "
+            f"model that has it. Received: {type(table).__name__}."
+        )
     columns = list(table.keys())
     for name in names:
         if name not in columns:

@@ -35,6 +35,7 @@ def plot_class_table(
     ----------
     labels : array-like of shape (n_docs,)
         Cluster of each text, −1 for noise.
+        Or a fitted pipeline or clusterer, for its `labels_` and names.
 
     classes : array-like of shape (n_docs,)
         Known class of each text.

@@ -29,6 +29,7 @@ def plot_cluster_sizes(
     ----------
     labels : array-like of shape (n_docs,)
         Cluster of each text, −1 for noise.
+        Or a fitted pipeline or clusterer, for its `labels_` and names.
 
     names : mapping of label to str, or sequence of str, default=None
         Names of the clusters; their numbers when None.

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from scipy.cluster.hierarchy import DisjointSet
 
+from deepclust.clustering._fitted_labels import is_model, last_step, names_of
 from deepclust.plotting._axes import (
     COLORS,
     GRAY,
@@ -39,7 +40,7 @@ def plot_dendrogram(
 
     Parameters
     ----------
-    tree : DBSCAN or ReachabilityTree
+    tree : DBSCAN, pipeline that ends in one, or ReachabilityTree
         A clusterer fitted with `eps="auto"`, or a tree of `_mutual_reachability.py`.
 
     eps : float, default=None
@@ -51,7 +52,7 @@ def plot_dendrogram(
         clusterer when None.
 
     names : mapping of label to str, or sequence of str, default=None
-        Names of the clusters in `labels`.
+        Names of the clusters in `labels`; those of the clusterer when both are None.
 
     max_leaves : int, default=80
         The smallest regions are left out until at most so many remain.
@@ -93,7 +94,10 @@ def plot_dendrogram(
     >>> ax.get_title()
     '2 dense regions in 2 clusters at eps 0.5'
     """
+    if is_model(tree):
+        tree = last_step(tree)
     if labels is None and hasattr(tree, "reachability_rows_"):
+        names = names_of(tree, names)
         labels = tree.labels_[tree.reachability_rows_]
     if eps is None:
         eps = getattr(tree, "eps_", None)

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from deepclust.clustering._fitted_labels import is_model, step_with
 from deepclust.plotting._axes import COLORS, Axes, mark, new_axes, read_columns
 
 __all__ = ["plot_eps_path", "read_eps_path"]
@@ -16,7 +17,7 @@ def plot_eps_path(
 
     Parameters
     ----------
-    path : DBSCAN, DataFrame or mapping
+    path : DBSCAN, pipeline that ends in one, DataFrame or mapping
         A clusterer fitted with `eps="auto"`, or its `eps_path_`: columns "eps",
         "n_clusters", "coverage" and "silhouette".
 
@@ -72,7 +73,8 @@ def read_eps_path(
     path: Any, eps: float | None, names: tuple[str, ...]
 ) -> tuple[dict[str, np.ndarray], float | None]:
     """Return columns of a clusterer's path or of a table, by ascending eps, and eps."""
-    if hasattr(path, "labels_"):
+    path = step_with(path, "eps_path_")
+    if is_model(path):
         if not hasattr(path, "eps_path_"):
             raise ValueError('there is no path: fit the clusterer with eps="auto".')
         eps = path.eps_ if eps is None else eps

@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.utils import check_array
 
 from deepclust._text_input import truncate
+from deepclust.clustering._fitted_labels import with_names
 from deepclust.plotting._axes import (
     COLORS,
     NOISE_COLOR,
@@ -14,7 +15,6 @@ from deepclust.plotting._axes import (
     Names,
     cluster_name,
     new_axes,
-    refuse_estimators,
 )
 from deepclust.sequences import NOISE
 
@@ -34,7 +34,8 @@ def plot_layers(
     Parameters
     ----------
     layers : array-like of shape (n_docs, n_layers), int
-        Nested labels, the broadest first, such as `DBSCAN.layers_`; −1 is noise.
+        Nested labels, the broadest first, such as `DBSCAN.layers_`; −1 is noise. Or a
+        fitted pipeline or DBSCAN, for its layers and names.
 
     names : sequence of (mapping of label to str), default=None
         Names of the clusters of each layer, such as `layer_names`; their numbers when
@@ -76,7 +77,7 @@ def plot_layers(
     >>> [int(box.get_width()) for box in ax.patches]
     [3, 1, 1, 2, 1, 1, 1]
     """
-    refuse_estimators(layers=layers)
+    layers, names = with_names(layers, names, layers=True)
     layers = check_array(layers, dtype=np.intp, ensure_min_samples=0)
     n_docs, n_layers = layers.shape
     if names is not None and len(names) != n_layers:

@@ -45,6 +45,7 @@ def plot_map(
 
     labels : array-like of shape (n_docs,)
         Cluster of each text, −1 for noise.
+        Or a fitted pipeline or clusterer, for its `labels_` and names.
 
     names : mapping of label to str, or sequence of str, default=None
         Names of the clusters; their numbers when None.
@@ -98,7 +99,7 @@ def plot_map(
     >>> [text.get_text() for text in ax.texts]
     ['flowers']
     """
-    refuse_estimators(embeddings=embeddings)
+    refuse_estimators(embeddings)
     X = check_array(embeddings, dtype=np.float64, ensure_min_samples=0)
     labels, names = at_layer(labels, names, layer)
     check_lengths("plot_map", embeddings=X, labels=labels)
@@ -163,7 +164,7 @@ def project(
         raise ValueError(
             f"projection must be one of {PROJECTIONS}. Received: {projection!r}."
         )
-    refuse_estimators(embeddings=embeddings)
+    refuse_estimators(embeddings)
     X = check_array(embeddings, dtype=np.float64, ensure_min_samples=0)
     if X.shape[1] == 2:
         return X

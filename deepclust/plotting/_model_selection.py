@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from deepclust.clustering._fitted_labels import step_with
 from deepclust.plotting._axes import COLORS, Axes, mark, new_axes, read_columns
 
 __all__ = ["plot_model_selection"]
@@ -16,7 +17,7 @@ def plot_model_selection(
 
     Parameters
     ----------
-    results : RNNLSTMEncoder, DataFrame or mapping
+    results : RNNLSTMEncoder, pipeline with one, DataFrame or mapping
         A fitted encoder, or its `selection_results_`: columns "n_components", "kappa"
         and, if present, "score".
 
@@ -42,11 +43,13 @@ def plot_model_selection(
     >>> plot_model_selection(table, n_components=4).get_title()
     'Selected: 4 components'
     """
+    results = step_with(results, "selection_results_")
     if hasattr(results, "selection_results_"):
         n_components = n_components or results.n_pseudo_classes_
         results = results.selection_results_
-    names = ["n_components", "kappa", *({"score"} & {*results.keys()})]
-    columns = read_columns(results, tuple(names))
+    columns = read_columns(results, ("n_components", "kappa"))
+    if "score" in results.keys():  # noqa: SIM118 - of a mapping or a data frame
+        columns |= read_columns(results, ("score",))
     order = np.argsort(columns["n_components"], kind="stable")
     if not len(order):
         raise ValueError(

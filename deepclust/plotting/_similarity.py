@@ -38,6 +38,7 @@ def plot_similarity(
 
     labels : array-like of shape (n_docs,)
         Cluster of each text; noise (−1) is left out.
+        Or a fitted pipeline or clusterer, for its `labels_` and names.
 
     names : mapping of label to str, or sequence of str, default=None
         Names of the clusters; their numbers when None.
@@ -81,7 +82,7 @@ def plot_similarity(
     >>> sorted(label.get_text() for label in ax.get_yticklabels())
     ['buses', 'cars', 'trees']
     """
-    refuse_estimators(embeddings=embeddings)
+    refuse_estimators(embeddings)
     X = check_array(embeddings, dtype=np.float64, ensure_min_samples=0)
     labels, names = at_layer(labels, names, layer)
     check_lengths("plot_similarity", embeddings=X, labels=labels)

@@ -40,6 +40,7 @@ def plot_topics_over_time(
     ----------
     labels : array-like of shape (n_docs,)
         Cluster of each text; noise (−1) counts in the totals and is not drawn.
+        Or a fitted pipeline or clusterer, for its `labels_` and names.
 
     dates : array-like of shape (n_docs,)
         Dates, timestamps, numbers such as years, or strings, read by one format for all

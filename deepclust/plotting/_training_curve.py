@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from deepclust.clustering._fitted_labels import step_with
 from deepclust.plotting._axes import COLORS, Axes, new_axes, read_columns
 
 __all__ = ["plot_training"]
@@ -14,8 +15,8 @@ def plot_training(history: Any, *, ax: Axes | None = None) -> Axes:
 
     Parameters
     ----------
-    history : DataFrame or mapping
-        `RNNLSTMEncoder.history_`, or anything with a column "loss" and, perhaps,
+    history : RNNLSTMEncoder, pipeline with one, DataFrame or mapping
+        A fitted encoder, its `history_`, or anything with a column "loss" and, perhaps,
         "val_loss" and "epoch".
 
     ax : matplotlib Axes, default=None
@@ -39,6 +40,8 @@ def plot_training(history: Any, *, ax: Axes | None = None) -> Axes:
     """
     from matplotlib.ticker import MaxNLocator
 
+    encoder = step_with(history, "history_")
+    history = getattr(encoder, "history_", history)
     loss = read_columns(history, ("loss",))["loss"]
     ax = new_axes(ax, (7.0, 4.0))
     epochs = range(1, len(loss) + 1)

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array, column_or_1d
 
 from deepclust._text_input import check_texts
 from deepclust.inspection._keywords import names_by_label
+from deepclust.inspection._labeled_texts import run_steps, steps_of
 from deepclust.metrics._pairwise import unit_rows
 
 __all__ = ["ReportInputs", "encode_classes", "read_inputs"]
@@ -113,11 +113,11 @@ def read_inputs(
     texts = check_texts(texts, estimator="summarize")
     if not texts:
         raise ValueError("summarize needs at least one text.")
-    steps = _steps(pipeline)
+    steps = steps_of(pipeline)
     if steps and (labels is None or embeddings is None or cleaned is None):
-        computed = _run_steps(steps, texts)
+        computed = run_steps(steps, texts)
         cleaned = computed[0] if cleaned is None else cleaned
-        embeddings = computed[1] if embeddings is None else embeddings
+        embeddings = _dense(computed[1]) if embeddings is None else embeddings
         labels = computed[2] if labels is None else labels
     if labels is None:
         raise ValueError("summarize needs a fitted pipeline, or labels=.")
@@ -198,37 +198,6 @@ def _name_of_class(value: Any) -> str | None:
     return None if missing or str(value) in ("-1", "-1.0", "<NA>") else str(value)
 
 
-def _steps(pipeline: Any) -> dict[str, Any]:
-    """Return the fitted steps of a pipeline, or of the best one of a search."""
-    pipeline = getattr(pipeline, "best_estimator_", pipeline)
-    if pipeline is None:
-        return {}
-    if not isinstance(pipeline, Pipeline):
-        raise TypeError(
-            "pipeline must be a fitted Pipeline of texts, or None with labels=. "
-            f"Received: {type(pipeline).__name__}."
-        )
-    return {k: step for k, step in pipeline.steps if step not in (None, "passthrough")}
-
-
-def _run_steps(
-    steps: dict[str, Any], texts: list[str]
-) -> tuple[list[str] | None, Any, Any]:
-    """Return the output of the last step that returns texts, embeddings, labels."""
-    *transformers, clusterer = steps.values()
-    X: Any = texts
-    cleaned = None
-    for step in transformers:
-        X = step.transform(X)
-        if isinstance(X, list) and all(isinstance(text, str) for text in X):
-            cleaned = X
-    if hasattr(clusterer, "predict"):
-        labels = clusterer.predict(X)
-    else:
-        labels = getattr(clusterer, "labels_", None)
-    return cleaned, _reduce(X) if hasattr(X, "toarray") else X, labels
-
-
 def _check_labels(labels: Any) -> np.ndarray:
     labels = column_or_1d(labels)
     if labels.dtype.kind == "f" and not (labels == np.floor(labels)).all():
@@ -243,6 +212,10 @@ def _lsa(texts: list[str]) -> np.ndarray:
     if not any(text.split() for text in texts):
         return np.zeros((len(texts), 2))
     return _reduce(TfidfVectorizer(analyzer=str.split).fit_transform(texts))
+
+
+def _dense(X: Any) -> Any:
+    return _reduce(X) if hasattr(X, "toarray") else X
 
 
 def _reduce(X: Any) -> np.ndarray:

@@ -18,8 +18,7 @@ from deepclust.inspection import cluster_table
 texts = load_docstrings(packages=("scipy",)).data[::3]
 pipe = make_text_clusterer(random_state=0)
 labels = pipe.fit_predict(texts)
-cleaned, names = pipe["clean"].transform(texts), pipe["cluster"].cluster_names_
-print(cluster_table(texts, labels, cleaned=cleaned, names=names))
+print(cluster_table(texts, pipe))
 
 # %%
 # -1 is noise: texts in no dense region. The map has one point a text; noise is gray.
@@ -27,13 +26,13 @@ print(cluster_table(texts, labels, cleaned=cleaned, names=names))
 from deepclust.plotting import plot_map
 
 embeddings = pipe[:-1].transform(texts)
-_ = plot_map(embeddings, labels, names=names, projection="tsne")
+_ = plot_map(embeddings, pipe, projection="tsne")
 
 # %%
 # A new text gets the cluster of its nearest core point.
 
 cluster = pipe.predict(["Compute the eigenvalues of a matrix."])[0]
-print(cluster, names.get(cluster, "noise"))
+print(cluster, pipe["cluster"].cluster_names_.get(cluster, "noise"))
 
 # %%
 # With ``noise="nearest"`` each text gets a cluster.

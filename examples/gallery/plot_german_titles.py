@@ -57,8 +57,7 @@ pipe = make_text_clusterer(language="de", random_state=0)
 pipe.set_params(encode__rnn_units=16, encode__lstm_units=16, encode__embedding_dim=16)
 labels = pipe.fit_predict(titles)
 cleaned = pipe["clean"].transform(titles)
-names = pipe["cluster"].cluster_names_
-table = cluster_table(titles, labels, cleaned=cleaned, names=names)
+table = cluster_table(titles, pipe)
 print(table)
 
 # %%
@@ -69,7 +68,7 @@ from deepclust.plotting import plot_map, plot_word_frequencies
 _ = plot_word_frequencies(titles, cleaned=cleaned)
 
 # %%
-_ = plot_map(pipe[:-1].transform(titles), labels, names=names)
+_ = plot_map(pipe[:-1].transform(titles), pipe)
 
 # %%
 # What other languages need, as Chinese and Japanese: :doc:`/guide/languages`.

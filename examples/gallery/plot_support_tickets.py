@@ -56,8 +56,7 @@ labels = pipe.fit_predict(texts)
 
 from deepclust.inspection import cluster_table
 
-cleaned, names = pipe["clean"].transform(texts), pipe["cluster"].cluster_names_
-table = cluster_table(texts, labels, cleaned=cleaned, names=names)
+table = cluster_table(texts, pipe)
 print(table)
 
 # %%
@@ -67,7 +66,7 @@ print(table)
 from deepclust.plotting import plot_map
 
 embeddings = pipe[:-1].transform(texts)
-_ = plot_map(embeddings, labels, names=names)
+_ = plot_map(embeddings, pipe)
 
 # %%
 # New tickets

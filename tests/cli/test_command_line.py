@@ -79,6 +79,9 @@ def test_cluster_predict_report(tmp_path, corpus, corpus_file, capsys, monkeypat
     assert labels["known_words"].between(0.5, 1).all()
     table = pd.read_csv(clustered / "clusters.csv")
     assert table["size"].sum() == len(corpus.texts)
+    assert (table[["share", "cohesion"]].round(4) == table[["share", "cohesion"]]).all(
+        axis=None
+    )
     assert set(table["cluster"]) == set(labels["cluster"])
     assert (clustered / "map.png").read_bytes().startswith(b"\x89PNG")
     assert "deepclust" in (clustered / "report.html").read_text("utf-8")

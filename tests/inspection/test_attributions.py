@@ -199,6 +199,12 @@ def test_explaining_changes_nothing(pipeline, corpus):
     np.testing.assert_array_equal(pipeline[:-1].transform(corpus.texts[:20]), before)
 
 
+def test_the_name_is_that_of_the_model(pipeline, corpus):
+    explanation = explain(pipeline, corpus.texts[0], method="occlusion")
+
+    assert explanation.name == pipeline[-1].cluster_names_[explanation.cluster] != ""
+
+
 def test_html_is_escaped(pipeline):
     text = "<script>alert('soup')</script> recipe & \"salt\" <img src=x>"
 

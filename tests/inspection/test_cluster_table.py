@@ -35,6 +35,36 @@ def test_table_adds_up():
         assert row["example"] in np.array(TEXTS)[labels == row["cluster"]]
 
 
+def test_a_pipeline_in_place_of_labels_cleans_predicts_and_names(
+    fitted_clusterer, corpus
+):
+    table = cluster_table(corpus.texts, fitted_clusterer)
+
+    same = cluster_table(
+        corpus.texts,
+        fitted_clusterer.labels_,
+        cleaned=fitted_clusterer["clean"].transform(corpus.texts),
+        embeddings=fitted_clusterer[:-1].transform(corpus.texts),
+        names=fitted_clusterer[-1].cluster_names_,
+    )
+    pd.testing.assert_frame_equal(table.frame, same.frame)
+    of_last_step = cluster_table(corpus.texts, fitted_clusterer[-1])
+    assert of_last_step.names == table.names
+    assert cluster_table(corpus.texts[:3], fitted_clusterer)["size"].sum() == 3
+    named = cluster_table(corpus.texts, fitted_clusterer, names={0: "ours"})
+    assert named.names[0] == "ours"
+
+
+def test_without_clean_texts_stop_words_are_no_keywords(corpus):
+    texts = [f"The {text}" for text in corpus.texts]
+
+    table = cluster_table(texts, corpus.target)
+
+    keywords = {word for words in table.keywords.values() for word in words}
+    assert not keywords & {"The", "the", "with", "in"}
+    assert {"Milky Way", "Stir pan"} <= keywords  # "Stir the pan."
+
+
 def test_labels_may_be_strings_and_texts_a_series():
     table = cluster_table(pd.Series(["a b", "c"]), pd.Series(["x", "y"]))
 

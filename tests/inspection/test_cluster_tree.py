@@ -72,3 +72,13 @@ def test_one_cluster_or_none(labels):
     assert len(tree) == labels.count(0)
     assert len(repr(tree).splitlines()) == labels.count(0)
     assert tree._repr_html_().startswith("<div")
+
+
+def test_a_model_in_place_of_labels_brings_its_names(fitted_clusterer, corpus):
+    X = fitted_clusterer[:-1].transform(corpus.texts)
+
+    tree = cluster_tree(X, fitted_clusterer)
+
+    names = fitted_clusterer[-1].cluster_names_
+    assert tree.names == names
+    assert repr(tree) == repr(cluster_tree(X, fitted_clusterer.labels_, names=names))

@@ -66,3 +66,19 @@ def test_nothing_is_found_where_no_word_is_known():
     assert len(find_topics("a", [], [], output="pandas")) == 0
     with pytest.raises(InvalidTextError):
         find_topics(7, TEXTS, LAYERS)
+
+
+def test_a_pipeline_in_place_of_labels_cleans_and_names(fitted_clusterer, corpus):
+    found = find_topics("The Soups", corpus.texts, fitted_clusterer, output="pandas")
+
+    clusterer = fitted_clusterer[-1]
+    same = find_topics(
+        *("The Soups", corpus.texts, clusterer.layers_),
+        cleaner=fitted_clusterer["clean"],
+        names=clusterer.layer_names_,
+        output="pandas",
+    )
+    assert found.equals(same)
+    if len(found):
+        layer, cluster, name = found.loc[0, ["layer", "cluster", "name"]]
+        assert name == clusterer.layer_names_[layer][cluster]
