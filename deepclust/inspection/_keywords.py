@@ -32,6 +32,8 @@ _LEAST_PHRASES = 2
 _ROUNDING = 1e-15
 # Characters of a word in a name: "R&B", "C#", "front-end", but no "x1 < x2".
 _PLAIN = re.compile(r"[^\W_](?:[^\W_]|[ .&'’+#-])*|\.[^\W_]+")
+# Names one thing and no topic: an address, a link, a token with five digits.
+_IDENTIFIER = re.compile(r"\S@\S|://|\bwww\.|(?:\d[^\d ]*){5}")
 _STEM = 4  # letters that variants of a word share at least
 
 
@@ -60,7 +62,8 @@ def cluster_keywords(
         Terms of min_n tokens are ranked. A longer term replaces one of them if it
         stands in at least two texts of the cluster and in 60 % of those with the
         shorter one: "visual studio" for "visual". (1, 1) gives single tokens. A term
-        whose tokens all stand in stronger terms of the cluster is left out.
+        whose tokens all stand in stronger terms of the cluster is left out, and so are
+        e-mail addresses, links, and tokens with five digits, such as order numbers.
 
     originals : iterable of str, length n_docs, default=None
         The texts before cleaning. If given, keywords are shown as they are most often
@@ -138,10 +141,18 @@ def extract_keywords(
         frequency = _row(n_texts, terms, code)
         weight = _row(weights, terms[is_short], code)
         ranked = sorted(
-            (term for term in weight if weight[term] > -_ROUNDING),
+            (
+                term
+                for term in weight
+                if weight[term] > -_ROUNDING and not _IDENTIFIER.search(term)
+            ),
             key=lambda term: (-weight[term], -frequency[term], term),
         )
-        longer = {term: n for term, n in frequency.items() if term not in weight}
+        longer = {
+            term: n
+            for term, n in frequency.items()
+            if term not in weight and not _IDENTIFIER.search(term)
+        }
         phrases = _phrases(longer, set(ranked[: 20 * n_keywords]))
         keywords[cluster] = _select(ranked, frequency, phrases, n_keywords)
         if originals is not None:

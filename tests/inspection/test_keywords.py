@@ -117,6 +117,19 @@ def test_a_name_holds_different_words(keywords, name):
     assert cluster_names({0: keywords}) == {0: name}
 
 
+def test_identifiers_are_no_keywords():
+    texts = [
+        "parcel 25455 late help@shop.com",
+        "parcel ab-12-345 android 14 float64 2024",
+        "see https://a.b/c www.shop.com 10.0.0.255",
+    ]
+    keywords = cluster_keywords(texts * 4, [0, 1, 2] * 4, n_keywords=20)
+    words = {cluster: " ".join(terms).split() for cluster, terms in keywords.items()}
+    assert sorted(words[0]) == ["late", "parcel"]
+    assert sorted(words[1]) == ["14", "2024", "android", "float64", "parcel"]
+    assert words[2] == ["see"]
+
+
 def test_no_texts_no_keywords():
     assert cluster_keywords([], []) == {}
 
