@@ -6,8 +6,9 @@
 Changes a seeded sample of the places in each file of these packages that cosmic-ray
 knows to change (comparisons, numbers, conditions, exceptions, ...), one at a time, and
 runs the tests of the file until one fails. Prints what no test noticed as a diff, and a
-table in Markdown. No file is changed: a child process compiles the changed source and
-runs pytest. What takes `TIMEOUT` seconds of the processor counts as noticed.
+row of a table in Markdown for each file, at once. No file is changed: a child process
+compiles the changed source and runs pytest. What takes `TIMEOUT` seconds of the
+processor counts as noticed.
 """
 
 import argparse
@@ -24,6 +25,7 @@ from collections import defaultdict
 from pathlib import Path
 
 # what the tests import, loaded once before the processes are forked
+import hypothesis
 import pandas as pd  # noqa: F401
 import pytest
 import scipy.cluster.hierarchy
@@ -38,6 +40,8 @@ from cryptography.hazmat.primitives.asymmetric import ed25519  # noqa: F401
 ROOT = Path(__file__).parents[2]
 TIMEOUT = 120
 OPTIONS = ["-x", "-q", "--no-header", "-p", "no:cacheprovider"]
+OPTIONS += ["--hypothesis-profile=mutants"]
+OPTIONS += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # it is imported before
 # of files without tests of their own name
 TESTS = {
     "_memory_limit": ["test_dbscan"],
@@ -130,22 +134,30 @@ def is_noticed(path: Path, code: str) -> bool:
     return child.exitcode != 0
 
 
-def main(packages: list[str], lines: int, seed: int) -> None:
+def main(packages: list[str], n_mutants: int, seed: int) -> None:
     """Print the mutants that no test notices, and how many those were."""
     os.chdir(ROOT)
     sys.path.insert(0, str(ROOT))
+    hypothesis.settings.register_profile(  # an example that fails is enough
+        "mutants", deadline=None, derandomize=True, phases=[hypothesis.Phase.generate]
+    )
     rows = []
-    for path in [p for n in packages for p in ROOT.glob(f"deepclust/{n}/_[a-z]*.py")]:
+    names = [n if n.endswith(".py") else f"{n}/_[a-z]*.py" for n in packages]
+    for path in [p for n in names for p in sorted(ROOT.glob(f"deepclust/{n}"))]:
         code = path.read_text("utf-8")
-        mutants = sample(code, len(code.splitlines()) // lines, seed)
+        mutants = sample(code, n_mutants, seed)
         if mutants and is_noticed(path, code):
             raise SystemExit(f"the tests fail without a change of {path}")
-        left = [mutant for mutant in mutants if not is_noticed(path, mutant)]
-        for mutant in left:
+        left = 0
+        for mutant in mutants:
+            noticed = is_noticed(path, mutant)
+            left += not noticed
             texts = code.splitlines(), mutant.splitlines()
-            print(*difflib.unified_diff(*texts, str(path), lineterm="", n=1), sep="\n")
+            if not noticed:
+                lines = difflib.unified_diff(*texts, str(path), lineterm="", n=1)
+                print(*lines, sep="\n", flush=True)
         name = path.relative_to(ROOT / "deepclust")
-        rows.append((str(name), len(mutants), len(mutants) - len(left)))
+        rows.append((str(name), len(mutants), len(mutants) - left))
         print("| {} | {} | {} |".format(*rows[-1]), flush=True)
     total, noticed = (sum(row[i] for row in rows) for i in (1, 2))
     print(f"{noticed} of {total} noticed, {100 * noticed / total:.0f} %")
@@ -153,8 +165,8 @@ def main(packages: list[str], lines: int, seed: int) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("packages", nargs="+", help="folders of deepclust/")
-    parser.add_argument("--lines", type=int, default=40, help="of a file, a mutant")
+    parser.add_argument("packages", nargs="+", help="folders or files of deepclust/")
+    parser.add_argument("--mutants", type=int, default=5, help="of each file")
     parser.add_argument("--random-state", type=int, default=0)
     arguments = parser.parse_args()
-    main(arguments.packages, arguments.lines, arguments.random_state)
+    main(arguments.packages, arguments.mutants, arguments.random_state)

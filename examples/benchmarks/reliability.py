@@ -1,12 +1,13 @@
-"""The same hostile input for deepclust, scikit-learn and Keras, side by side.
+"""The same hostile input for deepclust, scikit-learn, Keras and BERTopic, side by side.
 
     python examples/benchmarks/reliability.py [rows]
     python examples/benchmarks/reliability.py --grid-search 100
 
 Prints a table in Markdown. Each cell runs in a process of its own, which may take
-`TIMEOUT` seconds. The second form searches a grid over a whole tiny pipeline in two
-processes, that many times, and says how long the longest took: one that hangs is a
-timeout.
+`TIMEOUT` seconds. BERTopic, where it is installed, gets embeddings in place of a model
+of sentences, so that it needs no PyTorch. The second form searches a grid over a whole
+tiny pipeline in two processes, that many times, and says how long the longest took: one
+that hangs is a timeout.
 """
 
 import multiprocessing
@@ -17,6 +18,7 @@ import tempfile
 import time
 import warnings
 from collections import Counter
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +27,20 @@ TIMEOUT = 60
 N_COPIES = 10_000
 N_FLIPS = 100
 MODEL = Path(__file__).parents[2] / "tests" / "persistence" / "model_v1.dct"
+
+
+def bertopic(texts: list[str | None], embeddings: np.ndarray):
+    """Return BERTopic fitted on texts and embeddings."""
+    from bertopic import BERTopic
+
+    return BERTopic().fit(texts, embeddings)
+
+
+def small_bertopic():
+    """Return BERTopic fitted on 200 texts in two groups."""
+    rows = np.random.default_rng(0).normal(size=(200, 16))
+    rows[::2] += 10
+    return bertopic(["cats and dogs", "stars and moons"] * 100, rows)
 
 
 def copies(kind: str) -> str:
@@ -36,11 +52,14 @@ def copies(kind: str) -> str:
     n_rows = int(sys.argv[1]) if sys.argv[1:] else N_COPIES
     X, start = np.ones((n_rows, 16), dtype=np.float32), time.process_time()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    model = DBSCAN(0.5) if kind == "deepclust" else PLAIN()
-    labels = model.fit(X).labels_
+    if kind == "BERTopic":
+        labels = np.array(bertopic(["one two"] * n_rows, X).topics_)
+    else:
+        model = DBSCAN(0.5) if kind == "deepclust" else PLAIN()
+        labels = model.fit(X).labels_
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     seconds = time.process_time() - start
-    return f"{labels.max() + 1} cluster, {seconds:.1f} s, {grown / 1024:,.0f} MiB more"
+    return f"{labels.max() + 1} clusters, {seconds:.1f} s, {grown / 1024:,.0f} MiB more"
 
 
 def huge_float32(kind: str) -> str:
@@ -51,8 +70,12 @@ def huge_float32(kind: str) -> str:
 
     X = np.repeat([[1e20, 0.0], [-1e20, 0.0]], 10, axis=0).astype(np.float32)
     X[:, 1] = np.tile(np.arange(10), 2) * 1e18
-    model = DBSCAN(2e18, min_samples=3) if kind == "deepclust" else PLAIN(2e18)
-    return f"{len({*model.fit(X).labels_.tolist()} - {-1})} clusters of 2"
+    if kind == "BERTopic":
+        labels = bertopic([f"one {'two'[i // 10 :]}" for i in range(20)], X).topics_
+    else:
+        model = DBSCAN(2e18, min_samples=3) if kind == "deepclust" else PLAIN(2e18)
+        labels = model.fit(X).labels_.tolist()
+    return f"{len({*labels} - {-1})} clusters of 2"
 
 
 def metric_of_nan(kind: str) -> str:
@@ -72,8 +95,12 @@ def text_that_is_none(kind: str) -> str:
 
     from deepclust import TextCleaner
 
-    model = TextCleaner() if kind == "deepclust" else CountVectorizer()
-    model.fit_transform(["one two", None])
+    texts = ["one two", None, "three four"] * 20
+    if kind == "BERTopic":
+        bertopic(texts, np.random.default_rng(0).normal(size=(60, 16)))
+    else:
+        model = TextCleaner() if kind == "deepclust" else CountVectorizer()
+        model.fit_transform(texts)
     return "no error"
 
 
@@ -91,6 +118,11 @@ def _saved(kind: str, path: Path):
         rows = np.random.default_rng(0).normal(size=(500, 16))
         joblib.dump(KMeans(4, n_init=1, random_state=0).fit(rows), path)
         return joblib.load
+    if kind == "BERTopic":
+        from bertopic import BERTopic
+
+        small_bertopic().save(path, serialization="pickle")
+        return BERTopic.load
     import keras
 
     keras.Sequential([keras.Input((16,)), keras.layers.Dense(64)]).save(path)
@@ -149,6 +181,8 @@ def forked_child(kind: str) -> str:
 
         def train():
             model.fit(np.ones((8, 4)), np.ones((8, 2)), verbose=0)
+    elif kind == "BERTopic":
+        train = small_bertopic
     else:
         from deepclust import RNNLSTMEncoder
 
@@ -169,9 +203,8 @@ def forked_child(kind: str) -> str:
         done, status = os.waitpid(child, os.WNOHANG)
         if done:
             seconds = time.perf_counter() - start
-            said = {0: "trains", 3: "RuntimeError"}.get(
-                os.waitstatus_to_exitcode(status)
-            )
+            code = os.waitstatus_to_exitcode(status)
+            said = {0: "trains", 3: "RuntimeError"}.get(code, f"exit status {code}")
             return f"{said} after {seconds:.1f} s"
         time.sleep(0.1)
     os.kill(child, 9)
@@ -179,14 +212,15 @@ def forked_child(kind: str) -> str:
     return f"hangs, ended after {TIMEOUT / 3:.0f} s"
 
 
+KINDS = ("deepclust", "scikit-learn", "Keras", "BERTopic")
 CASES = {
-    copies: ("deepclust", "scikit-learn"),
-    huge_float32: ("deepclust", "scikit-learn"),
+    copies: ("deepclust", "scikit-learn", "BERTopic"),
+    huge_float32: ("deepclust", "scikit-learn", "BERTopic"),
     metric_of_nan: ("deepclust", "scikit-learn"),
-    text_that_is_none: ("deepclust", "scikit-learn"),
-    flipped_bits: ("deepclust", "scikit-learn", "Keras"),
-    full_disk: ("deepclust", "scikit-learn", "Keras"),
-    forked_child: ("deepclust", "Keras"),
+    text_that_is_none: ("deepclust", "scikit-learn", "BERTopic"),
+    flipped_bits: KINDS,
+    full_disk: KINDS,
+    forked_child: ("deepclust", "Keras", "BERTopic"),
 }
 
 
@@ -235,8 +269,8 @@ def grid_searches(n_times: int) -> None:
 
 def main() -> None:
     """Print the table."""
-    kinds = ("deepclust", "scikit-learn", "Keras")
-    print("| case | " + " | ".join(kinds) + " |\n|---|---|---|---|")
+    kinds = [kind for kind in KINDS if kind != "BERTopic" or find_spec("bertopic")]
+    print("| case | " + " | ".join(kinds) + " |\n|---" + "|---" * len(kinds) + "|")
     for case, those in CASES.items():
         cells = [cell(case, kind) if kind in those else "" for kind in kinds]
         print("| " + " | ".join([case.__doc__.rstrip("."), *cells]) + " |", flush=True)

@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
-from sklearn.metrics import adjusted_rand_score
+from sklearn.datasets import make_blobs
+from sklearn.metrics import adjusted_rand_score, fowlkes_mallows_score
+from sklearn.preprocessing import StandardScaler
 
 from deepclust import DBSCAN
 from deepclust.clustering._eps_selection import best_cut, cuts_near, eps_path
@@ -107,3 +109,12 @@ def test_radii_tried_on_all_rows_count_the_clusters_that_a_fit_finds(monkeypatch
     for eps, n_clusters in zip(path["eps"], path["n_clusters"], strict=True):
         fitted = DBSCAN(eps=eps, min_samples=model.min_samples_).fit(X)
         assert fitted.n_clusters_ == n_clusters
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "manhattan"])
+def test_the_blobs_of_the_tests_of_hdbscan(metric):
+    X, groups = make_blobs(200, random_state=10)
+    model = DBSCAN(metric=metric).fit(StandardScaler().fit_transform(X))
+    assert model.n_clusters_ == 3
+    assert fowlkes_mallows_score(groups, model.labels_) > 0.99  # their thresholds
+    assert fowlkes_mallows_score(groups, model.cut(0.3).labels_) > 0.92

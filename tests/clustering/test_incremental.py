@@ -88,6 +88,45 @@ def blobs(n_rows, n_features, seed=0, n_groups=8):
     return X.astype(np.float32)
 
 
+SIDE = np.array([[1, 0], [2, 0], [2, 0]])
+HOURGLASS = np.array([[1, 1], [1, 2], [1, 2], [1, 0], [1, -1], [1, -2], [1, -2]])
+ROW = np.array([[1, 0], [2, 0], [3, 0], [4, 0]])
+LEFT = np.array([-1, 1])
+# what incdbscan's tests name: min_samples, the rows before the origin is added, and the
+# groups without it and with it; "?" is at the border of two
+ARRIVALS_AT_THE_ORIGIN = {
+    "alone": (4, np.array([[9, 9]]), "-", "--"),
+    "far from a cluster": (4, ROW[[0, 0, 0, 0]] + 5, "0000", "0000-"),
+    "at the border": (4, ROW[[0, 0, 0, 0]], "0000", "00000"),
+    "a cluster is born": (4, ROW[[0, 0, 0]], "---", "0000"),
+    "two are born": (4, [*SIDE, *SIDE * LEFT], "------", "000111?"),
+    "noise is absorbed": (3, [*ROW[:3], [0, 1]], "000-", "00000"),
+    "two merge": (3, [*ROW, *ROW * LEFT], "00001111", "000000000"),
+    "two merge, one is born": (
+        *(4, [*HOURGLASS, *SIDE * LEFT]),
+        *("000?111---", "0000000111?"),
+    ),
+    "two mergers": (
+        *(4, [*HOURGLASS, *HOURGLASS * LEFT]),
+        *("000?111222?333", "00000001111111?"),
+    ),
+    "more neighbors than needed": (3, [*ROW[[0, 0]], *ROW[[0]] * LEFT], "---", "0000"),
+}
+
+
+@pytest.mark.parametrize("case", ARRIVALS_AT_THE_ORIGIN)
+@pytest.mark.parametrize("metric", ["euclidean", "manhattan"])
+def test_what_a_row_between_changes(case, metric):
+    min_samples, rows, *expected = ARRIVALS_AT_THE_ORIGIN[case]
+    model = DBSCAN(1.0, min_samples=min_samples, metric=metric)
+    for batch, groups in zip((rows, [[0, 0]]), expected, strict=True):
+        model.partial_fit(np.array(batch, dtype=np.float64))
+        found = zip(groups, model.labels_.tolist(), strict=True)
+        pairs = {(group, label) for group, label in found if group != "?"}
+        assert len(pairs) == len({*groups} - {"?"}) == len({b for _, b in pairs})
+        assert all((group == "-") == (label == -1) for group, label in pairs)
+
+
 @pytest.mark.parametrize("order", ["mixed", "sorted"])
 def test_many_cells_grow_and_are_made_anew(order):
     X = blobs(4000, 8)

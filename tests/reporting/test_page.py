@@ -10,6 +10,7 @@ from importlib.resources import files
 import numpy as np
 import pytest
 
+from deepclust.exceptions import TextWarning
 from deepclust.reporting import write_report
 
 ATTACKS = [
@@ -78,21 +79,23 @@ def open_report(browser, path):
 
 @pytest.fixture(scope="module")
 def page(browser, tmp_path_factory):
-    """The report of the texts, its heading and class names hostile as well."""
+    """The report of the texts; heading, names, classes, dates, columns are attacks."""
     texts, labels, X = make_texts()
-    path = write_report(
-        None,
-        texts,
-        tmp_path_factory.mktemp("report") / "r.html",
-        labels=labels,
-        embeddings=X,
-        names={0: "<b onclick=1>fruit"},
-        y=[ATTACKS[row % 5] for row in range(200)],
-        dates=2000 + np.arange(200) // 20,
-        layers=np.column_stack((np.where(labels < 0, -1, labels // 2), labels)),
-        columns={ATTACKS[2]: [ATTACKS[row % 2] for row in range(200)]},
-        title=ATTACKS[1],
-    )
+    dates = [f"{2000 + row // 20}-01-01" for row in range(199)]
+    with pytest.warns(TextWarning, match="1 of 200 cells hold no date"):
+        path = write_report(
+            None,
+            texts,
+            tmp_path_factory.mktemp("report") / "r.html",
+            labels=labels,
+            embeddings=X,
+            names={0: "<b onclick=1>fruit"},
+            y=[ATTACKS[row % 5] for row in range(200)],
+            dates=[*dates, ATTACKS[1]],
+            layers=np.column_stack((np.where(labels < 0, -1, labels // 2), labels)),
+            columns={ATTACKS[2]: [ATTACKS[row % 2] for row in range(200)]},
+            title=ATTACKS[1],
+        )
     open_report(browser, path)
     return path
 
