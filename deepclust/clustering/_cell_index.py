@@ -396,16 +396,17 @@ class CellIndex:
         -------
         within : ndarray of shape (n_queries, size of the cell), bool
         """
-        limit, shape = self.limit(radius), (len(left), 1)
-        error = np.asarray(self.tolerance) if slack is None else slack[:, None]
-        low = np.broadcast_to((limit - error).astype(self.dtype), shape)
-        high = np.broadcast_to((limit + error).astype(self.dtype), shape)
+        limit = self.limit(radius)
+        error = np.full(1, self.tolerance) if slack is None else slack
+        low = (limit - error).astype(self.dtype)[:, None]
+        high = (limit + error).astype(self.dtype)[:, None]
         members, source = self.members(cell), self.X if source is None else source
         within = np.empty((len(left), members.stop - members.start), dtype=bool)
         for part in self.slices(*within.shape):
             product = self.products(left[part], cell)
-            np.greater_equal(product, high[part], out=within[part])
-            row, column = true_entries((product >= low[part]) ^ within[part])
+            some = part if len(low) > 1 else slice(None)
+            np.greater_equal(product, high[some], out=within[part])
+            row, column = true_entries((product >= low[some]) ^ within[part])
             points = self.order[members][column]
             squared = self.exact(source, rows[part][row], points)
             within[part][row, column] = squared <= radius * radius

@@ -400,6 +400,7 @@ def pairs_within(
     Q: np.ndarray,
     radius: float,
     wanted: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    n_probe: int | None = None,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield the queries and the indexed points within `radius` of each other.
 
@@ -415,6 +416,9 @@ def pairs_within(
     wanted : callable
         Takes queries and points, before these are compared; returns which of the
         queries are to be.
+
+    n_probe : int, default=None
+        Look into so many cells only, those of the centers nearest to a query.
 
     Yields
     ------
@@ -441,8 +445,12 @@ def pairs_within(
             near = index.order[squared <= radius * radius]
             yield np.full(len(near), query), near
         right = index.swap(left.copy())
+        far_cells = n_probe is not None and _beyond(index, right, n_probe)
         candidates = candidate_cells(
-            index, right, cells, lambda: radius, slack=slack, own=True
+            *(index, right, cells, lambda: radius),
+            slack=slack,
+            excluded=far_cells,
+            own=True,
         )
         for cell, some in candidates:
             points = index.order[index.members(cell)]
@@ -454,6 +462,13 @@ def pairs_within(
                 )
                 if len(row):
                     yield rows[few[row]], points[column]
+
+
+def _beyond(index: CellIndex, right: np.ndarray, n_probe: int) -> np.ndarray:
+    """Return which cells, by query, are not among the `n_probe` nearest."""
+    to_centers = products(index.centers, right)
+    last = max(index.n_cells - n_probe, 0)
+    return to_centers < np.partition(to_centers, last, axis=0)[last]
 
 
 def _placed(

@@ -1,4 +1,4 @@
-"""DBSCAN of rows in blocks: exact, with no more than two blocks in memory at a time.
+"""DBSCAN of rows in blocks, of which no more than two are in memory at a time.
 
 1. Each block is written to a file: its unique rows, in micro-clusters.
 2. The neighbors of a block's points are counted in the block, then in the others, until
@@ -8,17 +8,19 @@
 4. The forests are united. Border points take the component of the nearest core point.
 
 A bound of the distance to the micro-clusters of the other block leaves out most
-products, and all of those of two blocks that are far apart.
+products, and all of those of two blocks that are far apart. With `n_probe`, the micro-
+clusters of the other block are inverted lists, of which the nearest few are searched:
+that is approximate.
 """
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from numbers import Integral, Real
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
 import joblib
 import numpy as np
@@ -31,12 +33,43 @@ from deepclust.clustering._cell_index import CellIndex
 from deepclust.clustering._components import Forest, connect, renumbered
 from deepclust.clustering._eps_selection import default_min_samples, problem_with
 from deepclust.clustering._metric_space import MetricSpace
-from deepclust.clustering._neighbors import count_within, nearest, pairs_within
+from deepclust.clustering._neighbors import (
+    count_within,
+    nearest_of_each,
+    pairs_within,
+)
 from deepclust.clustering._unique_rows import UniqueRows
 from deepclust.distributed._partitions import map_partitions
 from deepclust.exceptions import ClusteringWarning
 
-__all__ = ["dbscan"]
+__all__ = ["BlockClusters", "dbscan"]
+
+_RECALL_QUERIES = 100  # of each block
+_LOW_RECALL = 0.9
+
+
+class BlockClusters(NamedTuple):
+    """The result of `dbscan`.
+
+    Parameters
+    ----------
+    core_sample_indices : ndarray of shape (n_core,), intp
+
+    labels : ndarray of shape (n_rows,), intp
+        Numbered by decreasing size, ties by first row; -1 is noise.
+
+    approximate : bool
+        Whether neighbors may have been missed.
+
+    recall : float
+        Share of the neighbors of 100 rows of each block, in other blocks, that the
+        search finds. 1 where it is exact, or there are none.
+    """
+
+    core_sample_indices: np.ndarray
+    labels: np.ndarray
+    approximate: bool
+    recall: float
 
 
 @validate_params(
@@ -48,6 +81,7 @@ __all__ = ["dbscan"]
             StrOptions({"auto"}),
         ],
         "metric": [StrOptions({"euclidean", "cosine"})],
+        "n_probe": [Interval(Integral, 1, None, closed="left"), None],
         "folder": [str, Path, None],
     },
     prefer_skip_nested_validation=True,
@@ -58,8 +92,9 @@ def dbscan(
     *,
     min_samples: int | str = "auto",
     metric: str = "euclidean",
+    n_probe: int | None = None,
     folder: str | Path | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> BlockClusters:
     """Cluster the rows of a Dask array: the labels of `DBSCAN` in one process.
 
     Parameters
@@ -76,17 +111,20 @@ def dbscan(
 
     metric : {"euclidean", "cosine"}, default="euclidean"
 
+    n_probe : int, default=None
+        None is exact. A number is approximate: only so many micro-clusters of another
+        block are searched for the neighbors of a row, of about 0.8 √block_size.
+
     folder : str or Path, default=None
         Where blocks are written, and removed at the end. All workers must reach it by
         the same name. None is a temporary folder of this machine.
 
     Returns
     -------
-    core_sample_indices : ndarray of shape (n_core,), intp
-
-    labels : ndarray of shape (n_rows,), intp
-        Equal, bit by bit, to the `labels_` of `DBSCAN(eps, min_samples=min_samples,
-        metric=metric).fit(X)`, whatever the blocks and the workers. -1 is noise.
+    found : BlockClusters
+        `core_sample_indices`, `labels`, `approximate`, `recall`. Without `n_probe`, the
+        labels equal, bit by bit, the `labels_` of `DBSCAN(eps, min_samples=min_samples,
+        metric=metric).fit(X)`, whatever the blocks and the workers.
 
     Raises
     ------
@@ -98,15 +136,16 @@ def dbscan(
     Warns
     -----
     ClusteringWarning
-        If all rows are noise, or one cluster holds nearly all.
+        If all rows are noise, one cluster holds nearly all, or `recall` is below 0.9.
 
     Notes
     -----
     `eps` is not selected: that of a sample is too large for more rows, as the same
     share of core points needs a smaller radius.
 
-    Time is that of `DBSCAN`, and three times O(n_rows × n_blocks × √block_size ×
-    n_features) for the bounds. A worker holds two blocks, each with a copy in the
+    Time is that of `DBSCAN`, three times O(n_rows × n_blocks × √block_size ×
+    n_features) for the bounds, and about 50 ms for each two blocks: take few, large
+    ones, such as of 50,000 rows. A worker holds two blocks, each with a copy in the
     micro-clusters, and their products; this process, 17 bytes a row. The folder takes
     twice the size of `X`. Tasks are one for each block and step, and those of a worker
     that dies are done again by others. The files are pickles: as with Dask itself,
@@ -118,7 +157,7 @@ def dbscan(
     >>> import numpy as np
     >>> from deepclust.distributed import dbscan
     >>> X = np.array([[0.0], [0.1], [0.2], [5.0], [5.1], [5.2], [9.0]])
-    >>> dbscan(da.from_array(X, chunks=(3, -1)), 0.15, min_samples=2)[1]
+    >>> dbscan(da.from_array(X, chunks=(3, -1)), 0.15, min_samples=2).labels
     array([ 0,  0,  0,  1,  1,  1, -1])
     """
     if not hasattr(X, "to_delayed") or getattr(X, "ndim", 0) != 2:
@@ -134,13 +173,17 @@ def dbscan(
         blocks, n_rows = _write_blocks(X, Path(place), space, radius)
         if min_samples == "auto":
             min_samples = default_min_samples(sum(b.n_valid for b in blocks))
-        core, labels = _cluster(blocks, n_rows, radius, int(min_samples))
+        search = _Search(blocks, radius, int(min_samples), n_probe)
+        core, labels = _cluster(search, n_rows)
+        recall = 1.0 if n_probe is None else _recall(search)
     labels = renumbered(labels, np.ones(n_rows))
     problem = problem_with(labels, int(labels.max(initial=-1)) + 1)
+    if problem is None and recall < _LOW_RECALL:
+        problem = f"of the neighbors, n_probe={n_probe} finds {recall:.0%}. Raise it"
     if problem is not None:
         message = f"dbscan with eps={eps:.4g} and min_samples={min_samples}: {problem}."
         warnings.warn(message, ClusteringWarning, stacklevel=2)
-    return np.flatnonzero(core), labels
+    return BlockClusters(np.flatnonzero(core), labels, n_probe is not None, recall)
 
 
 @dataclass(frozen=True)
@@ -171,6 +214,28 @@ class _Block:
         return found
 
 
+class _Search(NamedTuple):
+    """What every task is given."""
+
+    blocks: list[_Block]
+    radius: float
+    min_samples: int
+    n_probe: int | None
+
+    def others(self, number: int) -> list[_Block]:
+        """Return the other blocks, those after `number` first: workers differ."""
+        return self.blocks[number + 1 :] + self.blocks[:number]
+
+    def pairs(
+        self,
+        index: CellIndex,
+        queries: np.ndarray,
+        wanted: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield queries and the points of another block that are neighbors."""
+        return pairs_within(index, queries, self.radius, wanted, self.n_probe)
+
+
 def _write_blocks(
     X: Any, place: Path, space: MetricSpace, radius: float
 ) -> tuple[list[_Block], int]:
@@ -198,116 +263,109 @@ def _write(X: Any, space: MetricSpace, radius: float, path: Path) -> tuple[int, 
     return len(X), int(valid.sum())
 
 
-def _cluster(
-    blocks: list[_Block], n_rows: int, radius: float, min_samples: int
-) -> tuple[np.ndarray, np.ndarray]:
+def _cluster(search: _Search, n_rows: int) -> tuple[np.ndarray, np.ndarray]:
     """Return which rows are core points, and the component of each row."""
-    numbers = range(len(blocks))
-    found = map_partitions(_find_core, numbers, blocks, radius, min_samples)
-    starts = [*accumulate(found, initial=0)]
+    numbers = range(len(search.blocks))
+    sizes = map_partitions(_find_core, numbers, search)
+    starts = [*accumulate(sizes, initial=0)]
     blocks = [
         replace(block, first_component=start, n_components=size)
-        for block, start, size in zip(blocks, starts[:-1], found, strict=True)
+        for block, start, size in zip(search.blocks, starts[:-1], sizes, strict=True)
     ]
-    forest = Forest(starts[-1])
-    for links in map_partitions(_find_links, numbers, blocks, radius):
+    search, forest = search._replace(blocks=blocks), Forest(starts[-1])
+    for links in map_partitions(_find_links, numbers, search):
         forest.unite(*links)
     core, labels = np.zeros(n_rows, dtype=bool), np.full(n_rows, -1, dtype=np.intp)
-    nearest_of_rows = map_partitions(_nearest_component, numbers, blocks, radius)
-    for block, (is_core, component) in zip(blocks, nearest_of_rows, strict=True):
+    found = map_partitions(_nearest_component, numbers, search)
+    for block, (is_core, component) in zip(blocks, found, strict=True):
         rows = slice(block.first_row, block.first_row + block.n_rows)
         core[rows], labels[rows] = is_core, component
     labels[labels >= 0] = forest.roots(labels[labels >= 0])
     return core, labels
 
 
-def _from(number: int, blocks: list[_Block], *, with_core: bool) -> Iterator[_Block]:
-    """Yield the other blocks, those after `number` first, so that workers differ."""
-    for block in blocks[number + 1 :] + blocks[:number]:
-        if block.n_components or not with_core:
-            yield block
-
-
-def _find_core(
-    number: int, blocks: list[_Block], radius: float, min_samples: int
-) -> int:
+def _find_core(number: int, search: _Search) -> int:
     """Write the components of the core points of a block; return their number."""
+    radius, enough = search.radius, search.min_samples
     with limit_blas():
-        unique, index = blocks[number].load()
-        found = count_within(index, radius, unique.points.weights, min_samples)
-        few = np.flatnonzero(found.counts < min_samples)
+        unique, index = search.blocks[number].load()
+        found = count_within(index, radius, unique.points.weights, enough)
+        few = np.flatnonzero(found.counts < enough)
         queries, counts = index.X[few], found.counts[few]
-        for other in _from(number, blocks, with_core=False):
-            if (counts < min_samples).any():
-                _count(other, queries, counts, radius, min_samples)
+        for other in search.others(number):
+            if (counts < enough).any():
+                _count(search, other, queries, counts)
         found.counts[few] = counts
-        core = found.counts >= min_samples
+        core = found.counts >= enough
         components = np.full(len(core), -1, dtype=np.intp)
         if core.any():
             index = index.subset(core, consume=True)
             roots = connect(index, radius, found.links)
             components[index.order] = np.unique(roots, return_inverse=True)[1]
-    path = blocks[number].path.with_suffix(".npy")
+    path = search.blocks[number].path.with_suffix(".npy")
     with replacing(path) as part, part.open("wb") as file:
         np.save(file, components)
     return int(components.max()) + 1
 
 
 def _count(
-    other: _Block,
-    queries: np.ndarray,
-    counts: np.ndarray,
-    radius: float,
-    min_samples: int,
+    search: _Search, other: _Block, queries: np.ndarray, counts: np.ndarray
 ) -> None:
     """Add the neighbors in another block to `counts`, in place, until enough."""
     unique, index = other.load()
     weights = unique.points.weights
 
     def wanted(rows: np.ndarray, _: np.ndarray) -> np.ndarray:
-        return counts[rows] < min_samples
+        return counts[rows] < search.min_samples
 
-    for rows, points in pairs_within(index, queries, radius, wanted):
+    for rows, points in search.pairs(index, queries, wanted):
         np.add.at(counts, rows, weights[points])
 
 
-def _find_links(
-    number: int, blocks: list[_Block], radius: float
-) -> tuple[np.ndarray, np.ndarray]:
+def _find_links(number: int, search: _Search) -> tuple[np.ndarray, np.ndarray]:
     """Return a spanning forest of components: those of a block, linked by others.
 
     Half of the other blocks are compared, the next ones in a circle: each pair is.
     """
+    blocks = search.blocks
     n_components = blocks[-1].first_component + blocks[-1].n_components
     forest = Forest(n_components)
     own_index, own = blocks[number].load()[1], blocks[number].components()
     queries, own = own_index.X[own >= 0], own[own >= 0]
     del own_index
-    circle = [*_from(number, blocks, with_core=False)][: len(blocks) // 2]
     with limit_blas():
-        for other in circle:
+        for other in search.others(number)[: len(blocks) // 2]:
             if other.n_components and len(own):
-                _, index, there = other.core()
-
-                def wanted(rows: np.ndarray, points: np.ndarray) -> np.ndarray:
-                    roots = forest.roots(there[points])  # noqa: B023
-                    apart = forest.roots(own[rows]) != roots[0]
-                    return apart | (roots.min() != roots.max())
-
-                for rows, points in pairs_within(index, queries, radius, wanted):
-                    forest.unite(own[rows], there[points])
+                _link(search, other, queries, own, forest)
     components = np.arange(n_components)
     roots = forest.roots(components)
     linked = components != roots
     return components[linked], roots[linked]
 
 
-def _nearest_component(
-    number: int, blocks: list[_Block], radius: float
-) -> tuple[np.ndarray, np.ndarray]:
+def _link(
+    search: _Search,
+    other: _Block,
+    queries: np.ndarray,
+    own: np.ndarray,
+    forest: Forest,
+) -> None:
+    """Unite the components of core points with those of another block."""
+    _, index, there = other.core()
+
+    def wanted(rows: np.ndarray, points: np.ndarray) -> np.ndarray:
+        roots = forest.roots(there[points])
+        return (forest.roots(own[rows]) != roots[0]) | (roots.min() != roots.max())
+
+    for rows, points in search.pairs(index, queries, wanted):
+        forest.unite(own[rows], there[points])
+
+
+def _nearest_component(number: int, search: _Search) -> tuple[np.ndarray, np.ndarray]:
     """Return which rows of a block are core points, and the component of each row."""
-    unique, index = blocks[number].load()
-    component = blocks[number].components()
+    own = search.blocks[number]
+    unique, index = own.load()
+    component = own.components()
     core = component >= 0
     border = np.flatnonzero(~core)
     queries = index.X[border]
@@ -315,14 +373,45 @@ def _nearest_component(
     best_row = np.full(len(border), np.iinfo(np.intp).max)
     best_squared = np.full(len(border), np.inf)
     with limit_blas():
-        for other in [blocks[number], *_from(number, blocks, with_core=True)]:
+        for other in [own, *search.others(number)]:
             if not (other.n_components and len(border)):
                 continue
             there, index, components = other.core()
-            points, squared = nearest(index, queries, radius)
-            rows = other.first_row + there.first[points]
-            better = (squared == best_squared) & (rows < best_row)
-            better = (points >= 0) & (better | (squared < best_squared))
-            best_row[better], best_squared[better] = rows[better], squared[better]
-            component[border[better]] = components[points[better]]
+            pairs = [*search.pairs(index, queries, _all_of)]
+            if not pairs:
+                continue
+            rows, points = (np.concatenate(part) for part in zip(*pairs, strict=True))
+            squared = index.exact(queries, rows, points)
+            rows, points, squared = nearest_of_each(rows, points, squared)
+            first = other.first_row + there.first[points]
+            better = (squared == best_squared[rows]) & (first < best_row[rows])
+            better |= squared < best_squared[rows]
+            rows, points = rows[better], points[better]
+            best_row[rows], best_squared[rows] = first[better], squared[better]
+            component[border[rows]] = components[points]
     return unique.expand(core, False), unique.expand(component, -1)
+
+
+def _all_of(rows: np.ndarray, _: np.ndarray) -> np.ndarray:
+    return np.ones(len(rows), dtype=bool)
+
+
+def _recall(search: _Search) -> float:
+    """Return the share of the neighbors of some rows of each block that are found."""
+    counts = map_partitions(_count_found, range(len(search.blocks)), search)
+    found, wanted = np.sum(counts, axis=0).tolist()
+    return found / wanted if wanted else 1.0
+
+
+def _count_found(number: int, search: _Search) -> tuple[int, int]:
+    """Count the neighbors of some rows in other blocks: those found, and all."""
+    unique, _ = search.blocks[number].load()
+    queries = unique.points.rows[unique.points.sample(_RECALL_QUERIES)]
+    counts = [0, 0]
+    with limit_blas():
+        for other in search.others(number):
+            _, index = other.load()
+            for place, by in enumerate((search, search._replace(n_probe=None))):
+                pairs = by.pairs(index, queries, _all_of)
+                counts[place] += sum(len(rows) for rows, _ in pairs)
+    return counts[0], counts[1]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.metrics import adjusted_rand_score
 
 from deepclust import DBSCAN
 from deepclust.distributed import dbscan
@@ -35,7 +36,8 @@ def in_blocks(X, n_blocks):
 
 def assert_equals_one_process(X, found, eps, **options):
     expected = DBSCAN(eps, **options).fit(X)
-    core, labels = found
+    core, labels, approximate, recall = found
+    assert (approximate, recall) == (False, 1.0)
     np.testing.assert_array_equal(labels, expected.labels_)
     np.testing.assert_array_equal(core, expected.core_sample_indices_)
     assert labels.dtype == expected.labels_.dtype
@@ -115,6 +117,24 @@ def test_features_in_several_blocks():
     assert_equals_one_process(X, found, 0.5, min_samples=4)
 
 
+def test_few_inverted_lists_are_approximate():
+    X = rows_with_copies(2000)
+    exact = dbscan(in_blocks(X, 4), 0.5)
+    all_lists = dbscan(in_blocks(X, 4), 0.5, n_probe=1000)
+    assert (all_lists.approximate, all_lists.recall) == (True, 1.0)
+    np.testing.assert_array_equal(all_lists.labels, exact.labels)
+
+    some = dbscan(in_blocks(X, 4), 0.5, n_probe=1)
+    assert some.approximate
+    assert 0.9 < some.recall < 1
+    assert adjusted_rand_score(exact.labels, some.labels) > 0.9
+    assert np.isin(some.core_sample_indices, exact.core_sample_indices).all()
+
+    no_clusters = np.random.default_rng(0).random((2000, 8), dtype=np.float32)
+    with pytest.warns(ClusteringWarning, match=r"n_probe=1 finds \d+%\. Raise it"):
+        assert dbscan(in_blocks(no_clusters, 4), 0.45, n_probe=1).recall < 0.7
+
+
 def test_files_are_removed(tmp_path):
     dbscan(in_blocks(rows_with_copies(600), 3), 0.5, folder=tmp_path)
     assert not [*tmp_path.iterdir()]
@@ -123,7 +143,7 @@ def test_files_are_removed(tmp_path):
 def test_noise_alone_is_warned_of():
     X = np.arange(12.0)[:, None]
     with pytest.warns(ClusteringWarning, match="every row is noise"):
-        core, labels = dbscan(in_blocks(X, 3), 0.5)
+        core, labels, *_ = dbscan(in_blocks(X, 3), 0.5)
     assert len(core) == 0
     assert labels.tolist() == [-1] * 12
     with pytest.warns(ClusteringWarning, match="every row is noise"):
