@@ -243,7 +243,10 @@ class TextClusterer(Pipeline):
     def labels_(self) -> Any:
         """Labels of the texts of `fit`, or of the last batch of `partial_fit`."""
         if self._labels is None:
-            raise AttributeError("TextClusterer has labels_ only after fit.")
+            raise AttributeError(
+                "TextClusterer has labels_ only after fit, and not after load: "
+                "pipeline[-1].labels_ are those of the last step."
+            )
         if isinstance(self._labels, slice):
             return self[-1].labels_[self._labels]
         return self._labels
