@@ -44,7 +44,7 @@ OPTIONS += ["--hypothesis-profile=mutants"]
 OPTIONS += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # it is imported before
 # of files without tests of their own name
 TESTS = {
-    "_memory_limit": ["test_dbscan"],
+    "_memory_limit": ["test_memory_limit", "test_dbscan"],
     "_metric_space": ["test_dbscan", "test_any_metric"],
     "_parts": ["test_editing"],
     "_container": ["test_faults"],

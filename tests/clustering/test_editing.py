@@ -12,6 +12,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from deepclust import DBSCAN
 from deepclust.clustering import merge, rename, split
+from deepclust.clustering._parts import are_apart
 from deepclust.exceptions import ClusteringWarning
 
 pytestmark = pytest.mark.filterwarnings("ignore:The parts of cluster")  # of few rows
@@ -353,6 +354,12 @@ def test_parts_that_are_none_warn():
     model, X, _ = cluster_of_two_topics()
     with pytest.warns(ClusteringWarning, match="no further apart than parts of one"):
         split(model, int(model.predict(X[:1])[0]), into=2)
+
+
+def test_of_fewer_than_twenty_rows_parts_are_taken_for_apart():
+    rows = np.random.default_rng(0).normal(size=(20, 2))
+    assert not are_apart(rows, rows[:, 0] > 0)
+    assert are_apart(rows[:19], rows[:19, 0] > 0)
 
 
 def test_parts_that_are_apart_do_not_warn():

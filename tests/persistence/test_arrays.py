@@ -100,6 +100,10 @@ def test_a_section_that_nobody_writes_is_refused(section, message):
 
 
 def test_a_header_has_a_bound():
+    section = struct.pack("<Q", 2**20 + 1) + b"{}".ljust(2**20 + 1)
+    with pytest.raises(ModelFormatError, match="claims 1,048,577 bytes"):
+        read_arrays(section)
+    assert read_arrays(struct.pack("<Q", 2**20) + b"{}".ljust(2**20)) == {}
     with pytest.raises(ValueError, match="cannot hold 20,000 arrays"):
         write_arrays({str(n): np.zeros(1) for n in range(20_000)})
 

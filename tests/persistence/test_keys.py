@@ -21,6 +21,15 @@ def test_a_key_comes_back_from_its_file(tmp_path):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+@pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
+def test_only_public_keys_are_for_others(tmp_path):
+    generate_keys(tmp_path)
+
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    assert modes.pop("signing.pub") & ~0o044 == 0o600
+    assert {*modes.values()} == {0o600}
+
+
 def test_a_key_is_never_overwritten(tmp_path):
     RoleKey.generate("owner").write(tmp_path / "a.key")
     old = (tmp_path / "a.key").read_bytes()

@@ -119,6 +119,13 @@ def test_every_center_stands_for_enough_sources(model):
     assert min(len(np.unique(sources[part])) for part in parts) >= 6
 
 
+def test_five_sources_are_the_default(model, shared, tmp_path):
+    options = {"profile": "share", "texts": TEXTS}
+    by_default = save(model, tmp_path / "a", **options).read_bytes()
+    of_five = save(model, tmp_path / "b", min_sources=5, **options).read_bytes()
+    assert by_default == of_five != shared.read_bytes()
+
+
 def test_copies_of_a_text_are_one_source(model, tmp_path):
     """Each text five times: as many texts, but no word in more distinct ones."""
     texts = [TEXTS[0]] * len(TEXTS)
