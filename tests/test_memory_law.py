@@ -7,7 +7,7 @@ import pytest
 from tiny import light_clusterer
 
 from deepclust import DBSCAN
-from deepclust.distributed import predict_to_parquet
+from deepclust.distributed import dbscan, predict_to_parquet
 from deepclust.inspection import cluster_table
 from deepclust.pipeline import draw_texts
 
@@ -82,3 +82,20 @@ def test_texts_predicted_to_files_take_the_memory_of_a_part(tmp_path):
 
     predict(1_000)
     assert predict(4_000) < 1.3 * predict(1_000)
+
+
+def test_clusters_of_many_blocks_take_the_memory_of_two():
+    dask, da = pytest.importorskip("dask"), pytest.importorskip("dask.array")
+
+    def rows_of(number):
+        rng = np.random.default_rng(number)
+        centers = 9 * np.eye(20, 64)[rng.integers(0, 20, 2000)]
+        return (centers + rng.normal(size=centers.shape)).astype(np.float32)
+
+    def cluster(n_blocks):
+        parts = [dask.delayed(rows_of)(number) for number in range(n_blocks)]
+        blocks = [da.from_delayed(part, (2000, 64), np.float32) for part in parts]
+        return peak(lambda: dbscan(da.concatenate(blocks), 11.0, min_samples=5))
+
+    cluster(1)  # what the first call imports
+    assert cluster(8) < 1.3 * cluster(2)  # 2,000 rows are 0.5 MB

@@ -145,8 +145,9 @@ def dbscan(
 
     Time is that of `DBSCAN`, three times O(n_rows × n_blocks × √block_size ×
     n_features) for the bounds, and about 50 ms for each two blocks: take few, large
-    ones, such as of 50,000 rows. A worker holds two blocks, each with a copy in the
-    micro-clusters, and their products; this process, 17 bytes a row. The folder takes
+    ones, such as of 50,000 rows. A worker holds two blocks with
+    their micro-clusters and products, about ten times the size of a block however many
+    there are; this process, 17 bytes a row. The folder takes
     twice the size of `X`. Tasks are one for each block and step, and those of a worker
     that dies are done again by others. The files are pickles: as with Dask itself,
     whoever can write to the folder can run code.
@@ -287,6 +288,9 @@ def _cluster(search: _Search, n_rows: int) -> tuple[np.ndarray, np.ndarray]:
 def _find_core(number: int, search: _Search) -> int:
     """Write the components of the core points of a block; return their number."""
     radius, enough = search.radius, search.min_samples
+    path = search.blocks[number].path.with_suffix(".npy")
+    if path.exists():  # by a worker that died since
+        return int(np.load(path).max()) + 1
     with limit_blas():
         unique, index = search.blocks[number].load()
         found = count_within(index, radius, unique.points.weights, enough)
@@ -302,7 +306,6 @@ def _find_core(number: int, search: _Search) -> int:
             index = index.subset(core, consume=True)
             roots = connect(index, radius, found.links)
             components[index.order] = np.unique(roots, return_inverse=True)[1]
-    path = search.blocks[number].path.with_suffix(".npy")
     with replacing(path) as part, part.open("wb") as file:
         np.save(file, components)
     return int(components.max()) + 1
