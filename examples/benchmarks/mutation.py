@@ -14,6 +14,7 @@ processor counts as noticed.
 import argparse
 import ast
 import difflib
+import importlib
 import importlib.abc
 import importlib.util
 import multiprocessing
@@ -116,7 +117,9 @@ def run_tests(path: Path, code: str) -> None:
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 1)
     os.dup2(null, 2)
-    sys.meta_path.insert(0, Mutant(path, code))
+    mutant = Mutant(path, code)
+    sys.meta_path.insert(0, mutant)
+    importlib.import_module(mutant.name)  # pytest would load the file that it is given
     names = TESTS.get(path.stem, [f"test{path.stem}"])
     tests = [f"tests/{path.parent.name}/{name}.py" for name in names]
     os._exit(int(pytest.main([*OPTIONS, str(path), *tests])))
