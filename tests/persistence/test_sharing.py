@@ -9,6 +9,7 @@ from sklearn.base import clone
 from tiny import make_corpus
 
 from deepclust import DBSCAN, load, save
+from deepclust.cleaning._tokenizer import token_checksum
 from deepclust.clustering import rename
 from deepclust.persistence import inspect
 from deepclust.persistence._sharing import _source_parts
@@ -33,29 +34,40 @@ def shared(model, tmp_path_factory):
     return save(model, path, profile="share", texts=TEXTS, min_sources=K)
 
 
-def words_by_source(model, texts):
-    """Return the distinct clean texts in which each word is."""
-    found = {}
-    for text in set(model["clean"].transform(texts)):
+def words_by_source(model, texts, groups=None):
+    """Return the distinct clean texts, or the groups, in which each word is."""
+    found, cleaned = {}, model["clean"].transform(texts)
+    for text, source in zip(cleaned, groups or cleaned, strict=True):
         for word in text.split():
-            found.setdefault(word, set()).add(text)
+            found.setdefault(word, set()).add(source)
     return found
 
 
-def test_a_word_of_few_texts_is_not_in_the_file(model, shared, tmp_path):
-    sources, content = words_by_source(model, TEXTS), shared.read_bytes()
-    rare = {word for word, texts in sources.items() if len(texts) < K}
+@pytest.mark.parametrize("n_groups", [None, 5])
+def test_a_word_of_few_sources_is_not_in_the_file(model, n_groups, tmp_path):
+    groups = n_groups and [i % n_groups for i in range(len(TEXTS))]
+    options = {"texts": TEXTS, "groups": groups, "min_sources": K}
+    shared = save(model, tmp_path / "s.dct", profile="share", **options)
+    sources = words_by_source(model, TEXTS, groups)
+    content = shared.read_bytes()
+    rare = {word for word, found in sources.items() if len(found) < K}
     common = set(sources) - rare
-    # what is in the file of a model of no text, such as "class"
+    # what is in a file of no text, such as "class"
     other = save(clone(model), tmp_path / "m.dct").read_bytes()
-    other += " ".join(common).encode()
+    other += " ".join([*common, "probes"]).encode()
 
     tokens = load(shared)["vectorize"].vocabulary_.tokens[2:]
 
     assert set(tokens) == common & set(model["vectorize"].vocabulary_.tokens)
     searched = [word for word in rare if len(word) > 4 and word.encode() not in other]
     assert len(searched) > 10
-    assert not any(word.encode() in content for word in searched)
+    assert [word for word in searched if word.encode() in content] == []
+    checksums = [token_checksum(word).to_bytes(4, "little") for word in rare]
+    assert not any(checksum in content for checksum in checksums)
+    if groups:  # some words are in enough texts, of too few groups
+        assert common < {
+            w for w, found in words_by_source(model, TEXTS).items() if len(found) >= K
+        }
 
 
 def test_no_training_vector_is_in_the_file(model, shared):
