@@ -120,6 +120,10 @@ ENCRYPT_HELP = f"Ask for a passphrase (or take {PASSPHRASE}) that opens the mode
 Encrypt = Annotated[bool, _protecting("--encrypt", help=ENCRYPT_HELP)]
 KEYS_HELP = "Key file that opens the model for its role; may be given several times."
 Keys = Annotated[list[Path] | None, _protecting("--key", help=KEYS_HELP)]
+PROFILE_HELP = """What model.dct keeps. predict: what new texts need. share: no \
+embedding of a text, no word and no cluster of fewer than 5 texts."""
+ProfileKind = Literal["full", "predict", "share"]
+Profile = Annotated[ProfileKind, _protecting(help=PROFILE_HELP)]
 SIGN_HELP = "signing.pem, to sign the model with."
 SignWith = Annotated[Path | None, _protecting(help=SIGN_HELP)]
 TRUSTED_HELP = "signing.pub; the model must be signed by one of these."
@@ -205,6 +209,7 @@ def cluster(
     id_column: Id = None,
     keep: Keep = None,
     top: Top = 30,
+    profile: Profile = "full",
     encrypt: Encrypt = False,
     key: Keys = None,
     sign_with: SignWith = None,
@@ -230,6 +235,7 @@ def cluster(
     settings |= {"n_clusters": n_clusters, "id_column": id_column}
     with _session(quiet) as progress:
         protected = protection(encrypt, key, sign_with)  # before the work begins
+        protected["profile"] = profile
         corpus = _run.read_corpus(file, progress, limit, **reading, **columns)
         _run.run_cluster(corpus, progress, out, form, top, seed, protected, **settings)
 

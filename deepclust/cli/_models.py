@@ -52,18 +52,18 @@ def protection(
 
 
 def save_model(model: Any, path: Path, **options: Any) -> None:
-    """Write a model file, with options of `protection`.
+    """Write a model file, with options of `save`.
 
     Raises
     ------
     InputError
-        If the file cannot be written.
+        If the file cannot be written, or nothing of the model may be shared.
     """
     from deepclust.persistence import save
 
     try:
         save(model, path, **options)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise InputError(f"cannot write to {str(path)!r}: {error}") from error
 
 

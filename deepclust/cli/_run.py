@@ -130,6 +130,15 @@ def read_corpus(
     return corpus
 
 
+def _check_number(texts: list[str]) -> None:
+    from deepclust.pipeline import MAX_FIT_TEXTS
+
+    if len(texts) > MAX_FIT_TEXTS:  # of which a sample is learned from
+        raise InputError(
+            f"--profile share takes up to {MAX_FIT_TEXTS:,} texts: add --limit"
+        )
+
+
 def _encodable(value: Any) -> Any:
     return replace_surrogates(value) if isinstance(value, str) else value
 
@@ -168,7 +177,7 @@ def run_cluster(
         Random state of the pipeline and of the map.
 
     protection : dict of str to object
-        Options of `save` that encrypt and sign the model.
+        Options of `save`, such as keys and the profile.
 
     id_column : str, default=None
         Column that identifies a text in the table of labels; its row when None.
@@ -179,9 +188,13 @@ def run_cluster(
     Raises
     ------
     InputError
-        If the folder cannot be written to, or the language is not known.
+        If the folder cannot be written to, the language is not known, or there are more
+        texts to share a model of than it is fitted on.
     """
     _check_form(form, len(corpus.data))
+    if protection.get("profile") == "share":
+        _check_number(corpus.data)
+        protection["texts"] = corpus.data
     _make_folder(out)
     parameters["random_state"] = seed
     pipeline, cleaned, sequences, embeddings = _fit(corpus.data, parameters, progress)

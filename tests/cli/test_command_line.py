@@ -29,6 +29,7 @@ from deepclust.cli._output import (
 )
 from deepclust.datasets import load_texts
 from deepclust.inspection._overview import cluster_overview
+from deepclust.persistence import inspect
 from deepclust.plotting._map import even_sample
 
 
@@ -130,7 +131,7 @@ def test_cluster_predict_report(tmp_path, corpus, corpus_file, capsys, monkeypat
 def test_noise_nearest_limit_quiet_and_format(tmp_path, corpus_file, capsys):
     arguments = [str(corpus_file), "--column", "body", "--out", str(tmp_path / "out")]
     chosen = ["--noise", "nearest", "--limit", "200", "--quiet", "--format", "parquet"]
-    chosen += ["--layer", "broad"]
+    chosen += ["--layer", "broad", "--profile", "share"]
 
     assert main(["cluster", *arguments, *chosen]) == 0
 
@@ -138,6 +139,8 @@ def test_noise_nearest_limit_quiet_and_format(tmp_path, corpus_file, capsys):
     assert len(labels) == 200
     assert labels["cluster"].min() >= 0
     model = load(tmp_path / "out" / "model.dct")
+    assert inspect(tmp_path / "out" / "model.dct")["profile"] == "share"
+    assert len(model["cluster"].labels_) < 200  # means stand for several texts
     assert model["cluster"].layer == "broad"
     assert "s  encoding" not in capsys.readouterr().err
 
@@ -149,6 +152,8 @@ def test_of_many_texts_a_sample_is_learned_from(
     monkeypatch.setattr(deepclust.pipeline, "MAX_FIT_TEXTS", 200)
 
     options = ["--column", "body", "--out", str(tmp_path / "out")]
+    assert main(["cluster", str(corpus_file), *options, "--profile", "share"]) == 2
+    assert "takes up to 200 texts" in capsys.readouterr().err
     assert main(["cluster", str(corpus_file), *options]) == 0
 
     n_texts = len(corpus.texts)
