@@ -102,7 +102,7 @@ def test_a_row_that_is_no_text_is_named(fitted, method, bad):
 
 @pytest.mark.parametrize(
     "bad",
-    ["a bare string", b"bytes", 5, None, {"a": "dict"}, np.array([["two"], ["d"]])],
+    ["a string", b"bytes", 5, None, {"a": 1}, {"a set"}, np.array([["two"], ["d"]])],
     ids=repr,
 )
 @pytest.mark.parametrize("method", ["fit", "transform", "fit_transform"])
