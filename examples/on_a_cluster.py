@@ -30,6 +30,7 @@ def main(texts, out="labels", n_searched=1_000, grid=GRID, **parameters):
     print(f"{len(pipeline[-1].cluster_names_)} clusters; {len(parts)} files in {out}")
 
     some = texts.take(n_searched, npartitions=-1, warn=False)
+    print(f"grid search on {len(some):,} texts: this takes a while", flush=True)
     search = GridSearchCV(pipeline, grid, cv=2, error_score="raise")
     with joblib.parallel_config("dask"):  # every fit is a task of a worker
         search.fit([*some])
