@@ -6,10 +6,11 @@
 3. Fit several mixtures by annealed EM (`_mixture.py`), one half from cuts of partition
    trees (`_partition_tree.py`), one half from random partitions of micro-clusters;
    where components die, in a way that keeps them.
-4. Take the partition that best predicts held-out words (`_document_completion.py`).
-5. Return that partition, the nearest to it with as many components, and one with fewer
-   and one with more (`_consensus.py`). Documents without a confident label, or on
-   which most of the partitions disagree, have no pseudo-label.
+4. Take the partition that best predicts held-out words (`_document_completion.py`), and
+   the medoid, which agrees best with the others (`_consensus.py`).
+5. Return both, the nearest to either with as many components, and one with fewer and
+   one with more. Documents without a confident label, or on which most of the
+   partitions disagree, have no pseudo-label.
 
 No label and no pretrained model takes part, unless the caller brings labels or document
 vectors. The constants of these files serve all corpora; docs/method.md says on which
@@ -24,7 +25,11 @@ from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits
 
 from deepclust._parallel import in_threads
-from deepclust.pseudo_labels._consensus import agreed_targets, nearest_partitions
+from deepclust.pseudo_labels._consensus import (
+    agreed_targets,
+    medoid,
+    nearest_partitions,
+)
 from deepclust.pseudo_labels._document_completion import document_completion_scores
 from deepclust.pseudo_labels._features import (
     centered_directions,
@@ -161,12 +166,16 @@ def make_pseudo_labels(
         partitions = _fit_partitions(trees, features, counts, n_components, known)
         labels = [partition.labels for partition in partitions[1.0]]
         scores = document_completion_scores(counts, labels, seed=seed)
-        best = labels[int(np.argmax(scores))]
+        best, central = (
+            labels[int(np.argmax(scores))],
+            labels[medoid(labels, seed=seed)],
+        )
     targets = {}
     for ratio, n_targets in N_TARGETS.items():
         labels = [partition.labels for partition in partitions[ratio]]
-        nearest = nearest_partitions(best, labels, seed=seed)[:n_targets]
-        chosen = [partitions[ratio][i] for i in nearest]
+        references = [best, central] if n_targets > 1 else [best]
+        nearest = nearest_partitions(references, labels, seed=seed)
+        chosen = [partitions[ratio][i] for i in nearest[:n_targets]]
         targets[ratio] = agreed_targets(
             [partition.labels for partition in chosen],
             [partition.log_odds_margin for partition in chosen],

@@ -106,7 +106,7 @@ def unseen(sequences, truth, seed):
     taught = mixture.predict(features[new], counts[new])
     means = KMeans(n_groups, n_init=3, random_state=seed).fit(features[seen])
     by_means = means.predict(features[new])
-    encoder = RNNLSTMEncoder(granularity=n_groups, random_state=seed)
+    encoder = RNNLSTMEncoder(n_pseudo_classes=n_groups, random_state=seed)
     clusterer = DBSCAN(metric="cosine", noise="nearest")
     clusterer.fit(encoder.fit_transform(sequences[seen]))
     learned = clusterer.predict(encoder.transform(sequences[new]))

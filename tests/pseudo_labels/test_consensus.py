@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from deepclust.pseudo_labels._consensus import agreed_targets
+from deepclust.pseudo_labels._consensus import agreed_targets, medoid
 
 
 def agreed(*partitions):
@@ -38,3 +38,19 @@ def test_known_documents_are_targets_even_if_the_others_disagree():
 
 def test_a_single_partition_agrees_with_itself():
     assert agreed([1, 0, 1, 0])[0].tolist() == [1, 0, 1, 0]
+
+
+def test_the_medoid_is_between_the_others():
+    rng = np.random.default_rng(0)
+    truth = np.repeat(np.arange(4), 50)
+    partitions = []
+    for share in (0.5, 0.3, 0.1, 0.4):
+        changed = rng.random(200) < share
+        partitions.append(np.where(changed, rng.integers(0, 4, 200), (truth + 1) % 4))
+    assert medoid(partitions) == 2
+    assert medoid([*partitions, rng.permutation(truth)], seed=1) == 2
+
+
+def test_of_equal_partitions_the_first_is_the_medoid():
+    assert medoid([np.array([0, 0, 1])]) == 0
+    assert medoid([np.array([0, 0, 1]), np.array([1, 1, 0])]) == 0
