@@ -1,12 +1,12 @@
 """More texts than memory holds: predicted part by part, here or by workers of Dask.
 
 Public: `predict_to_parquet`, and `dbscan`, across the blocks of a Dask array.
-Open `_parquet_parts.py` or `_dbscan.py`; `_partitions.py` is all that knows Dask.
+Open `_parquet_parts.py` or `_block_dbscan.py`; `_partitions.py` is all that knows Dask.
 Learning from such texts is `TextClusterer.fit`; reading them,
 `deepclust.datasets.TextFiles`.
 """
 
-from deepclust.distributed._dbscan import BlockClusters, dbscan
+from deepclust.distributed._block_dbscan import BlockClusters, dbscan
 from deepclust.distributed._parquet_parts import predict_to_parquet
 
 __all__ = ["BlockClusters", "dbscan", "predict_to_parquet"]
