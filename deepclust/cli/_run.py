@@ -130,13 +130,15 @@ def read_corpus(
     return corpus
 
 
-def _check_number(texts: list[str]) -> None:
+def _few_enough(texts: list[str]) -> list[str]:
+    """Return the texts, if a model of all of them can be shared."""
     from deepclust.pipeline import MAX_FIT_TEXTS
 
     if len(texts) > MAX_FIT_TEXTS:  # of which a sample is learned from
         raise InputError(
             f"--profile share takes up to {MAX_FIT_TEXTS:,} texts: add --limit"
         )
+    return texts
 
 
 def _encodable(value: Any) -> Any:
@@ -193,8 +195,7 @@ def run_cluster(
     """
     _check_form(form, len(corpus.data))
     if protection.get("profile") == "share":
-        _check_number(corpus.data)
-        protection["texts"] = corpus.data
+        protection["texts"] = _few_enough(corpus.data)
     _make_folder(out)
     parameters["random_state"] = seed
     pipeline, cleaned, sequences, embeddings = _fit(corpus.data, parameters, progress)
@@ -210,9 +211,8 @@ def run_cluster(
     found = prediction_columns(pipeline[-1], embeddings, sequences.known_share)
     _say_what_stays_noise(pipeline, labels, progress)
     label_table = _label_table(corpus, found, id_column, progress)
-    separator = corpus.get("separator", ",")
-    write_table(out / f"labels.{form}", label_table, form, separator)
-    write_table(out / f"clusters.{form}", table.frame.round(4), form, separator)
+    for kind, frame in (("labels", label_table), ("clusters", table.frame.round(4))):
+        write_table(out / f"{kind}.{form}", frame, form, corpus.get("separator", ","))
     save_model(pipeline, out / "model.dct", **protection)
     progress("drawing")
     points = _draw_map(out / "map.png", embeddings, labels, table.names, seed)

@@ -244,14 +244,16 @@ def _write_blocks(
     parts = X.rechunk({1: -1}).to_delayed().ravel().tolist()
     paths = [place / f"{number:06}.joblib" for number in range(len(parts))]
     each = [(path,) for path in paths]
-    sizes = map_partitions(_write, parts, space, radius, each=each)
+    sizes = map_partitions(_write_block, parts, space, radius, each=each)
     starts = [*accumulate((n_rows for n_rows, _ in sizes), initial=0)]
     rows = zip(paths, starts[:-1], sizes, strict=True)
     blocks = [_Block(path, start, *size) for path, start, size in rows if size[1]]
     return blocks, starts[-1]
 
 
-def _write(X: Any, space: MetricSpace, radius: float, path: Path) -> tuple[int, int]:
+def _write_block(
+    X: Any, space: MetricSpace, radius: float, path: Path
+) -> tuple[int, int]:
     """Write the unique rows and their index; return how many rows, and valid ones."""
     dtypes = [np.float64, np.float32]
     X = check_array(X, dtype=dtypes, order="C", ensure_min_samples=0, input_name="X")
@@ -298,7 +300,7 @@ def _find_core(number: int, search: _Search) -> int:
         queries, counts = index.X[few], found.counts[few]
         for other in search.others(number):
             if (counts < enough).any():
-                _count(search, other, queries, counts)
+                _count_neighbors(search, other, queries, counts)
         found.counts[few] = counts
         core = found.counts >= enough
         components = np.full(len(core), -1, dtype=np.intp)
@@ -311,7 +313,7 @@ def _find_core(number: int, search: _Search) -> int:
     return int(components.max()) + 1
 
 
-def _count(
+def _count_neighbors(
     search: _Search, other: _Block, queries: np.ndarray, counts: np.ndarray
 ) -> None:
     """Add the neighbors in another block to `counts`, in place, until enough."""

@@ -107,10 +107,7 @@ def plot_dendrogram(
         check_lengths("plot_dendrogram", labels=labels, points=tree.weights)
     below, clusters, above = _joins(tree, heights, core_distances, limit)
     n_clusters = len(clusters)
-    if n_clusters > max_leaves:
-        least = sorted(cluster[-1] for cluster in clusters)[-max_leaves - 1]
-        clusters = [cluster for cluster in clusters if cluster[-1] > least]
-    joins = [*below, *clusters, *above]
+    joins = [*below, *_largest(clusters, max_leaves), *above]
     total = float(np.sum(tree.weights))
     min_size = max(2.0, total / 1000)
     branches = _condense(joins, min_size, limit)
@@ -169,6 +166,14 @@ def _read_tree(tree: Any) -> tuple[Any, np.ndarray, np.ndarray]:
     if is_cosine:
         return tree, heights**2 / 2, core_distances**2 / 2
     return tree, heights, core_distances
+
+
+def _largest(clusters: list[Join], n_clusters: int) -> list[Join]:
+    """Return at most `n_clusters` of the clusters: those with the most points."""
+    if len(clusters) <= n_clusters:
+        return clusters
+    least = sorted(cluster[-1] for cluster in clusters)[-n_clusters - 1]
+    return [cluster for cluster in clusters if cluster[-1] > least]
 
 
 def _joins(
