@@ -130,6 +130,8 @@ def _read_array(
     name: str, entry: Any, data: memoryview, place: int
 ) -> tuple[np.ndarray, int]:
     """Return the array that has to begin at `place`, and where it ends."""
+    if any("\ud800" <= character <= "\udfff" for character in name):
+        raise ModelFormatError(f"array {name!r} is named by half a character")
     dtype = entry.get("dtype") if isinstance(entry, dict) else None
     if not isinstance(dtype, str) or dtype not in _DTYPES:
         raise ModelFormatError(f"array {name!r} has no type that is known")

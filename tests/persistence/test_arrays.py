@@ -82,6 +82,7 @@ def entry(dtype="F32", shape=(1,), offsets=(0, 4)):
         (section_of(b'{"a":NaN}'), "NaN"),
         (section_of([]), "object"),
         (section_of({"a": 1}), "'a' has no type"),
+        (section_of({"a\ud800": entry()}, bytes(4)), "half a character"),
         (section_of({"a": entry("O")}, bytes(4)), "no type"),
         (section_of({"a": entry(["F32"])}, bytes(4)), "no type"),
         (section_of({"a": entry(shape=[-1])}, bytes(4)), "no valid shape"),
