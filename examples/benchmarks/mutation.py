@@ -43,8 +43,9 @@ TIMEOUT = 120
 OPTIONS = ["-x", "-q", "--no-header", "-p", "no:cacheprovider"]
 OPTIONS += ["--hypothesis-profile=mutants"]
 OPTIONS += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # it is imported before
-# of files without tests of their own name
+# of files without tests of their own name, or with more than those
 TESTS = {
+    "_dbscan": ["test_dbscan", "test_layers", "test_editing", "test_incremental"],
     "_memory_limit": ["test_memory_limit", "test_dbscan"],
     "_metric_space": ["test_dbscan", "test_any_metric"],
     "_parts": ["test_editing"],

@@ -12,6 +12,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from deepclust import DBSCAN
 from deepclust.clustering import merge, rename, split
+from deepclust.clustering._editing import _unchanged
 from deepclust.clustering._parts import are_apart
 from deepclust.exceptions import ClusteringWarning
 
@@ -370,3 +371,8 @@ def test_parts_that_are_apart_do_not_warn():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert len(split(model, 0, into=2)) == 2
+
+
+def test_only_clusters_with_the_same_core_points_are_unchanged():
+    before, after = np.array([0, 0, 1, 2, 3, 3]), np.array([5, 5, 6, 6, 7, 8])
+    assert _unchanged(before, after) == [(0, 5)]
