@@ -42,11 +42,20 @@ def again(value):
     return read
 
 
+def with_sorted_sets(value):
+    """Return what tells values apart: types and order, but for that of sets."""
+    if isinstance(value, dict):
+        return dict, [(key, with_sorted_sets(part)) for key, part in value.items()]
+    if isinstance(value, list | tuple):
+        return type(value), [with_sorted_sets(part) for part in value]
+    return (frozenset, sorted(value)) if isinstance(value, frozenset) else value
+
+
 @given(VALUES)
 def test_values_come_back(value):
     read = again(value)
 
-    assert repr(read) == repr(value)  # of the same types, and in the same order
+    assert repr(with_sorted_sets(read)) == repr(with_sorted_sets(value))
 
 
 @pytest.mark.parametrize(
