@@ -130,7 +130,7 @@ def read_corpus(
     return corpus
 
 
-def _few_enough(texts: list[str]) -> list[str]:
+def _texts_to_share(texts: list[str]) -> list[str]:
     """Return the texts, if a model of all of them can be shared."""
     from deepclust.pipeline import MAX_FIT_TEXTS
 
@@ -195,7 +195,7 @@ def run_cluster(
     """
     _check_form(form, len(corpus.data))
     if protection.get("profile") == "share":
-        protection["texts"] = _few_enough(corpus.data)
+        protection["texts"] = _texts_to_share(corpus.data)
     _make_folder(out)
     parameters["random_state"] = seed
     pipeline, cleaned, sequences, embeddings = _fit(corpus.data, parameters, progress)

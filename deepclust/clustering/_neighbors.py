@@ -374,7 +374,7 @@ def _search(
         exact = index.exact(Q, rows, candidates)
         keep_nearest((points, squared), rows, candidates, exact)
 
-    far, rows, left, cells, slack = _placed(index, Q, np.sqrt(squared))
+    far, rows, left, cells, slack = _queries_by_cell(index, Q, np.sqrt(squared))
     for query in far.tolist():
         compare(np.full(len(index.order), query), index.order)
     for cell, some in candidate_cells(
@@ -438,18 +438,18 @@ def pairs_within(
     """
     for part in index.shares(len(Q), max(index.n_cells, Q.shape[1])):
         limits = np.full(part.stop - part.start, float(radius))
-        far, rows, left, cells, slack = _placed(index, Q[part], limits)
+        far, rows, left, cells, slack = _queries_by_cell(index, Q[part], limits)
         far, rows = far + part.start, rows + part.start
         for query in far[wanted(far, index.order)].tolist():
             squared = index.exact(Q, np.full(len(index.order), query), index.order)
             near = index.order[squared <= radius * radius]
             yield np.full(len(near), query), near
         right = index.swap(left.copy())
-        far_cells = n_probe is not None and _beyond(index, right, n_probe)
+        unprobed = n_probe is not None and _unprobed_cells(index, right, n_probe)
         candidates = candidate_cells(
             *(index, right, cells, lambda: radius),
             slack=slack,
-            excluded=far_cells,
+            excluded=unprobed,
             own=True,
         )
         for cell, some in candidates:
@@ -464,14 +464,14 @@ def pairs_within(
                     yield rows[few[row]], points[column]
 
 
-def _beyond(index: CellIndex, right: np.ndarray, n_probe: int) -> np.ndarray:
+def _unprobed_cells(index: CellIndex, right: np.ndarray, n_probe: int) -> np.ndarray:
     """Return which cells, by query, are not among the `n_probe` nearest."""
     to_centers = products(index.centers, right)
     last = max(index.n_cells - n_probe, 0)
     return to_centers < np.partition(to_centers, last, axis=0)[last]
 
 
-def _placed(
+def _queries_by_cell(
     index: CellIndex, Q: np.ndarray, radius: np.ndarray
 ) -> tuple[np.ndarray, ...]:
     """Return the queries that may have a point within their radius, in two groups.
