@@ -222,6 +222,7 @@ def test_the_words_around_stay(kind):
         "1,000,000 dollars, 3.14159265 and 100%",
         "1.234.567,89 Euro, 1234567.89 dollars, 1234567% and 0,1234567",
         "from 13.08.2004 - 15.08.2004 and 2004-08-13/2004-08-20",
+        "(2004-08-13), 2004-08-13T10:30, (1914-1918) and 1990 - 2000",
         "bug abc1234567, commit 1234567ab and 12345678901234567890",
         "room 12, pages 10-12, 24 x 7",
         "twitter @name, a@b, me at home",
@@ -258,6 +259,8 @@ def test_only_the_chosen_kinds_go():
         ("13.08.2004 030 1234567", "13.08.2004"),
         ("01 23 45 67 89 06 12 34 56 78", ""),
         ("Tel.0301234567", "Tel."),
+        ("555-123-4567x3184, 10 x 1234567", ", 10 x"),
+        ("2012-1999-555", ""),
         ("电话13812345678谢谢", "电话 谢谢"),
         ("+33\u202f6\u00a012\u202f34\u202f56\u202f78", ""),
         ("１３８－１２３４－５６７８", ""),
@@ -287,6 +290,27 @@ def test_linear_time(unit):
     small, large = (unit * (n // len(unit)) for n in (10_000, 80_000))
     # 8 times the text: about 8 times as long, 64 in quadratic time
     assert growth(lambda text: redact(text, KINDS), small, large) < 24
+
+
+@pytest.mark.parametrize("style", ["E164", "INTERNATIONAL", "RFC3966", "NATIONAL"])
+@pytest.mark.parametrize("extension", [None, "3184"])
+def test_phone_numbers_of_all_regions(style, extension):
+    """Of 7 digits or more, as phonenumbers writes them."""
+    left = []
+    for region in phonenumbers.SUPPORTED_REGIONS:
+        for kind in phonenumbers.PhoneNumberType.values():
+            if (number := phonenumbers.example_number_for_type(region, kind)) is None:
+                continue
+            number.extension = extension
+            style_number = getattr(phonenumbers.PhoneNumberFormat, style)
+            written = phonenumbers.format_number(number, style_number)
+            out = redact(f"note {written.removeprefix('tel:')} today", ["phone"])
+            digits = re.sub(
+                r"\D", "", re.split("[a-z;]", written.removeprefix("tel:"))[0]
+            )
+            if len(digits) >= 7 and out != "note   today":
+                left.append((region, written))
+    assert left == []
 
 
 @pytest.mark.parametrize("kind", KINDS)
