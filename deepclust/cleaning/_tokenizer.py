@@ -17,8 +17,9 @@ as plain data, compiled once from spaCy's rules:
    d. A token goes if it or its norm is a stop word, or it has no letter or digit;
       punctuation at the edges is taken off the others; they become lower case.
 
-3. Two neighboring Han characters also make a pair. Tokens past `max_len` are cut off;
-   what is not in `vocabulary` has id 1; 0 is for padding.
+3. Two neighboring Han characters also make a pair. Tokens past `max_len` are cut off.
+   An order number that is not in `vocabulary` becomes the token of its kind, see
+   `identifier_kind`; what else is not in it has id 1; 0 is for padding.
 """
 
 import html
@@ -27,19 +28,20 @@ import json
 import re
 import unicodedata
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 __all__ = [
     "RULES_FORMAT",
     "Tokenizer",
     "decode_entities",
+    "identifier_kind",
     "strip_html",
     "with_han_pairs",
 ]
 
 RULES_FORMAT = 2
-MARK = "_"  # at the end of a stop word that was kept
+MARK = "_"  # at the end of a stop word that was kept, and of a kind of identifiers
 _CACHE_SIZE = 200_000  # pieces; about 40 MB a process
 _MAX_PIECE = 256  # characters; the patterns need quadratic time in one piece
 _MAX_MARKS = 30
@@ -239,6 +241,43 @@ def _is_han(token: str) -> bool:
 
 # --- tokens -------------------------------------------------------------------------
 
+_IDENTIFIERS = {
+    "url_": re.compile(r"://|\bwww\."),
+    "email_": re.compile(r"\S@\S"),
+    "number_": re.compile(r"(?:\d[^\d ]*){5}"),
+}
+
+
+def identifier_kind(token: str) -> str:
+    """Return the token that stands for identifiers of this kind, or "" if it is none.
+
+    A link, an address or a token with five digits names one thing and no topic.
+
+    Examples
+    --------
+    >>> from deepclust.cleaning._tokenizer import identifier_kind
+    >>> [identifier_kind(token) for token in ("www.shop.com", "a1@b.org", "no-12345")]
+    ['url_', 'email_', 'number_']
+    >>> [identifier_kind(token) for token in ("2024", "float64", "asp.net", "@home")]
+    ['', '', '', '']
+    """
+    found = (kind for kind, shape in _IDENTIFIERS.items() if shape.search(token))
+    return next(found, "")
+
+
+def with_kinds(tokens: list[str], index: Mapping[str, int]) -> list[str]:
+    """Return the tokens; unknown identifiers become the token of their kind.
+
+    >>> with_kinds(["order", "25455", "37777", "me@b.org"], {"37777": 2, "number_": 3})
+    ['order', 'number_', '37777', 'me@b.org']
+    """
+    return [
+        token
+        if token in index or (kind := identifier_kind(token)) not in index
+        else kind or token
+        for token in tokens
+    ]
+
 
 class Tokenizer:
     """Turn raw texts into tokens and token ids.
@@ -342,7 +381,7 @@ class Tokenizer:
     def __call__(self, texts: Iterable[str]) -> list[list[int]]:
         """Return the ids of each text, at most `max_len`; 1 is an unknown token."""
         rows = (with_han_pairs(self.tokens(text))[: self.max_len] for text in texts)
-        return [self._ids(tokens) for tokens in rows]
+        return [self._ids(with_kinds(tokens, self.index)) for tokens in rows]
 
     def _ids(self, tokens: list[str]) -> list[int]:
         ids = [self.index.get(token, 1) for token in tokens]

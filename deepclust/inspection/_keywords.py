@@ -8,6 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from deepclust._text_input import replace_surrogates
+from deepclust.cleaning._tokenizer import identifier_kind
 from deepclust.inspection._labeled_texts import (
     LabeledTexts,
     check_labeled,
@@ -32,8 +33,6 @@ _LEAST_PHRASES = 2
 _ROUNDING = 1e-15
 # Characters of a word in a name: "R&B", "C#", "front-end", but no "x1 < x2".
 _PLAIN = re.compile(r"[^\W_](?:[^\W_]|[ .&'’+#-])*|\.[^\W_]+")
-# Names one thing and no topic: an address, a link, a token with five digits.
-_IDENTIFIER = re.compile(r"\S@\S|://|\bwww\.|(?:\d[^\d ]*){5}")
 _STEM = 4  # letters that variants of a word share at least
 
 
@@ -144,14 +143,14 @@ def extract_keywords(
             (
                 term
                 for term in weight
-                if weight[term] > -_ROUNDING and not _IDENTIFIER.search(term)
+                if weight[term] > -_ROUNDING and not identifier_kind(term)
             ),
             key=lambda term: (-weight[term], -frequency[term], term),
         )
         longer = {
             term: n
             for term, n in frequency.items()
-            if term not in weight and not _IDENTIFIER.search(term)
+            if term not in weight and not identifier_kind(term)
         }
         phrases = _phrases(longer, set(ranked[: 20 * n_keywords]))
         keywords[cluster] = _select(ranked, frequency, phrases, n_keywords)

@@ -1,7 +1,7 @@
 """Clean texts in, sequences of token ids with a vocabulary and word vectors out."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any
@@ -18,8 +18,10 @@ from deepclust._text_input import check_texts
 from deepclust._versions import VersionsMixin
 from deepclust.cleaning._tokenizer import (
     hide_unseen,
+    identifier_kind,
     token_checksum,
     with_han_pairs,
+    with_kinds,
 )
 from deepclust.exceptions import EmptyVocabularyError, TextWarning
 from deepclust.sequences import UNKNOWN_ID, TokenSequences, Vocabulary
@@ -133,8 +135,10 @@ class Vectorizer(  # type: ignore[call-arg]
     -----
     Linear time in the tokens, plus the decomposition of the co-occurrence matrix, about
     two seconds for 10,000 tokens. Tokens outside the vocabulary become the
-    unknown id 1 and keep their position. Checksums of rare tokens take 4 bytes each;
-    one in 40,000 unseen words passes for one of 100,000 rare ones.
+    unknown id 1 and keep their position; links, e-mail addresses and tokens with five
+    digits, such as order numbers, become `url_`, `email_` and `number_`, one token for
+    all of a kind, if `min_df` texts of `fit` hold such. Checksums of rare tokens take 4
+    bytes each; one in 40,000 unseen words passes for one of 100,000 rare ones.
 
     Examples
     --------
@@ -305,8 +309,9 @@ class Vectorizer(  # type: ignore[call-arg]
                 "Vectorizer: partial_fit would spend the budget of privacy= again. "
                 "Call fit with all texts."
             )
-        old, (found, _, lengths) = self.vocabulary_, _count_tokens(texts)
+        old, (found, terms, lengths) = self.vocabulary_, _count_tokens(texts)
         del found[_SPECIAL_TOKENS[UNKNOWN_ID]]
+        _count_kinds(texts, self.min_df_, found, terms, old.index)
         n_documents = old.n_documents + len(texts)
         more = {t: n + self._is_rare(t) for t, n in found.items() if t not in old.index}
         most = _as_count(self.max_df, n_documents)
@@ -416,6 +421,9 @@ class Vectorizer(  # type: ignore[call-arg]
                 map(_tokens_of, texts), self.privacy
             )
             del document_frequency[_SPECIAL_TOKENS[UNKNOWN_ID]]
+        else:
+            min_df = _as_count(self.min_df, n_documents)
+            _count_kinds(texts, min_df, document_frequency, term_frequency)
         if not document_frequency:
             raise EmptyVocabularyError(
                 "no token is in enough texts for privacy=: with noise, in more than "
@@ -479,9 +487,9 @@ class Vectorizer(  # type: ignore[call-arg]
         return sequences, n_unknown
 
     def _ids(self, text: str) -> tuple[list[str], list[int]]:
-        tokens = _tokens_of(text)[: self.max_len_]
-        find = self.vocabulary_.index.get
-        return tokens, [find(token, UNKNOWN_ID) for token in tokens]
+        index = self.vocabulary_.index
+        tokens = with_kinds(_tokens_of(text)[: self.max_len_], index)
+        return tokens, [index.get(token, UNKNOWN_ID) for token in tokens]
 
     def _set_rare_tokens(self, more: Iterable[str], joined: Iterable[str]) -> None:
         """Add tokens to those that are not in the vocabulary, and remove others."""
@@ -543,6 +551,28 @@ def _count_tokens(texts: list[str]) -> tuple[Counter[str], Counter[str], Counter
         term_frequency.update(tokens)
         lengths[len(tokens)] += 1
     return document_frequency, term_frequency, lengths
+
+
+def _count_kinds(
+    texts: list[str],
+    min_df: float,
+    document_frequency: Counter[str],
+    term_frequency: Counter[str],
+    known: Container[str] = (),
+) -> None:
+    """Count identifiers of too few texts as the token of their kind, in place."""
+    kinds = {
+        token: kind
+        for token, n in document_frequency.items()
+        if n < min_df and token not in known and (kind := identifier_kind(token))
+    }
+    if not kinds:
+        return
+    for token, kind in kinds.items():
+        del document_frequency[token]
+        term_frequency[kind] += term_frequency.pop(token)
+    for text in texts:
+        document_frequency.update({kinds[t] for t in _tokens_of(text) if t in kinds})
 
 
 def _tokens_of(text: str) -> list[str]:

@@ -15,7 +15,9 @@ from sklearn.preprocessing import FunctionTransformer
 from threadpoolctl import threadpool_limits
 
 from deepclust import TextCleaner, Vectorizer
+from deepclust.cleaning import Tokenizer
 from deepclust.exceptions import EmptyVocabularyError, TextWarning
+from deepclust.persistence import export_tokenizer
 from deepclust.vectorizing import _vectorizer
 
 TEXTS = ["b a", "a b c", "c a a", "d", "", "a"]
@@ -288,3 +290,49 @@ def test_the_vocabulary_grows_within_its_limits():
     mapping = {"a": [1.0, 0.0], "z": [0.0, 1.0]}
     vectorizer = Vectorizer(word_vectors=mapping).fit(["a", "a"]).partial_fit(["z"] * 2)
     assert vectorizer.embedding_matrix_[2:].tolist() == [[1.0, 0.0], [0.0, 1.0]]
+
+
+ORDERS = ["order 25455 late", "order 31999 late", "mail a@b.org", "mail c@d.org"]
+
+
+def test_identifiers_of_a_kind_share_a_token():
+    texts = [*ORDERS, "plan 37777", "plan 37777", "see www.a.org now", "2024 now"]
+    vectorizer = Vectorizer(word_vectors=None).fit(texts)
+    vocabulary = vectorizer.vocabulary_
+
+    tokens = ("37777", "email_", "late", "mail", "now", "number_", "order", "plan")
+    assert vocabulary.tokens[2:] == tokens  # one link alone is rare
+    assert vocabulary.document_frequency[2:].tolist() == [2] * 8
+    assert vectorizer.oov_rate_ == pytest.approx(3 / 19)
+    new = ["order ab-12-345 order", "plan 37777", "mail e@f.org https://a.b", "order x"]
+    sequences = vectorizer.transform(new)
+    found = [[vocabulary.tokens[i] for i in row] for row in sequences]
+    assert found[0] == ["order", "number_", "order"]
+    assert found[1] == ["plan", "37777"]
+    assert found[2] == ["mail", "email_", "[unk]"]
+    np.testing.assert_allclose(vectorizer.known_share(new), [1, 1, 0.5, 0.5])
+    assert not vectorizer._is_rare("25455")
+
+
+def test_identifiers_of_further_texts_are_counted_by_kind():
+    vectorizer = Vectorizer(word_vectors=None).fit(ORDERS)
+    new = ["order 47110", "order 12345", "order 12345", "www.a.org", "www.b.org"]
+    vectorizer.partial_fit(new)
+
+    vocabulary = vectorizer.vocabulary_
+    assert vocabulary.tokens[-2:] == ("12345", "url_")
+    assert vocabulary.document_frequency[vocabulary.index["number_"]] == 3
+    assert vocabulary.document_frequency[vocabulary.index["url_"]] == 2
+
+
+def test_an_exported_tokenizer_knows_the_kinds_of_identifiers(tmp_path):
+    cleaner, vectorizer = TextCleaner(), Vectorizer(word_vectors=None, max_len=9)
+    vectorizer.fit(cleaner.fit_transform(ORDERS))
+    path = export_tokenizer(cleaner, vectorizer, tmp_path / "tokenizer.json")
+    new = ["The order 99999, late: x@y.org", "12345 qwertz", "www.shop.com"]
+
+    expected = [row.tolist() for row in vectorizer.transform(cleaner.transform(new))]
+
+    assert Tokenizer.from_json(path)(new) == expected
+    assert expected[1] == [1, 1]  # all but the number is unseen
+    assert expected[0][1] == vectorizer.vocabulary_.index["number_"]
