@@ -165,6 +165,10 @@ class Network(keras.Model):
         self.pooling = layers["pooling"]
         self.dense = layers["dense"]
 
+    def build(self, shape: tuple[int | None, ...]) -> None:
+        """Create the weights by one call: Keras would trace one for that."""
+        self.call(np.ones((1, 1), dtype=np.int32))
+
     def call(self, ids: Any) -> Any:
         """Return the embeddings."""
         real = ops.not_equal(ids, 0)
@@ -325,7 +329,7 @@ def build_network(
     layers["pooling"] = MaskedPooling(pooling, kernel_initializer=fresh(), dtype=dtype)
     layers["dense"] = layer(keras.layers.Dense, embedding_dim, "dense")
     network = Network(layers, fusion, dtype=dtype)
-    network(np.ones((1, 1), dtype=np.int32))  # creates the weights
+    network.build((None, None))
     network.words.embeddings.assign(word_vectors)
     return network
 

@@ -41,7 +41,7 @@ texts = TokenSequences.from_lists(
 labels = np.arange(100) % 2
 
 def fit(rate):
-    encoder = RNNLSTMEncoder(5, lstm_units=0, embedding_dim=3, epochs=3, random_state=0,
+    encoder = RNNLSTMEncoder(0, lstm_units=0, embedding_dim=3, epochs=3, random_state=0,
                              batch_size=20, validation_fraction=0.2,
                              objective="supervised", learning_rate=rate)
     return encoder.fit(texts, labels)

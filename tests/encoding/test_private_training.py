@@ -131,7 +131,7 @@ def test_an_encoder_trains_with_privacy(tmp_path, monkeypatch):
     texts = TokenSequences.from_lists([[2, 3, 4], [2, 4], [5, 6], [6, 7, 5]] * 10)
     privacy = DifferentialPrivacy(8.0, 1e-3, max_grad_norm=0.5)
     encoder = RNNLSTMEncoder(
-        4, lstm_units=0, embedding_dim=3, epochs=2, batch_size=10, privacy=privacy,
+        0, lstm_units=0, embedding_dim=3, epochs=2, batch_size=10, privacy=privacy,
         n_pseudo_classes=2, random_state=0,
     )  # fmt: skip
 
