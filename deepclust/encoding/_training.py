@@ -169,7 +169,8 @@ def _held_out(
     def batches(rows: np.ndarray, dropout: float) -> LengthBatches:
         """Return the batches of some texts."""
         size, seed = options.batch_size, options.seed
-        return LengthBatches(sequences, classes, rows, size, dropout, seed)
+        multiple = size if _compiles() else _n_replicas()
+        return LengthBatches(sequences, classes, rows, size, dropout, seed, multiple)
 
     kept = np.sort(rows[n_held_out:])
     return batches(kept, options.word_dropout), batches(rows[:n_held_out], 0.0)
@@ -178,12 +179,32 @@ def _held_out(
 def _compile(
     model: PrototypeClassifier, options: TrainingOptions, n_steps: int
 ) -> None:
+    optimizer = make_optimizer(options, n_steps, model.trainable_variables)
+    if _n_replicas() > 1:
+        _average_first(optimizer, _n_replicas())
     model.compile(
-        optimizer=make_optimizer(options, n_steps, model.trainable_variables),
+        optimizer=optimizer,
         loss=HeadsLoss(options.loss, options.head_weights),
         metrics=[keras.metrics.MeanMetricWrapper(heads_accuracy, "accuracy")],
         jit_compile=_compiles(),
     )
+
+
+def _average_first(optimizer: keras.optimizers.Optimizer, n_replicas: int) -> None:
+    """Clip the gradient of the whole batch; Keras would clip that of each device.
+
+    Every device clips the average, to 1/n, and Keras adds up n of them.
+    """
+    import tensorflow as tf
+
+    apply = optimizer.apply
+    optimizer.clipnorm /= n_replicas
+
+    def apply_average(grads: Any, variables: Any = None) -> None:
+        replica = tf.distribute.get_replica_context()
+        apply(replica.all_reduce(tf.distribute.ReduceOp.MEAN, grads), variables)
+
+    optimizer.apply = apply_average
 
 
 def _identity(
@@ -274,6 +295,15 @@ def _compiles() -> bool:
     return keras.config.backend() == "jax"
 
 
+def _n_replicas() -> int:
+    """Return how many devices of TensorFlow share a batch; Keras needs equal shares."""
+    if keras.config.backend() != "tensorflow":
+        return 1
+    import tensorflow as tf
+
+    return tf.distribute.get_strategy().num_replicas_in_sync
+
+
 @dataclass
 class LengthBatches:
     """Batches of texts of like length, epoch after epoch.
@@ -294,6 +324,9 @@ class LengthBatches:
 
     seed : int
 
+    multiple : int, default=1
+        The rows of a batch are filled up to a multiple of it, by texts without targets.
+
     Examples
     --------
     >>> import numpy as np
@@ -312,6 +345,7 @@ class LengthBatches:
     batch_size: int
     word_dropout: float
     seed: int
+    multiple: int = 1
 
     def __len__(self) -> int:
         """Return the number of batches of an epoch."""
@@ -323,11 +357,10 @@ class LengthBatches:
         texts = drop_words(self.sequences[self.rows], self.word_dropout, rng)
         for batch in length_batches(texts.lengths, self.batch_size, rng):
             ids, targets = padded(texts, batch), self.targets[self.rows[batch]]
-            if _compiles():
-                ids = _filled(ids, self.batch_size)
-                unknown = np.full((len(ids) - len(batch), targets.shape[1]), -1)
-                targets = np.concatenate([targets, unknown.astype(np.int32)])
-            yield ids, targets
+            n_missing = -len(batch) % self.multiple
+            ids = _filled(ids, len(batch) + n_missing)
+            unknown = np.full((n_missing, targets.shape[1]), -1, dtype=np.int32)
+            yield ids, np.concatenate([targets, unknown])
 
     def feed(self, n_done: int = 0) -> Any:
         """Return the batches of the epochs after `n_done` in the form that `fit` reads.
@@ -463,11 +496,13 @@ def padded(sequences: TokenSequences, rows: np.ndarray) -> np.ndarray:
 
 
 def _filled(ids: np.ndarray, n_rows: int) -> np.ndarray:
-    """Return the ids padded to few shapes, since JAX compiles for each one.
+    """Return the ids padded to `n_rows` rows, by repeating them.
 
-    To `n_rows` rows, by repeating them, and to a length that is a power of two.
+    On JAX, which compiles for each shape, also to a length that is a power of two.
     """
-    length = max(2 ** (ids.shape[1] - 1).bit_length(), MIN_LENGTH)
+    length = ids.shape[1]
+    if _compiles():
+        length = max(2 ** (length - 1).bit_length(), MIN_LENGTH)
     filled = np.zeros((n_rows, length), dtype=np.int32)
     filled[:, : ids.shape[1]] = ids[np.arange(n_rows) % len(ids)]
     return filled
