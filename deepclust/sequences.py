@@ -84,6 +84,10 @@ class Vocabulary:
         index = {token: i for i, token in enumerate(self.tokens)}
         object.__setattr__(self, "index", index)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what is cached: a model that was used has the hash that it had."""
+        return {k: v for k, v in vars(self).items() if k != "is_stop_word"}
+
     @cached_property
     def is_stop_word(self) -> np.ndarray:
         """Whether a token is a stop word that the cleaner kept, bool (n_tokens,)."""

@@ -106,3 +106,11 @@ def test_what_is_printed():
     seqs = TokenSequences.from_lists([[2], []], words)
     assert repr(words) == "Vocabulary(3 tokens, vectors: 3-d)"
     assert repr(seqs).startswith("TokenSequences(2 texts, 1 tokens, max_len=1, Voc")
+
+
+def test_a_vocabulary_that_was_used_is_pickled_as_before():
+    words = Vocabulary(("", "[unk]", "a"), np.array([0, 0, 2]), 2)
+    before = pickle.dumps(words)
+    assert words.is_stop_word.tolist() == [False] * 3
+    assert pickle.dumps(words) == before
+    assert pickle.loads(before).is_stop_word.tolist() == [False] * 3
