@@ -1,0 +1,171 @@
+"""Peak memory of public functions beyond their input, at two numbers of texts.
+
+    python examples/benchmarks/memory_growth.py --only cluster_table find_topics
+
+Synthetic texts of three words, embeddings of 64 dimensions, 100 clusters; the pipeline
+is the model file of the tests, which knows none of the words. MB by `tracemalloc`,
+without what a first call imports; the last column is the growth, 4 where it is linear.
+"""
+
+import argparse
+import copy
+import tracemalloc
+import warnings
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+import matplotlib as mpl
+import numpy as np
+
+from deepclust import DBSCAN, TextCleaner, Vectorizer, load
+from deepclust import clustering as c
+from deepclust import inspection as i
+from deepclust import metrics as m
+from deepclust import plotting as p
+from deepclust.reporting import summarize, write_report
+
+ROOT = Path(__file__).parents[2]
+N_CLUSTERS, N_FEATURES = 100, 64
+WORDS = [f"word{number}" for number in range(500)]
+
+
+class Data(NamedTuple):
+    texts: list
+    labels: np.ndarray
+    X: np.ndarray
+    dates: np.ndarray
+    model: DBSCAN  # of X
+    pipeline: object
+
+
+def data(n_texts):
+    rng = np.random.default_rng(0)
+    labels = rng.integers(-1, N_CLUSTERS, n_texts)
+    X = rng.normal(size=(N_CLUSTERS + 1, N_FEATURES))[labels]
+    X += 0.1 * rng.normal(size=X.shape)
+    X = (X / np.linalg.norm(X, axis=1, keepdims=True)).astype(np.float32)
+    words = rng.integers(0, 500, (n_texts, 3))
+    texts = [f"{WORDS[a]} {WORDS[b]} {WORDS[d]} row{a * d}" for a, b, d in words]
+    dates = np.datetime64("2024-01-01") + np.arange(n_texts) % 400
+    model = DBSCAN(0.05, min_samples=5, metric="cosine").fit(X)
+    pipeline = load(ROOT / "tests" / "persistence" / "model_v1.dct")
+    return Data(texts, labels, X, dates, model, pipeline)
+
+
+def clusterer():
+    return DBSCAN(0.05, min_samples=5, metric="cosine")
+
+
+def edited(function, *arguments):
+    """Return an edit of a copy; what the copy takes is not counted."""
+
+    def edit(d):
+        model = copy.deepcopy(d.model)
+        tracemalloc.reset_peak()
+        before = tracemalloc.get_traced_memory()[0]
+        function(model, *arguments)
+        return tracemalloc.get_traced_memory()[1] - before
+
+    return edit
+
+
+def report(d):
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "report.html"
+        options = {"labels": d.labels, "embeddings": d.X, "projection": "pca"}
+        write_report(None, d.texts, path, **options)
+
+
+def layers(d):
+    return np.stack([np.where(d.labels < 0, -1, d.labels // 10), d.labels], axis=1)
+
+
+FUNCTIONS = {
+    "TextCleaner.transform": lambda d: TextCleaner().fit(["a"]).transform(d.texts),
+    "Vectorizer.fit_transform": lambda d: Vectorizer(word_vectors=None).fit_transform(
+        d.texts
+    ),
+    "Vectorizer.partial_fit": lambda d: Vectorizer(word_vectors=None).partial_fit(
+        d.texts
+    ),
+    "Pipeline.predict": lambda d: d.pipeline.predict(d.texts),
+    "DBSCAN.fit": lambda d: clusterer().fit(d.X),
+    "DBSCAN.partial_fit": lambda d: clusterer().partial_fit(d.X),
+    "DBSCAN.predict": lambda d: d.model.predict(d.X),
+    "DBSCAN.predict_proba": lambda d: d.model.predict_proba(d.X),
+    "merge": edited(c.merge, [0, 1]),
+    "split": edited(c.split, 0, 2),
+    "rename": edited(c.rename, {0: "first"}),
+    "align": lambda d: c.align(d.labels, np.roll(d.labels, 1)),
+    "cluster_keywords": lambda d: i.cluster_keywords(d.texts, d.labels),
+    "representative_texts": lambda d: i.representative_texts(
+        d.texts, d.labels, embeddings=d.X
+    ),
+    "borderline_texts": lambda d: i.borderline_texts(d.texts, d.labels, embeddings=d.X),
+    "cluster_table": lambda d: i.cluster_table(d.texts, d.labels, embeddings=d.X),
+    "cluster_tree": lambda d: i.cluster_tree(d.X, d.labels),
+    "layer_names": lambda d: i.layer_names(d.texts, layers(d)),
+    "find_topics": lambda d: i.find_topics("word7 word8", d.texts, d.labels),
+    "duplicate_groups": lambda d: i.duplicate_groups(d.texts),
+    "repeated_sentences": lambda d: i.repeated_sentences(d.texts),
+    "prediction_table": lambda d: i.prediction_table(d.pipeline, d.texts),
+    "drift": lambda d: i.drift(d.pipeline, d.texts, reference=d.texts),
+    "explain": lambda d: i.explain(d.pipeline, d.texts[0]),
+    "noise_aware_silhouette_score": lambda d: m.noise_aware_silhouette_score(
+        d.X, d.labels
+    ),
+    "dbcv_score": lambda d: m.dbcv_score(d.X, d.labels),
+    "clustering_accuracy_score": lambda d: m.clustering_accuracy_score(
+        d.labels // 2, d.labels
+    ),
+    "matched_confusion_table": lambda d: m.matched_confusion_table(
+        d.labels // 2, d.labels
+    ),
+    "align_clusterings": lambda d: m.align_clusterings(d.labels, np.roll(d.labels, 1)),
+    "compare_clusterings": lambda d: m.compare_clusterings(
+        d.labels, np.roll(d.labels, 1)
+    ),
+    "plot_map": lambda d: p.plot_map(d.X, d.labels),
+    "plot_layers": lambda d: p.plot_layers(layers(d)),
+    "plot_similarity": lambda d: p.plot_similarity(d.X, d.labels),
+    "plot_topics_over_time": lambda d: p.plot_topics_over_time(d.labels, d.dates),
+    "plot_lengths": lambda d: p.plot_lengths(d.texts),
+    "plot_word_frequencies": lambda d: p.plot_word_frequencies(d.texts),
+    "summarize": lambda d: summarize(
+        None, d.texts, labels=d.labels, embeddings=d.X, projection="pca"
+    ),
+    "write_report": report,
+}
+
+
+def peak(function, given):
+    tracemalloc.start()
+    try:
+        found = function(given)
+        peak = tracemalloc.get_traced_memory()[1]
+        return (found if isinstance(found, int) else peak) / 1e6
+    finally:
+        tracemalloc.stop()
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--n-texts", type=int, nargs=2, default=[10_000, 40_000])
+    parser.add_argument("--only", nargs="+", choices=FUNCTIONS, default=[*FUNCTIONS])
+    options = parser.parse_args()
+    mpl.use("Agg")
+    warnings.simplefilter("ignore")
+    first, *inputs = [data(n) for n in (1000, *options.n_texts)]
+    few, many = options.n_texts
+    print(f"| function | {few:,} | {many:,} | growth |\n|---|---:|---:|---:|")
+    for name in options.only:
+        FUNCTIONS[name](first) if name not in ("merge", "split", "rename") else None
+        small, large = (peak(FUNCTIONS[name], given) for given in inputs)
+        print(f"| `{name}` | {small:.1f} | {large:.1f} | {large / small:.1f} |")
+
+
+if __name__ == "__main__":
+    main()
