@@ -2,10 +2,12 @@
 
 1. Each block is written to a file: its unique rows, in micro-clusters.
 2. The neighbors of a block's points are counted in the block, then in the others, until
-   there are enough. The core points are connected inside of their block.
+   there are enough. Those of points with too few are written to a second file. The core
+   points are connected inside of their block.
 3. The components of two blocks are compared until they are one, or known to be apart.
    Each task returns a spanning forest of the components that it linked.
-4. The forests are united. Border points take the component of the nearest core point.
+4. The forests are united. Border points take the component of the nearest core point
+   among the neighbors that were written.
 
 A bound of the distance to the micro-clusters of the other block leaves out most
 products, and all of those of two blocks that are far apart. With `n_probe`, the micro-
@@ -44,6 +46,8 @@ from deepclust.exceptions import ClusteringWarning
 
 __all__ = ["BlockClusters", "dbscan"]
 
+_PAIR = np.dtype([("row", np.int32), ("point", np.int32), ("squared", np.float64)])
+_ENTRIES_PER_ROW = 16  # of products, and bounds, at a time
 _RECALL_QUERIES = 100  # of each block
 _LOW_RECALL = 0.9
 
@@ -143,14 +147,14 @@ def dbscan(
     `eps` is not selected: that of a sample is too large for more rows, as the same
     share of core points needs a smaller radius.
 
-    Time is that of `DBSCAN`, three times O(n_rows × n_blocks × √block_size ×
+    Time is that of `DBSCAN`, one and a half times O(n_rows × n_blocks × √block_size ×
     n_features) for the bounds, and about 50 ms for each two blocks: take few, large
-    ones, such as of 50,000 rows. A worker holds two blocks with
-    their micro-clusters and products, about ten times the size of a block however many
-    there are; this process, 17 bytes a row. The folder takes
-    twice the size of `X`. Tasks are one for each block and step, and those of a worker
-    that dies are done again by others. The files are pickles: as with Dask itself,
-    whoever can write to the folder can run code.
+    ones, such as of 50,000 rows. A worker holds two blocks with their micro-clusters
+    and products, about ten times the size of a block however many there are; this
+    process, 17 bytes a row. The folder takes twice the size of `X`, and 16 bytes for
+    each neighbor of a row that is no core point. Tasks are one for each block and
+    step, and those of a worker that dies are done again by others. The files are
+    pickles: as with Dask itself, whoever can write to the folder can run code.
 
     Examples
     --------
@@ -200,19 +204,25 @@ class _Block:
 
     def load(self) -> tuple[UniqueRows, CellIndex]:
         """Return the unique rows, and the index of them."""
-        return joblib.load(self.path)
+        unique, index = joblib.load(self.path)
+        index.X = unique.points.rows
+        return unique, index
 
-    def core(self) -> tuple[UniqueRows, CellIndex, np.ndarray]:
-        """Return the unique rows, the index of core points, and their components."""
-        unique, index = self.load()
+    def core(self) -> tuple[CellIndex, np.ndarray]:
+        """Return the index of core points, and the component of each point."""
         components = self.components()
-        return unique, index.subset(components >= 0, consume=True), components
+        return self.load()[1].subset(components >= 0, consume=True), components
 
     def components(self) -> np.ndarray:
         """Return the component of each point; -1 if it is no core point."""
         found: np.ndarray = np.load(self.path.with_suffix(".npy"))
         found[found >= 0] += self.first_component
         return found
+
+    @property
+    def pairs(self) -> Path:
+        """Return the file of the neighbors of points with few: an array a block."""
+        return self.path.with_suffix(".pairs")
 
 
 class _Search(NamedTuple):
@@ -260,9 +270,12 @@ def _write_block(
     space.check_range(X)
     rows, valid = space.rows(X)
     if valid.any():
-        unique = UniqueRows.of(rows, valid, np.ones(len(X)), 2**17 + 4 * len(X))
+        most = _ENTRIES_PER_ROW * len(X)
+        unique = UniqueRows.of(rows, valid, np.ones(len(X)), 2**17 + most)
         with limit_blas(), replacing(path) as part:
-            joblib.dump((unique, CellIndex(unique.points, radius)), part)
+            index = CellIndex(unique.points, radius)
+            del index.X  # joblib would write it again
+            joblib.dump((unique, index), part)
     return len(X), int(valid.sum())
 
 
@@ -290,41 +303,70 @@ def _cluster(search: _Search, n_rows: int) -> tuple[np.ndarray, np.ndarray]:
 def _find_core(number: int, search: _Search) -> int:
     """Write the components of the core points of a block; return their number."""
     radius, enough = search.radius, search.min_samples
-    path = search.blocks[number].path.with_suffix(".npy")
+    block = search.blocks[number]
+    path = block.path.with_suffix(".npy")
     if path.exists():  # by a worker that died since
         return int(np.load(path).max()) + 1
     with limit_blas():
-        unique, index = search.blocks[number].load()
-        found = count_within(index, radius, unique.points.weights, enough)
-        few = np.flatnonzero(found.counts < enough)
-        queries, counts = index.X[few], found.counts[few]
-        for other in search.others(number):
-            if (counts < enough).any():
-                _count_neighbors(search, other, queries, counts)
-        found.counts[few] = counts
-        core = found.counts >= enough
+        unique, index = block.load()
+        counts, _, links = count_within(index, radius, unique.points.weights, enough)
+        few = np.flatnonzero(counts < enough)
+        queries = index.X[few]
+        del unique, index  # others are loaded
+        counts[few] = _count_few(number, search, few, queries)
+        core = counts >= enough
         components = np.full(len(core), -1, dtype=np.intp)
         if core.any():
-            index = index.subset(core, consume=True)
-            roots = connect(index, radius, found.links)
+            index = block.load()[1].subset(core, consume=True)
+            roots = connect(index, radius, links)
             components[index.order] = np.unique(roots, return_inverse=True)[1]
     with replacing(path) as part, part.open("wb") as file:
         np.save(file, components)
     return int(components.max()) + 1
 
 
+def _count_few(
+    number: int, search: _Search, few: np.ndarray, queries: np.ndarray
+) -> np.ndarray:
+    """Count the neighbors in all blocks until enough; write those of points with few.
+
+    `few` are the points of a block that have too few in it, `queries` their rows.
+    """
+    own, counts = search.blocks[number], np.zeros(len(few))
+    with replacing(own.pairs) as part, part.open("wb") as file:
+        for other in [own, *search.others(number)]:
+            pairs = _count_neighbors(search, other, queries, counts)
+            pairs["row"] = few[pairs["row"]]
+            np.save(file, pairs)
+    return counts
+
+
 def _count_neighbors(
     search: _Search, other: _Block, queries: np.ndarray, counts: np.ndarray
-) -> None:
-    """Add the neighbors in another block to `counts`, in place, until enough."""
+) -> np.ndarray:
+    """Add the neighbors in a block to `counts`, in place, until enough.
+
+    Returns the pairs of a query that has not enough yet and a point.
+    """
+    enough, found = search.min_samples, [np.empty(0, _PAIR)]
+    places = np.flatnonzero(counts < enough)
+    if not len(places):
+        return found[0]
     unique, index = other.load()
-    weights = unique.points.weights
+    queries = queries[places]
 
     def wanted(rows: np.ndarray, _: np.ndarray) -> np.ndarray:
-        return counts[rows] < search.min_samples
+        return counts[places[rows]] < enough
 
     for rows, points in search.pairs(index, queries, wanted):
-        np.add.at(counts, rows, weights[points])
+        np.add.at(counts, places[rows], unique.points.weights[points])
+        few = wanted(rows, points)
+        pairs = np.empty(np.count_nonzero(few), _PAIR)
+        pairs["row"], pairs["point"] = places[rows[few]], points[few]
+        pairs["squared"] = index.exact(queries, rows[few], points[few])
+        found.append(pairs)
+    pairs = np.concatenate(found)
+    return pairs[counts[pairs["row"]] < enough]
 
 
 def _find_links(number: int, search: _Search) -> tuple[np.ndarray, np.ndarray]:
@@ -339,7 +381,8 @@ def _find_links(number: int, search: _Search) -> tuple[np.ndarray, np.ndarray]:
     queries, own = own_index.X[own >= 0], own[own >= 0]
     del own_index
     with limit_blas():
-        for other in search.others(number)[: len(blocks) // 2]:
+        n_compared = (len(blocks) - 1 + (2 * number < len(blocks))) // 2
+        for other in search.others(number)[:n_compared]:
             if other.n_components and len(own):
                 _link(search, other, queries, own, forest)
     components = np.arange(n_components)
@@ -356,7 +399,7 @@ def _link(
     forest: Forest,
 ) -> None:
     """Unite the components of core points with those of another block."""
-    _, index, there = other.core()
+    index, there = other.core()
 
     def wanted(rows: np.ndarray, points: np.ndarray) -> np.ndarray:
         roots = forest.roots(there[points])
@@ -369,31 +412,20 @@ def _link(
 def _nearest_component(number: int, search: _Search) -> tuple[np.ndarray, np.ndarray]:
     """Return which rows of a block are core points, and the component of each row."""
     own = search.blocks[number]
-    unique, index = own.load()
-    component = own.components()
+    unique, component = own.load()[0], own.components()
     core = component >= 0
-    border = np.flatnonzero(~core)
-    queries = index.X[border]
-    del index
-    best_row = np.full(len(border), np.iinfo(np.intp).max)
-    best_squared = np.full(len(border), np.inf)
-    with limit_blas():
+    best_squared, first = np.full(len(core), np.inf), np.zeros(len(core), dtype=np.intp)
+    with own.pairs.open("rb") as file:
         for other in [own, *search.others(number)]:
-            if not (other.n_components and len(border)):
-                continue
-            there, index, components = other.core()
-            pairs = [*search.pairs(index, queries, _all_of)]
-            if not pairs:
-                continue
-            rows, points = (np.concatenate(part) for part in zip(*pairs, strict=True))
-            squared = index.exact(queries, rows, points)
-            rows, points, squared = nearest_of_each(rows, points, squared)
-            first = other.first_row + there.first[points]
-            better = (squared == best_squared[rows]) & (first < best_row[rows])
+            pairs, there = np.load(file), other.components()
+            pairs = pairs[~core[pairs["row"]] & (there[pairs["point"]] >= 0)]
+            found = nearest_of_each(pairs["row"], pairs["point"], pairs["squared"])
+            rows, points, squared = found
+            better = (squared == best_squared[rows]) & (other.first_row < first[rows])
             better |= squared < best_squared[rows]
             rows, points = rows[better], points[better]
-            best_row[rows], best_squared[rows] = first[better], squared[better]
-            component[border[rows]] = components[points]
+            best_squared[rows], first[rows] = squared[better], other.first_row
+            component[rows] = there[points]
     return unique.expand(core, False), unique.expand(component, -1)
 
 

@@ -1,9 +1,10 @@
 """DBSCAN across blocks, by two workers of Dask, against DBSCAN in one process.
 
-    python examples/benchmarks/dbscan_blocks.py --n-rows 100000 --n-blocks 16 --kill
+    python examples/benchmarks/dbscan_blocks.py --n-rows 1000000 --n-blocks 20 --kill
 
-Rows of unit length, as embeddings have, around 100 centers; a tenth is noise. Memory of
-a worker is the peak of its process, less that once the libraries are loaded.
+Rows of unit length, as embeddings have: a thousand clusters of unequal size and spread,
+in a hundred groups, and a tenth of noise. Memory is the peak of a process, its rows
+included, in all and beyond what it has once the libraries are loaded.
 """
 
 import argparse
@@ -11,7 +12,9 @@ import os
 import resource
 import signal
 import time
+from concurrent.futures import ProcessPoolExecutor
 from itertools import pairwise
+from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Thread
@@ -24,23 +27,30 @@ from distributed import Client, LocalCluster
 from deepclust import DBSCAN
 from deepclust.distributed import dbscan
 
-SPREAD, NOISE = 0.05, 0.1
+N_CLUSTERS, N_GROUPS, NOISE = 1000, 100, 0.1
 
 
 def write_rows(path, n_rows, n_features):
     """Write the rows, some at a time."""
     rng = np.random.default_rng(0)
-    centers = rng.standard_normal((100, n_features), dtype=np.float32)
-    centers /= np.linalg.norm(centers, axis=1, keepdims=True)
+    groups = unit(rng.standard_normal((N_GROUPS, n_features), dtype=np.float32))
+    apart = rng.standard_normal((N_CLUSTERS, n_features), dtype=np.float32)
+    centers = groups[np.arange(N_CLUSTERS) % N_GROUPS] + 0.06 * apart
+    spread = rng.uniform(0.02, 0.05, N_CLUSTERS).astype(np.float32)
+    share = rng.lognormal(size=N_CLUSTERS)
+    share /= share.sum()
     shape = (n_rows, n_features)
     X = np.lib.format.open_memmap(path, "w+", np.float32, shape)
     for start in range(0, n_rows, 10_000):
         rows = rng.standard_normal(X[start : start + 10_000].shape, dtype=np.float32)
-        some = rng.random(len(rows)) < 1 - NOISE
-        rows[some] *= SPREAD
-        rows[some] += centers[rng.integers(0, 100, some.sum())]
-        rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-        X[start : start + len(rows)] = rows
+        some = np.flatnonzero(rng.random(len(rows)) < 1 - NOISE)
+        cluster = rng.choice(N_CLUSTERS, len(some), p=share)
+        rows[some] = centers[cluster] + spread[cluster, None] * rows[some]
+        X[start : start + len(rows)] = unit(rows)
+
+
+def unit(rows):
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
 def read_rows(path, start, stop):
@@ -53,6 +63,21 @@ def use_of():
 
     use = resource.getrusage(resource.RUSAGE_SELF)
     return use.ru_utime + use.ru_stime, use.ru_maxrss / 1024
+
+
+def in_one_process(path, eps, min_samples):
+    """Return labels and core points of all rows, CPU seconds, and memory in MB."""
+    seconds, libraries = use_of()
+    model = DBSCAN(eps, min_samples=min_samples).fit(np.load(path))
+    after, peak = use_of()
+    core = model.core_sample_indices_
+    return model.labels_, core, after - seconds, peak, libraries
+
+
+def apart(function, *arguments):
+    """Return what a function returns in a process of its own."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        return pool.submit(function, *arguments).result()
 
 
 def kill_when_counted(folder, n_blocks, pid):
@@ -88,39 +113,44 @@ def main():
     parser.add_argument("--kill", action="store_true", help="kill a worker meanwhile")
     options = parser.parse_args()
     dask.config.set({"distributed.deploy.lost-worker-timeout": "10m"})
-    given = {"min_samples": options.min_samples}
     with (
         LocalCluster(2, threads_per_worker=1, dashboard_address=":0") as cluster,
         Client(cluster) as client,
         TemporaryDirectory() as folder,
     ):
         path = Path(folder) / "rows.npy"
-        write_rows(path, options.n_rows, options.n_features)
+        apart(write_rows, path, options.n_rows, options.n_features)
         X = array_of(path, options)
         before = client.run(use_of)
         if options.kill:
             watch = (Path(folder), options.n_blocks, cluster.workers[0].pid)
             Thread(target=kill_when_counted, args=watch, daemon=True).start()
         start = time.perf_counter()
-        found = dbscan(X, options.eps, folder=folder, **given)
+        eps, min_samples = options.eps, options.min_samples
+        found = dbscan(X, eps, min_samples=min_samples, folder=folder)
         seconds = time.perf_counter() - start
         after = client.run(use_of)
-        rows = np.load(path)
+        alone = apart(in_one_process, path, eps, min_samples)
+    labels, core, cpu_alone, peak_alone, libraries_alone = alone
     known = [worker for worker in after if worker in before]
     cpu = sum(after[worker][0] - before[worker][0] for worker in known)
-    peak = max(after[worker][1] - before[worker][1] for worker in known)
-    whole = X.nbytes / 1e6
+    peak = max(peak for _, peak in after.values())
+    libraries = min(peak for _, peak in before.values())
     print(
-        f"blocks: {seconds:.0f} s, {cpu:.0f} CPU s of {len(known)} workers that lived;"
+        f"blocks: {seconds:.0f} s, {cpu:.0f} CPU s of {len(known)} workers that lived; "
+        f"a worker had {peak:.0f} MB, {peak - libraries:.0f} beyond its libraries; "
+        f"this process with Dask's scheduler {use_of()[1]:.0f} MB"
     )
-    print(f"a worker took {peak:.0f} MB, the rows {whole:.0f} MB")
-    start = use_of()[0]
-    model = DBSCAN(options.eps, **given).fit(rows)
-    cpu = use_of()[0] - start
-    same = np.array_equal(found.labels, model.labels_)
-    same &= np.array_equal(found.core_sample_indices, model.core_sample_indices_)
-    noise = f"{model.n_clusters_} clusters, {model.noise_fraction_:.0%} noise"
-    print(f"one process: {cpu:.0f} CPU s; {noise}; labels are the same: {same}")
+    print(
+        f"one process: {cpu_alone:.0f} CPU s; it had {peak_alone:.0f} MB, "
+        f"{peak_alone - libraries_alone:.0f} beyond its libraries"
+    )
+    same = np.array_equal(found.labels, labels)
+    same &= np.array_equal(found.core_sample_indices, core)
+    print(
+        f"{len(labels)} rows of {X.nbytes / 1e6:.0f} MB, {labels.max() + 1} clusters, "
+        f"{np.mean(labels < 0):.0%} noise; labels are the same: {same}"
+    )
 
 
 if __name__ == "__main__":
