@@ -1,15 +1,18 @@
 """The rules of a language as plain data, compiled once from spaCy's blank pipeline.
 
-`tokenizer_for` gives the one `Tokenizer` of a process for a set of parameters. Where
-the rules of a language are a program, as in Japanese, spaCy itself splits the pieces.
+`tokenizer_for` gives the one `Tokenizer` of a process for a set of parameters. Those of
+English are kept in `english.json`, since spaCy takes half a second to import. Where the
+rules of a language are a program, as in Japanese, spaCy itself splits the pieces.
 """
 
 import functools
 import itertools
+import json
 import pkgutil
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from threading import Lock
 from typing import Any
 
@@ -17,7 +20,7 @@ from deepclust._optional import import_extra
 from deepclust.cleaning._tokenizer import RULES_FORMAT, Pairs, Tokenizer, split_names
 from deepclust.exceptions import MissingExtraError
 
-__all__ = ["TokenRules", "rules_as_data", "tokenizer_for"]
+__all__ = ["TokenRules", "rules_as_data", "rules_of_spacy", "tokenizer_for"]
 
 _CALLS_A_PIPELINE = 200_000  # spaCy keeps every string that a pipeline has seen
 _AMBIGUOUS = ("id", "Id", "wed", "Wed")  # spaCy takes them for I'd and we'd
@@ -77,7 +80,7 @@ def rules_as_data(rules: TokenRules) -> dict[str, Any]:
     every tokenizer.
     """
     has_rules = rules.tokenizer is None
-    stop_words = _language_class(rules.language).Defaults.stop_words
+    stop_words = _stop_words(rules.language)  # fails where there is no such language
     return {
         "format": RULES_FORMAT,
         "language": rules.language,
@@ -87,15 +90,32 @@ def rules_as_data(rules: TokenRules) -> dict[str, Any]:
             "min_token_length": int(rules.min_token_length),
             "keep_numbers": bool(rules.keep_numbers),
         },
-        "stop_words": sorted(stop_words) if rules.remove_stop_words else [],
+        "stop_words": stop_words if rules.remove_stop_words else [],
         "kept_stop_words": list(rules.kept_stop_words),
         "splitter": _splitting_rules(rules.language) if has_rules else None,
     }
 
 
 @functools.cache
+def _english() -> dict[str, Any]:
+    path = Path(__file__).with_name("english.json")
+    return json.loads(path.read_text("utf-8"))
+
+
+def _stop_words(language: str) -> list[str]:
+    if language == "en":
+        return _english()["stop_words"]
+    return sorted(_language_class(language).Defaults.stop_words)
+
+
 def _splitting_rules(language: str) -> dict[str, Any] | None:
     """Return spaCy's rules for a language, or None if they are a program."""
+    return _english()["splitter"] if language == "en" else rules_of_spacy(language)
+
+
+@functools.cache
+def rules_of_spacy(language: str) -> dict[str, Any] | None:
+    """Return the rules for a language as spaCy has them, or None as above."""
     from spacy.attrs import NORM, ORTH
     from spacy.lang.norm_exceptions import BASE_NORMS
     from spacy.tokenizer import Tokenizer as SpacyTokenizer

@@ -8,7 +8,6 @@ import heapq
 
 import numpy as np
 from scipy.sparse import csr_matrix
-from sklearn.feature_extraction.text import CountVectorizer
 
 from deepclust.cleaning._tokenizer import token_checksum
 
@@ -68,6 +67,8 @@ def informative_stop_words(texts: list[str], stop_words: frozenset[str]) -> list
     >>> informative_stop_words(texts, frozenset({"how", "when", "is"}))
     ['how', 'when']
     """
+    from sklearn.feature_extraction.text import CountVectorizer  # .2 s, only in fit
+
     rows = [text.split()[:MAX_TOKENS] for text in texts]
     words = CountVectorizer(analyzer=list, binary=True, dtype=np.float64)
     if not any(rows):

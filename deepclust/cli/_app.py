@@ -24,6 +24,7 @@ from deepclust.cli._models import (
     load_model,
     protection,
     rotate_model,
+    with_options,
 )
 from deepclust.cli._output import (
     Format,
@@ -468,7 +469,7 @@ def _bad_keys() -> Iterator[None]:
     try:
         yield
     except (ValueError, OSError) as error:
-        raise InputError(str(error)) from error
+        raise with_options(error) from error
 
 
 def _print_version(wanted: bool) -> None:

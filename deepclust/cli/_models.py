@@ -1,6 +1,7 @@
 """Model files on the command line: keys, passphrases, what a file holds."""
 
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,12 @@ from deepclust.cli._output import InputError, one_line
 
 PASSPHRASE = "DEEPCLUST_PASSPHRASE"  # variable of the environment
 OLD_PASSPHRASE = "DEEPCLUST_OLD_PASSPHRASE"
+_OPTIONS = {
+    "new_keys": "--new-key",
+    "new_passphrase": "--encrypt",
+    "sign_with": "--sign-with",
+    "trusted_keys": "--trusted-key",
+}
 
 
 def protection(
@@ -102,11 +109,17 @@ def load_model(
             path, passphrase=passphrase, keys=keys or None, trusted_keys=trusted or None
         )
     except (ValueError, OSError) as error:
-        raise InputError(str(error)) from error
+        raise with_options(error) from error
     if not hasattr(model, "steps") or not hasattr(model, "predict"):
         kind = type(model).__name__
         raise InputError(f"{path} holds a {kind}, not a pipeline that predicts")
     return model
+
+
+def with_options(error: Exception) -> InputError:
+    """Return an error of a model file whose message has options for parameters."""
+    names = rf"(?<![\w/.-])({'|'.join(_OPTIONS)})(?![\w/-]|\.\w)"
+    return InputError(re.sub(names, lambda found: _OPTIONS[found[0]], str(error)))
 
 
 def rotate_model(

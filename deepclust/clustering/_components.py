@@ -19,7 +19,7 @@ _JOIN_ENTRIES = 2**16
 
 
 def renumbered(labels: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Number clusters from 0 by decreasing weight, ties by first row.
+    """Number clusters from 0 by decreasing weight, ties by first row with a weight.
 
     Parameters
     ----------
@@ -41,6 +41,7 @@ def renumbered(labels: np.ndarray, weights: np.ndarray) -> np.ndarray:
     array([ 1, -1,  0,  0,  2])
     """
     kept = np.flatnonzero(labels >= 0)
+    kept = kept[np.argsort(weights[kept] == 0, kind="stable")]
     numbers = np.full(len(labels), -1, dtype=np.intp)
     _, first, inverse = np.unique(labels[kept], return_index=True, return_inverse=True)
     sizes = np.bincount(inverse, weights[kept])

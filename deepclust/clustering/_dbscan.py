@@ -40,7 +40,12 @@ from deepclust.clustering._layers import (
 from deepclust.clustering._membership import Membership, outlier_scores
 from deepclust.clustering._memory_limit import affordable_block
 from deepclust.clustering._metric_space import METRICS, MetricSpace
-from deepclust.clustering._unique_rows import Points, UniqueRows, content_hashes
+from deepclust.clustering._unique_rows import (
+    Points,
+    UniqueRows,
+    content_hashes,
+    unique_rows,
+)
 from deepclust.exceptions import ClusteringWarning
 from deepclust.metrics import Alignment, align_clusterings
 from deepclust.metrics._noise_aware_silhouette import noise_aware_silhouette
@@ -54,6 +59,7 @@ _BROADEST, _FINEST, _BEST = "broad", "fine", "auto"
 _KEPT_BY_CUT = (*_TREE_ATTRIBUTES, "eps_path_", "n_features_in_", "feature_names_in_")
 _PREDICT_BLOCK = 2**22
 _ASSIGNED_ROWS = 20_000  # of `assign`, at a time
+_LEAST_WEIGHT = 1e-100  # in a mean of core points
 
 
 class DBSCAN(ClusterMixin, VersionsMixin, BaseEstimator):
@@ -298,7 +304,9 @@ class DBSCAN(ClusterMixin, VersionsMixin, BaseEstimator):
             Ignored.
 
         sample_weight : array-like of shape (n_rows,), default=None
-            How much each row counts towards `min_samples`.
+            How much each row counts towards `min_samples`: 2 as a row and its copy.
+            With `eps="auto"`, a row of weight 0 takes no part, and gets the label of
+            `predict`; else it may be a core point, as in scikit-learn's DBSCAN.
 
         Returns
         -------
@@ -452,7 +460,7 @@ class DBSCAN(ClusterMixin, VersionsMixin, BaseEstimator):
                 f"n_clusters={n_clusters!r}."
             )
         X = self._fitted_rows()
-        rows = self._unique_rows(X, self._weights)
+        rows = self._unique_rows(X, self._weights, weightless=True)
         with limit_blas():
             if n_clusters is not None:
                 eps = self._eps_for(n_clusters, rows.points)
@@ -553,7 +561,8 @@ class DBSCAN(ClusterMixin, VersionsMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If the rows of `fit` were changed in place, are sparse, or are distances.
+            If `X` is sparse, or the rows of `fit` were changed in place, or are
+            distances.
 
         Notes
         -----
@@ -577,7 +586,7 @@ class DBSCAN(ClusterMixin, VersionsMixin, BaseEstimator):
                [0.77, 0.14],
                [0.06, 0.06]], dtype=float32)
         """
-        X = self._check_new_rows(X)
+        X = self._check_new_rows(X, dense="predict_proba")
         within, nearest = self._nearest_cores(X)
         return self._shares(X, within, self._scores_of(X, nearest))
 
@@ -601,7 +610,8 @@ class DBSCAN(ClusterMixin, VersionsMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If the rows of `fit` were changed in place, are sparse, or are distances.
+            If `X` is sparse, or the rows of `fit` were changed in place, or are
+            distances.
 
         Notes
         -----
@@ -617,8 +627,8 @@ class DBSCAN(ClusterMixin, VersionsMixin, BaseEstimator):
         >>> found["cluster"], found["nearest"]
         (array([ 0, -1]), array([0, 0]))
         """
-        X = self._check_new_rows(X)
-        starts = range(0, max(len(X), 1), _ASSIGNED_ROWS)
+        X = self._check_new_rows(X, dense="assign")
+        starts = range(0, max(X.shape[0], 1), _ASSIGNED_ROWS)
         parts = [self._assign(X[start : start + _ASSIGNED_ROWS]) for start in starts]
         return {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
 
@@ -649,12 +659,12 @@ class DBSCAN(ClusterMixin, VersionsMixin, BaseEstimator):
         """Return the membership of rows whose nearest core points are known."""
         core_labels = self._labels_in_use()
         if not len(core_labels):
-            return np.zeros((len(X), 0), dtype=np.float32)
+            return np.zeros((len(scores), 0), dtype=np.float32)
         known = self._cache.setdefault("membership", {})
         if self.layer not in known:
-            core_rows, _ = self._space.rows(self.components_)
-            known[self.layer] = Membership.of(core_rows, core_labels)
-        rows, _ = self._space.rows(X)
+            points, first, _, weights = self._core_points()
+            known[self.layer] = Membership.of(points, core_labels[first], weights)
+        rows = self._space.features(X)
         return known[self.layer](rows, np.append(core_labels, -1)[within], scores)
 
     @property
@@ -681,7 +691,7 @@ class DBSCAN(ClusterMixin, VersionsMixin, BaseEstimator):
     def outlier_scores_(self) -> np.ndarray:
         """Outlier score of each row of `fit`."""
         check_is_fitted(self)
-        self._space.need_dense_rows("outlier_scores_")
+        self._space.need_features("outlier_scores_")
         return self._outlier_scores(self._fitted_rows())
 
     @property
@@ -748,8 +758,14 @@ class DBSCAN(ClusterMixin, VersionsMixin, BaseEstimator):
         space.check_range(X)
         return space.as_graph(X) if space.is_graph and reset else X
 
-    def _check_new_rows(self, X: Any) -> Any:
+    def _check_new_rows(self, X: Any, *, dense: str = "") -> Any:
+        """Return validated rows for a method; with its name, only from dense ones."""
         check_is_fitted(self)
+        if dense and issparse(X):
+            raise ValueError(
+                f"{dense} does not take sparse rows: give X.toarray(), in parts if "
+                "that is large."
+            )
         return self._check_rows(
             X, dtype=self._X.dtype, reset=False, ensure_min_samples=0
         )
@@ -759,13 +775,25 @@ class DBSCAN(ClusterMixin, VersionsMixin, BaseEstimator):
             self.__dict__.pop(name, None)
 
     def _unique_rows(
-        self, X: np.ndarray, weights: np.ndarray, tree_rows: int = 0
+        self,
+        X: np.ndarray,
+        weights: np.ndarray,
+        tree_rows: int = 0,
+        *,
+        weightless: bool = False,
     ) -> UniqueRows:
+        rows, valid = self._space.rows(X)
+        if not weightless:
+            valid = valid & self._takes_part(weights)
         block = self._block_entries(X, tree_rows)
         return UniqueRows.of(
-            *(*self._space.rows(X), weights, block, self.n_jobs),
+            *(rows, valid, weights, block, self.n_jobs),
             unmerged=self._space.is_unmerged,
         )
+
+    def _takes_part(self, weights: np.ndarray) -> np.ndarray:
+        """Return which rows a fit with these weights is of."""
+        return (weights != 0) | (self.eps != "auto")
 
     def _block_entries(self, X: np.ndarray, tree_rows: int = 0) -> int:
         threads = effective_n_jobs(self.n_jobs)
@@ -821,6 +849,10 @@ class DBSCAN(ClusterMixin, VersionsMixin, BaseEstimator):
         self._cache: dict = {}
         self._delete_attributes("_chosen_layers", "_best_place")
         self._fitted_layer = self.layer
+        rest = np.flatnonzero(~self._takes_part(weights))
+        if len(rest):
+            found = self._nearest_core(X[rest], self._space.radius(self.eps_))
+            labels[rest] = np.append(self._core_labels, -1)[found]
         if self.layer != _BEST:
             layers, place = self._core_layers()
             self._chosen_layers, self._best_place = layers, place
@@ -874,7 +906,8 @@ class DBSCAN(ClusterMixin, VersionsMixin, BaseEstimator):
         known = clusters and (clusters.radius, clusters.min_samples) == wanted
         if known and (more >= 0).all():
             self._block_entries(X)
-            clusters.add(*self._space.rows(X[old:]), more)
+            new, valid = self._space.rows(X[old:])
+            clusters.add(new, valid & self._takes_part(more), more)
         else:
             rows = self._unique_rows(X, weights)
             positive = len(rows.first) > 0 and rows.points.weights.min() >= 0
@@ -933,7 +966,7 @@ class DBSCAN(ClusterMixin, VersionsMixin, BaseEstimator):
 
     def _scores_of(self, X: np.ndarray, nearest: np.ndarray) -> np.ndarray:
         """Return the outlier scores of rows whose nearest core points are known."""
-        distances = np.full(len(X), np.inf)
+        distances = np.full(len(nearest), np.inf)
         near = np.flatnonzero(nearest >= 0)
         if len(near):
             rows, _ = self._space.rows(X[near])
@@ -946,7 +979,7 @@ class DBSCAN(ClusterMixin, VersionsMixin, BaseEstimator):
 
         Only noise is searched a second time.
         """
-        self._space.need_dense_rows("predict_proba")
+        self._space.need_features("predict_proba")
         within = self._nearest_core(X, self._noise_radius())
         nearest, rest = within.copy(), np.flatnonzero(within < 0)
         if len(rest) and self.noise != "nearest":
@@ -992,7 +1025,8 @@ class DBSCAN(ClusterMixin, VersionsMixin, BaseEstimator):
         labels = self._core_labels
         if self._space.is_unmerged:  # there are no means
             return labels[:, None], 0
-        rows, _ = self._space.rows(self.components_)
+        rows, first, copy_of, weights = self._core_points()
+        labels = labels[first]
         finer: list[np.ndarray] = []
         for means, parents in self._finer_parts():
             finer.append(
@@ -1000,13 +1034,28 @@ class DBSCAN(ClusterMixin, VersionsMixin, BaseEstimator):
             )
         order, rows, numbers = in_content_order(rows, labels)
         layers = np.empty((len(labels), MAX_LAYERS), dtype=np.intp)
-        broader = broader_layers(rows, numbers)[len(finer) + 1 - MAX_LAYERS :]
+        broader = broader_layers(rows, numbers, weights[order])
+        broader = broader[len(finer) + 1 - MAX_LAYERS :]
         for place, layer in enumerate(broader):
             layers[order, place] = layer
         for place, layer in enumerate([labels, *finer], len(broader)):
             layers[:, place] = np.unique(layer, return_inverse=True)[1]
         layers = layers[:, : len(broader) + 1 + len(finer)]
-        return self._numbered_layers(layers), len(broader)
+        return self._numbered_layers(layers[copy_of]), len(broader)
+
+    def _core_points(self) -> tuple[Any, np.ndarray, np.ndarray, np.ndarray]:
+        """Return the core points without copies.
+
+        Their rows, the first core sample that each is, the point that each core sample
+        is, and positive weights. Copies of sparse rows stay.
+        """
+        rows = self._space.features(self.components_)
+        weights = self._weights[self.core_sample_indices_].clip(_LEAST_WEIGHT)
+        if self._space.is_unmerged:
+            first = copy_of = np.arange(rows.shape[0])
+        else:
+            first, copy_of = unique_rows(rows)
+        return rows[first], first, copy_of, np.bincount(copy_of, weights)
 
     def _finer_parts(self) -> list[tuple[np.ndarray, np.ndarray]]:
         """Return the parts of the clusters at finer layers; none without a tree."""

@@ -13,13 +13,14 @@ the layers are nested on every row, and a row is noise at all layers or at none.
 
 from collections.abc import Iterable
 from math import ceil
+from typing import Any
 
 import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from deepclust.clustering._mutual_reachability import ReachabilityTree
-from deepclust.clustering._unique_rows import content_hashes
+from deepclust.clustering._unique_rows import content_hashes, dense
 from deepclust.metrics._noise_aware_silhouette import noise_aware_silhouette
 from deepclust.metrics._pairwise import squared_distances
 
@@ -81,7 +82,9 @@ def in_content_order(
     return order, rows[order], _numbered(labels[order])
 
 
-def broader_layers(rows: np.ndarray, labels: np.ndarray) -> list[np.ndarray]:
+def broader_layers(
+    rows: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None
+) -> list[np.ndarray]:
     """Merge clusters into fewer and fewer, at supported numbers.
 
     Parameters
@@ -90,6 +93,9 @@ def broader_layers(rows: np.ndarray, labels: np.ndarray) -> list[np.ndarray]:
 
     labels : ndarray of shape (n_rows,), intp
         From 0, each number in use.
+
+    weights : ndarray of shape (n_rows,), float64, default=None
+        Positive; of how many copies a row is.
 
     Returns
     -------
@@ -115,7 +121,7 @@ def broader_layers(rows: np.ndarray, labels: np.ndarray) -> list[np.ndarray]:
     n_clusters = int(labels.max(initial=-1)) + 1
     if not MIN_RATIO * 2 <= n_clusters <= MAX_MERGED:
         return []
-    merges = linkage(cluster_means(rows, labels), "average")
+    merges = linkage(cluster_means(rows, labels, weights), "average")
     heights = np.maximum(merges[:, 2], np.finfo(np.float64).tiny)
     layers: list[np.ndarray] = []
     k = n_clusters
@@ -125,7 +131,8 @@ def broader_layers(rows: np.ndarray, labels: np.ndarray) -> list[np.ndarray]:
         gaps = heights[n_clusters - levels] / heights[n_clusters - levels - 1]
         k = int(levels[gaps.argmax()])
         layer = _numbered(_cut(merges, k)[labels])
-        share = np.bincount(layer).max() / len(layer)
+        sizes = np.bincount(layer, weights)
+        share = sizes.max() / sizes.sum()
         if gaps.max() >= MIN_GAP and share <= MAX_SHARE:
             layers.insert(0, layer)
     return layers
@@ -294,15 +301,20 @@ def _numbered(labels: np.ndarray) -> np.ndarray:
     return np.argsort(np.argsort(first))[inverse]
 
 
-def cluster_means(rows: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def cluster_means(
+    rows: Any, labels: np.ndarray, weights: np.ndarray | None = None
+) -> np.ndarray:
     """Return the mean of each cluster.
 
     Parameters
     ----------
-    rows : ndarray of shape (n_rows, n_features), float32 or float64
+    rows : ndarray or sparse array of shape (n_rows, n_features), float32 or float64
 
     labels : ndarray of shape (n_rows,), intp
         From 0, each number in use.
+
+    weights : ndarray of shape (n_rows,), float64, default=None
+        Positive.
 
     Returns
     -------
@@ -320,7 +332,11 @@ def cluster_means(rows: np.ndarray, labels: np.ndarray) -> np.ndarray:
     order = np.argsort(labels, kind="stable")
     for cluster, members in enumerate(np.split(order, np.cumsum(np.bincount(labels)))):
         if len(members):
-            means[cluster] = rows[members].mean(axis=0, dtype=np.float64)
+            own = None if weights is None else weights[members]
+            if own is None or (own == own[0]).all():
+                means[cluster] = rows[members].mean(axis=0, dtype=np.float64)
+            else:
+                means[cluster] = np.average(dense(rows[members]), axis=0, weights=own)
     return means
 
 

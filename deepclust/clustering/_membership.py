@@ -10,11 +10,12 @@
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from deepclust.clustering._layers import cluster_means
-from deepclust.clustering._unique_rows import content_hashes
+from deepclust.clustering._unique_rows import content_hashes, dense
 from deepclust.metrics._pairwise import row_blocks, squared_distances
 
 __all__ = ["Membership", "outlier_scores"]
@@ -65,35 +66,39 @@ class Membership:
     temperature: float
 
     @classmethod
-    def of(cls, rows: np.ndarray, labels: np.ndarray) -> "Membership":
+    def of(
+        cls, rows: Any, labels: np.ndarray, weights: np.ndarray | None = None
+    ) -> "Membership":
         """Return the membership of clusters.
 
         Parameters
         ----------
-        rows : ndarray of shape (n_core, n_features), float32 or float64
+        rows : ndarray or sparse array of shape (n_core, n_features), float32 or float64
             The core points.
 
         labels : ndarray of shape (n_core,), intp
             From 0, each number in use.
 
+        weights : ndarray of shape (n_core,), float64, default=None
+            Positive; of how many copies a row is.
+
         Returns
         -------
         membership : Membership
         """
+        weights = np.ones(len(labels)) if weights is None else weights
         order = np.argsort(content_hashes(rows), kind="stable")
-        means = cluster_means(rows[order], labels[order])
+        means = cluster_means(rows[order], labels[order], weights[order])
         sample = order[: int(np.clip(_SAMPLE_ENTRIES // len(means), *_ROWS_LIMITS))]
-        squared = _squared_distances(rows[sample], means)
-        return cls(means, _temperature(squared, labels[sample]))
+        squared = _squared_distances(dense(rows[sample]), means)
+        return cls(means, _temperature(squared, labels[sample], weights[sample]))
 
-    def __call__(
-        self, rows: np.ndarray, labels: np.ndarray, scores: np.ndarray
-    ) -> np.ndarray:
+    def __call__(self, rows: Any, labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
         """Return the shares of each row; what is missing to 1 is noise.
 
         Parameters
         ----------
-        rows : ndarray of shape (n_rows, n_features), float32 or float64
+        rows : ndarray or sparse array of shape (n_rows, n_features)
 
         labels : ndarray of shape (n_rows,), intp
             What `predict` gives; -1 is noise.
@@ -106,10 +111,11 @@ class Membership:
         shares : ndarray of shape (n_rows, n_clusters), float32
             The greatest of the shares and the noise is that of the label.
         """
-        shares = np.empty((len(rows), len(self.means)), dtype=np.float32)
-        for part in row_blocks(len(rows), max(self.means.shape)):
+        shares = np.empty((len(labels), len(self.means)), dtype=np.float32)
+        for part in row_blocks(len(labels), max(self.means.shape)):
             own, places = labels[part], np.arange(len(labels[part]))
-            logits = _squared_distances(rows[part], self.means) / -self.temperature
+            squared = _squared_distances(dense(rows[part]), self.means)
+            logits = squared / -self.temperature
             kept = own >= 0
             others = logits.copy()
             others[places, own] = np.where(kept, -np.inf, others[places, own])
@@ -159,9 +165,11 @@ def _softmax(logits: np.ndarray) -> np.ndarray:
     return shares / shares.sum(axis=1, keepdims=True)
 
 
-def _temperature(squared: np.ndarray, labels: np.ndarray) -> float:
+def _temperature(squared: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> float:
     """Return the temperature at which the mean greatest share is the silhouette."""
-    scale = float(squared.mean())
+    scale = float(
+        np.average(squared, weights=np.broadcast_to(weights[:, None], squared.shape))
+    )
     if squared.shape[1] < 2 or scale == 0:
         return 1.0
     distances = np.sqrt(squared)
@@ -170,11 +178,12 @@ def _temperature(squared: np.ndarray, labels: np.ndarray) -> float:
     distances[places, labels] = np.inf
     other = distances.min(axis=1)
     larger = np.maximum(own, other)
-    silhouette = np.mean((other - own) / np.where(larger > 0, larger, 1))
+    silhouettes = (other - own) / np.where(larger > 0, larger, 1)
+    silhouette = np.average(silhouettes, weights=weights)
     low, high = np.log(_TEMPERATURES)
     for _ in range(_BISECTIONS):
         middle = (low + high) / 2
         shares = _softmax(squared / (-scale * np.exp(middle)))
-        too_sure = shares.max(axis=1).mean() > silhouette
+        too_sure = np.average(shares.max(axis=1), weights=weights) > silhouette
         low, high = (middle, high) if too_sure else (low, middle)
     return scale * float(np.exp((low + high) / 2))

@@ -84,6 +84,14 @@ class MetricSpace:
             rows[part], valid[part] = _unit_rows(X[part])
         return rows, valid
 
+    def features(self, X: Any) -> Any:
+        """Return rows between which Euclidean distances count, and means are taken."""
+        if self.sparse and self.metric == "cosine":
+            from sklearn.preprocessing import normalize
+
+            return normalize(X)
+        return self.rows(X)[0]
+
     @property
     def is_unmerged(self) -> bool:
         """Whether equal rows stay points of their own: those of no dense matrix."""
@@ -98,6 +106,11 @@ class MetricSpace:
                 "Give a number for eps and fit on all rows, or reduce the rows, as by "
                 "TruncatedSVD."
             )
+
+    def need_features(self, what: str) -> None:
+        """Raise a ValueError if rows are distances."""
+        if self.is_graph:
+            self.need_dense_rows(what)
 
     def as_graph(self, X: Any) -> Any:
         """Return distances between the rows of fit; each row is its own neighbor."""
@@ -156,7 +169,7 @@ class MetricSpace:
         """
         if self.name is not None:
             return self.eps(np.sqrt(squared_distances(rows, points[nearest])))
-        search = self.search(Points(points, np.ones(len(points))))
+        search = self.search(Points(points, np.ones(points.shape[0])))
         return search.k_nearest(rows, 1)[1][:, 0]
 
     def search(self, points: Points) -> NeighborSearch:

@@ -1,12 +1,14 @@
 """Equal rows are clustered once, as one point with the weight of its copies."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 
 from deepclust.metrics._pairwise import row_blocks
 
-__all__ = ["Points", "UniqueRows", "content_hashes", "unique_rows"]
+__all__ = ["Points", "UniqueRows", "content_hashes", "dense", "unique_rows"]
 
 
 @dataclass(frozen=True)
@@ -104,21 +106,26 @@ class UniqueRows:
         return np.append(values, fill)[self.point_of]  # place -1 is the last
 
 
-def content_hashes(X: np.ndarray) -> np.ndarray:
+def content_hashes(X: Any) -> np.ndarray:
     """Return a 64-bit hash of each row's values, the same in any batch or order.
 
     Parameters
     ----------
-    X : ndarray of shape (n_rows, n_features), float32 or float64
+    X : ndarray or sparse array of shape (n_rows, n_features), float32 or float64
 
     Returns
     -------
     hashes : ndarray of shape (n_rows,), uint64
     """
-    hashes = np.empty(len(X), dtype=np.uint64)
-    for part in row_blocks(len(X), X.shape[1]):
-        hashes[part] = _hashes(X[part])
+    hashes = np.empty(X.shape[0], dtype=np.uint64)
+    for part in row_blocks(*X.shape):
+        hashes[part] = _hashes(dense(X[part]))
     return hashes
+
+
+def dense(rows: Any) -> np.ndarray:
+    """Return rows as an array, also sparse ones."""
+    return rows.toarray() if issparse(rows) else rows
 
 
 def _hashes(X: np.ndarray) -> np.ndarray:

@@ -155,6 +155,7 @@ def _complete_dbscan(state: dict[str, Any]) -> None:
 
     state.pop("_cache", None)
     core_labels, core_rows = state.get("_core_labels"), state.pop("core_rows", None)
+    core_weights = state.pop("core_weights", None)
     if core_labels is None:
         return
     state["_cache"] = {}
@@ -171,10 +172,11 @@ def _complete_dbscan(state: dict[str, Any]) -> None:
     if "_X" in state:
         _check_rows(state, state["_X"].shape[0])
         return
-    if len(core_rows) != n_core:
+    core_weights = np.ones(n_core) if core_weights is None else core_weights
+    if not len(core_rows) == len(core_weights) == n_core:
         raise ModelFormatError("the clusters of core points do not fit the core points")
     if "other_rows" not in state:
-        state["_X"], state["_weights"] = core_rows, np.ones(n_core)
+        state["_X"], state["_weights"] = core_rows, core_weights
         state["core_sample_indices_"] = np.arange(n_core)
         state["labels_"], state["_checksum"] = core_labels.copy(), _checksum(core_rows)
         return
@@ -285,6 +287,7 @@ CLASSES: dict[str, ModelClass] = {
             "_is_sparse": Attribute("predict", bool),
             "_fitted_layer": Attribute("predict"),
             "core_rows": Attribute("predict", np.ndarray, _FLOAT, 2),
+            "core_weights": Attribute("predict", np.ndarray, "float64", 1),
             "_core_labels": Attribute("predict", np.ndarray, "int64", 1),
             "_chosen_layers": Attribute("predict", np.ndarray, "int64", 2),
             "_best_place": Attribute("predict", Integral),
@@ -379,6 +382,9 @@ def state_of(value: Any, *, for_all: bool) -> dict[str, Any]:
         rows, core = state.pop("_X"), state["core_sample_indices_"]
         state["core_rows"] = rows[core]
         state["other_rows"] = np.delete(rows, core, axis=0)
+        core_weights = state["_weights"][core]
+        if (core_weights != 1).any():  # predict_proba depends on them
+            state["core_weights"] = core_weights
     if name == "Vectorizer":
         _check_word_vectors(state)
     if name == "RNNLSTMEncoder":

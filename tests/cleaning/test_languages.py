@@ -1,10 +1,14 @@
 """Clean and vectorize in the languages of docs/guide/languages.md."""
 
 import importlib.util
+import json
+from pathlib import Path
 
 import pytest
+from spacy.lang.en.stop_words import STOP_WORDS
 
 from deepclust import TextCleaner, Vectorizer
+from deepclust.cleaning import _language_rules
 
 # Code → texts, a word that stays, and a stop word ("" where there are none).
 LANGUAGES = {
@@ -85,3 +89,17 @@ def test_texts_become_tokens_without_stop_words(language):
 def test_a_language_without_rules_says_what_to_do():
     with pytest.raises(ValueError, match="'xx' for any language"):
         TextCleaner(language="sw").fit(["Paka analala kwenye kochi"])
+
+
+def test_the_rules_kept_for_english_are_those_of_spacy():
+    """If spaCy's rules have changed, write `text` to english.json."""
+    rules = {"splitter": _language_rules.rules_of_spacy("en")}
+    rules["stop_words"] = sorted(STOP_WORDS)
+    text = json.dumps(
+        rules,
+        default=lambda pattern: [pattern.pattern, pattern.flags],
+        ensure_ascii=False,
+        separators=(",", ":"),
+    )
+    path = Path(_language_rules.__file__).with_name("english.json")
+    assert json.loads(path.read_text("utf-8")) == json.loads(text)

@@ -323,6 +323,9 @@ def test_twenty_thousand_short_texts_a_second(corpus):
     assert "3x c#" in out[3]
 
 
-def test_importing_cleaning_loads_no_spacy():
-    code = "import deepclust.cleaning, sys; sys.exit('spacy' in sys.modules)"
+def test_cleaning_english_loads_no_spacy():
+    code = (
+        "import sys; from deepclust import TextCleaner; TextCleaner().transform(['a'])"
+        "; sys.exit('spacy' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -104,7 +104,7 @@ def test_what_does_not_open_a_model_is_one_line(
         (("--trusted-key", keys / "none.pub", "--key", keys / "owner.key"), "none.pub"),
         (
             ("--trusted-key", other / "signing.pub", "--key", keys / "owner.key"),
-            "none of trusted_keys",
+            "none of --trusted-key",
         ),
     ]
     for options, message in cases:
@@ -130,6 +130,12 @@ def test_keys_are_rotated(protected, keys, tmp_path, texts, capsys, monkeypatch)
     assert "Only an owner key" in capsys.readouterr().err
 
     monkeypatch.setenv(OLD_PASSPHRASE, "correct horse")
+    assert run(*command[:-2]) == 2
+    assert "pass --sign-with to sign it again" in capsys.readouterr().err
+    assert run("keys", "rotate", protected) == 2
+    assert "needs --new-key, --encrypt or --sign-with" in capsys.readouterr().err
+    assert run(*command, "--trusted-key", new / "signing.pub") == 2
+    assert "none of --trusted-key" in capsys.readouterr().err
     assert run(*command) == 0
 
     monkeypatch.delenv(PASSPHRASE)

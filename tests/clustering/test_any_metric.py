@@ -283,6 +283,14 @@ def test_sparse_rows(metric):
     np.testing.assert_array_equal(model.predict(csr_array(X)), dense.labels_)
     np.testing.assert_array_equal(model.predict(X), dense.labels_)
     assert issparse(model.components_)
+    shares = dense.predict_proba(X)
+    np.testing.assert_allclose(model.predict_proba(X), shares, rtol=1e-4)
+    with pytest.raises(ValueError, match=r"predict_proba .* X.toarray"):
+        model.predict_proba(csr_array(X))
+    np.testing.assert_array_equal(model.assign(X)["cluster"], dense.labels_)
+    np.testing.assert_allclose(
+        model.outlier_scores_[:-1], dense.outlier_scores_[:-1], atol=1e-7
+    )
 
 
 def test_what_needs_dense_rows_says_so():

@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from deepclust import DBSCAN
-from deepclust.clustering import merge, rename, split
+from deepclust.clustering import _parts, merge, rename, split
 from deepclust.clustering._editing import _unchanged
 from deepclust.clustering._parts import are_apart
 from deepclust.exceptions import ClusteringWarning
@@ -361,6 +361,17 @@ def test_of_fewer_than_twenty_rows_parts_are_taken_for_apart():
     rows = np.random.default_rng(0).normal(size=(20, 2))
     assert not are_apart(rows, rows[:, 0] > 0)
     assert are_apart(rows[:19], rows[:19, 0] > 0)
+
+
+def test_parts_are_compared_on_a_sample(monkeypatch):
+    sizes = []
+    monkeypatch.setattr(_parts, "_MAX_ROWS", 50)
+    monkeypatch.setattr(
+        _parts, "silhouette_score", lambda rows, _: sizes.append(len(rows)) or 0.0
+    )
+    rows = np.random.default_rng(0).normal(size=(90, 2))
+    are_apart(rows, rows[:, 0] > 0)
+    assert set(sizes) == {50}
 
 
 def test_parts_that_are_apart_do_not_warn():

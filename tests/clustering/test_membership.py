@@ -98,6 +98,13 @@ def test_the_mean_greatest_share_is_the_silhouette_and_does_not_depend_on_the_or
     np.testing.assert_array_equal(again.means, membership.means)
 
 
+def test_means_that_coincide():
+    X = np.array([[-1.0], [1.0], [0.0], [0.0]])
+    membership = Membership.of(X, np.array([0, 0, 1, 1]))
+    shares = membership(X, np.array([0, 0, 1, 1]), np.zeros(4))
+    np.testing.assert_allclose(shares, 0.5, atol=0.01)
+
+
 def test_membership_follows_an_edit():
     X = np.repeat([0.0, 1.0, 10.0, 11.0, 30.0, 31.0], 4)[:, None]
     model = DBSCAN(2, min_samples=2).fit(X)
@@ -107,7 +114,7 @@ def test_membership_follows_an_edit():
 
 
 @pytest.mark.parametrize("sparse", [False, True])
-def test_distances_and_sparse_rows_have_one_layer_and_no_membership(sparse):
+def test_distances_and_sparse_rows_have_one_layer(sparse):
     X = np.repeat([[1.0, 1.0], [9.0, 1.0], [1.0, 9.0]], 4, axis=0)
     rows, metric = pairwise_distances(X), "precomputed"
     if sparse:
@@ -116,8 +123,11 @@ def test_distances_and_sparse_rows_have_one_layer_and_no_membership(sparse):
     assert model.n_clusters_ == 3
     np.testing.assert_array_equal(model.layers_, model.labels_[:, None])
     np.testing.assert_array_equal(model.predict_layers(rows), model.layers_)
-    with pytest.raises(ValueError, match="predict_proba needs dense rows"):
+    with pytest.raises(ValueError, match=r"predict_proba (needs dense|does not take)"):
         model.predict_proba(rows)
+    if sparse:
+        np.testing.assert_array_equal(model.outlier_scores_, np.zeros(12))
+        return
     with pytest.raises(ValueError, match="outlier_scores_ needs dense rows"):
         _ = model.outlier_scores_
 

@@ -9,6 +9,7 @@ from deepclust.clustering._neighbors import (
     count_within,
     k_nearest,
     nearest,
+    pairs_within,
 )
 from deepclust.clustering._unique_rows import Points
 
@@ -47,6 +48,21 @@ def test_queries_equal_a_loop(dtype, n_features, jobs):
         np.testing.assert_array_equal(who, np.where(near, expected, -1))
         best = np.where(near, to_queries.min(axis=1), np.inf)
         np.testing.assert_array_equal(found, best)
+
+
+def test_pairs_within_a_radius_are_those_of_a_loop():
+    X, Q = points(700, 3), points(300, 3, seed=1)
+    squared = all_pairs(Q, X)
+    radius = float(np.sqrt(np.quantile(squared, 0.02)))
+    index = cell_index(X, radius=radius, n_jobs=2)
+    assert len(list(index.shares(len(Q), index.n_cells))) > 2
+
+    found = pairs_within(index, Q, radius, lambda rows, points: rows >= 0)
+
+    pairs = [pair for rows, some in found for pair in zip(rows, some, strict=True)]
+    expected = set(zip(*np.nonzero(squared <= radius**2), strict=True))
+    assert len(pairs) == len(expected)
+    assert set(pairs) == expected
 
 
 @pytest.mark.parametrize("limit", [0.3, np.inf])

@@ -324,10 +324,12 @@ def test_predicting_needs_no_tensorflow(small_model, model_file, tmp_path):
 
 @pytest.mark.parametrize("profile", ["full", "predict"])
 @pytest.mark.parametrize("layer", ["auto", "broad"])
-def test_layers_are_kept(tmp_path, profile, layer):
+@pytest.mark.parametrize("n_weights", [1, 3])
+def test_layers_are_kept(tmp_path, profile, layer, n_weights):
     centers = np.repeat([0.0, 1.0, 10.0, 11.0, 90.0, 92.0], 5)
     X = centers[:, None] + np.tile(np.linspace(0, 0.1, 5), 6)[:, None]
-    model = DBSCAN(eps=0.2, min_samples=3, layer=layer).fit(X)
+    weights = 1.0 + np.arange(30) % n_weights
+    model = DBSCAN(eps=0.2, min_samples=3, layer=layer).fit(X, sample_weight=weights)
     save(model, tmp_path / "model.dct", profile=profile)
     loaded = load(tmp_path / "model.dct")
     assert model.predict_layers(X).shape[1] > 1
