@@ -53,9 +53,9 @@ def assign(n, model):
 
 
 def test_the_table_of_clusters_takes_memory_linear_in_the_texts():
-    small, large = table(SMALL), table(LARGE)
+    small, large = table(SMALL // 2), table(LARGE // 2)
     assert large < 5 * small
-    assert large < 150
+    assert large < 75
 
 
 def test_assigned_rows_take_the_memory_of_their_results(model):

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 from sklearn.utils import Bunch
-from tiny import TINY, light_clusterer
+from tiny import TINIER, light_clusterer
 
 import deepclust
 from deepclust import load
@@ -43,7 +43,7 @@ def tiny_network(monkeypatch):
     real = deepclust.make_text_clusterer
     monkeypatch.setattr(
         "deepclust.pipeline.make_text_clusterer",
-        lambda **parameters: real(**parameters).set_params(**TINY),
+        lambda **parameters: real(**parameters).set_params(**TINIER),
     )
 
 
