@@ -65,6 +65,11 @@ class Vocabulary:
     vectors : ndarray of shape (n_tokens, vector_dim), float32, or None
         Word vectors; row 0 is zero.
 
+    pretrained : tuple of ndarray of shape (n_tokens, dim), float32
+        Vectors of each pretrained source, as long as it has them. Directions of the
+        same are the last columns of `vectors`. Only `fit` needs them: a model file
+        leaves them out.
+
     Examples
     --------
     >>> import numpy as np
@@ -78,6 +83,7 @@ class Vocabulary:
     document_frequency: np.ndarray
     n_documents: int
     vectors: np.ndarray | None = None
+    pretrained: tuple[np.ndarray, ...] = ()
     index: dict[str, int] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -87,6 +93,14 @@ class Vocabulary:
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what is cached: a model that was used has the hash that it had."""
         return {k: v for k, v in vars(self).items() if k != "is_stop_word"}
+
+    @property
+    def learned_vectors(self) -> np.ndarray | None:
+        """The columns of `vectors` that were learned from the corpus, if there are."""
+        if self.vectors is None:
+            return None
+        n_learned = self.vectors.shape[1] - sum(v.shape[1] for v in self.pretrained)
+        return self.vectors[:, :n_learned] if n_learned else None
 
     @cached_property
     def is_stop_word(self) -> np.ndarray:

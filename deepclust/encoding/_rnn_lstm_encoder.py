@@ -230,6 +230,10 @@ class RNNLSTMEncoder(TransformerMixin, VersionsMixin, BaseEstimator):
         it; and supported, whether it is the number that was selected or the finest that
         the texts support. Empty if `n_pseudo_classes` was given.
 
+    view_weight_ : float or None
+        How much the views by pretrained vectors counted, against 1 for either view of
+        the words: 2, 1 or 0; None if there were no such vectors.
+
     privacy_ledger_ : dict
         What was spent: epsilon, delta, max_grad_norm, noise_multiplier, sampling_rate,
         n_steps. Only after `fit` with `privacy`.
@@ -394,7 +398,8 @@ class RNNLSTMEncoder(TransformerMixin, VersionsMixin, BaseEstimator):
 
         document_vectors : array-like of shape (n_docs, dim), float, default=None
             Embeddings of the texts by another model, such as a sentence transformer.
-            The pseudo-labels learn from them as from the words, and the network learns
+            The pseudo-labels learn from them as from the words, as far as the words
+            bear it (`view_weight_`), and the network learns
             the pseudo-labels from the words alone: neither `transform` nor a later
             step needs them, and none of them is kept. Without effect with
             `objective="supervised"`.
@@ -696,7 +701,8 @@ class RNNLSTMEncoder(TransformerMixin, VersionsMixin, BaseEstimator):
         vocabulary = sequences.vocabulary
         return make_pseudo_labels(
             sequences,
-            None if vocabulary is None else vocabulary.vectors,
+            None if vocabulary is None else vocabulary.learned_vectors,
+            pretrained=() if vocabulary is None else vocabulary.pretrained,
             document_vectors=document_vectors,
             n_pseudo_classes=self.n_pseudo_classes,
             known=labels,
@@ -726,6 +732,7 @@ class RNNLSTMEncoder(TransformerMixin, VersionsMixin, BaseEstimator):
         self.embedding_dim_ = self._fitted_options["embedding_dim"]
         self.n_parameters_ = sum(array.size for array in self.weights_.values())
         self.n_pseudo_classes_ = pseudo_labels.n_pseudo_classes
+        self.view_weight_ = pseudo_labels.view_weight
         self._selection_results = pseudo_labels.selection_results
 
     def _train(

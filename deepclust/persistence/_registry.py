@@ -108,6 +108,7 @@ def _complete_vocabulary(state: dict[str, Any]) -> None:
         raise ModelFormatError("a token of the vocabulary is no text")
     state.setdefault("document_frequency", np.zeros(len(tokens), dtype=np.int64))
     state.setdefault("n_documents", 0)
+    state["pretrained"] = ()
     for name in ("document_frequency", "vectors"):
         array = state.get(name)
         if array is not None and len(array) != len(tokens):
@@ -127,11 +128,13 @@ def _complete_vectorizer(state: dict[str, Any]) -> None:
 
 def _check_word_vectors(state: dict[str, Any]) -> None:
     """Refuse files of word vectors: a later `fit` would read them."""
-    if state.get("word_vectors") not in (None, "corpus"):
+    sources = state.get("word_vectors")
+    sources = sources if isinstance(sources, list) else [sources]
+    if any(source not in (None, "corpus", "wordllama") for source in sources):
         raise TypeError(
-            "A model file cannot hold Vectorizer.word_vectors other than 'corpus' and "
-            "None. Call set_params(word_vectors=None) on the vectorizer; the fitted "
-            "vectors are saved without it."
+            "A model file cannot hold Vectorizer.word_vectors other than 'corpus', "
+            "'wordllama' and None. Call set_params(word_vectors=None) on the "
+            "vectorizer; the fitted vectors are saved without it."
         )
 
 
@@ -273,6 +276,7 @@ CLASSES: dict[str, ModelClass] = {
             "n_unknown_texts_": Attribute("inspect", Integral),
             "n_parameters_": Attribute("inspect", Integral),
             "n_pseudo_classes_": Attribute("inspect"),
+            "view_weight_": Attribute("inspect"),
             "_history": Attribute("inspect", list),
             "privacy_ledger_": Attribute("inspect", dict),
             "_selection_results": Attribute("inspect", list),
@@ -369,7 +373,8 @@ def state_of(value: Any, *, for_all: bool) -> dict[str, Any]:
         saved = CLASSES[name].attributes
         return {k: getattr(value, k) for k in saved} | {"steps": dict(value.steps)}
     if name in _PLAIN:
-        return {field: getattr(value, field) for field in value.__match_args__}
+        fields = [f for f in value.__match_args__ if f != "pretrained"]  # for `fit`
+        return {field: getattr(value, field) for field in fields}
     state = dict(value.__getstate__())
     state.pop("_library_versions", None)  # the manifest has them
     if "_X" in state and not for_all:

@@ -1,4 +1,6 @@
-"""Document-term counts, LSA features, document vectors, halves of the vocabulary."""
+"""Document-term counts, LSA features, views by vectors, halves of the vocabulary."""
+
+from collections.abc import Sequence
 
 import numpy as np
 from scipy.sparse import csr_matrix, diags
@@ -15,13 +17,13 @@ __all__ = [
     "document_term_matrix",
     "half_of_vocabulary",
     "lsa_features",
+    "vector_views",
 ]
 
 LSA_DIM = 150  # singular vectors that are kept
 SVD_ITERATIONS = 4  # power iterations of the randomized SVD
 SIF_A = 1e-3  # a of the word weights a / (a + p(w))
 BATCH_SIZE = 4_096  # documents at a time
-DOCUMENT_VECTORS_WEIGHT = 2.0  # against 1 for each of the other blocks
 
 
 def document_term_matrix(sequences: TokenSequences) -> csr_matrix:
@@ -53,21 +55,21 @@ def document_term_matrix(sequences: TokenSequences) -> csr_matrix:
 def lsa_features(
     counts: csr_matrix,
     vectors: np.ndarray | None = None,
-    document_vectors: np.ndarray | None = None,
+    views: np.ndarray | None = None,
     *,
     seed: int = 0,
 ) -> np.ndarray:
-    """Compute LSA features, and blocks of word vectors and of document vectors.
+    """Compute LSA features, and blocks of word vectors and of further views.
 
     Parameters
     ----------
     counts : sparse matrix of shape (n_docs, n_tokens), float32
 
     vectors : ndarray of shape (n_tokens, vector_dim), float32, default=None
-        Word vectors.
+        Word vectors learned from the corpus.
 
-    document_vectors : ndarray of shape (n_docs, dim), float32, default=None
-        Directions of the documents, as returned by `centered_directions`.
+    views : ndarray of shape (n_docs, dim), float32, default=None
+        What `vector_views` returns, times its weight against 1 for either other block.
 
     seed : int, default=0
         Seed of the randomized SVD.
@@ -77,8 +79,7 @@ def lsa_features(
     features : ndarray of shape (n_docs, n_features), float32
         Rows of unit length: latent semantic analysis [1]_ of TF-IDF with 1 + log
         counts, beside the mean word vector with weights a / (a + p(w)), a = 0.001 [2]_,
-        beside the document vectors, whose weight is `DOCUMENT_VECTORS_WEIGHT`. A
-        document with neither tokens nor a vector gets zeros.
+        beside the views. A document with neither tokens nor a vector gets zeros.
 
     Notes
     -----
@@ -91,7 +92,7 @@ def lsa_features(
     .. [2] Arora, Liang, Ma, "A simple but tough-to-beat baseline for sentence
        embeddings", ICLR 2017.
     """
-    if counts.nnz == 0 and document_vectors is None:
+    if counts.nnz == 0 and views is None:
         return np.zeros((counts.shape[0], 1), dtype=np.float32)
     tfidf = TfidfTransformer(sublinear_tf=True).fit_transform(counts)
     rank = min(LSA_DIM, min(tfidf.shape) - 1)
@@ -106,11 +107,46 @@ def lsa_features(
         frequency = frequency / max(frequency.sum(), 1.0)
         weights = (SIF_A / (SIF_A + frequency)).astype(np.float32)
         blocks.append(normalize(counts @ diags(weights) @ vectors[: counts.shape[1]]))
-    if document_vectors is not None:
-        blocks.append(DOCUMENT_VECTORS_WEIGHT * document_vectors)
+    if views is not None:
+        blocks.append(views)
     if not blocks:
         blocks.append(np.asarray(tfidf.sum(axis=1)))
     return normalize(np.hstack(blocks)).astype(np.float32)
+
+
+def vector_views(
+    counts: csr_matrix,
+    pretrained: Sequence[np.ndarray] = (),
+    document_vectors: np.ndarray | None = None,
+) -> np.ndarray | None:
+    """Return the directions of the documents by pretrained vectors.
+
+    Parameters
+    ----------
+    counts : sparse matrix of shape (n_docs, n_tokens), float32
+
+    pretrained : sequence of ndarray of shape (n_tokens, dim), float32
+        Word vectors with the lengths that their source gives them; zero where it has
+        none. Lengths tell words of content from others.
+
+    document_vectors : ndarray of shape (n_docs, dim), float, default=None
+        Finite embeddings of the documents.
+
+    Returns
+    -------
+    views : ndarray of shape (n_docs, n_dims), float32, or None
+        The sums of the word vectors of each source, and the document vectors, each as
+        `centered_directions`, side by side, in rows of unit length; zero for a document
+        without any vector. None if there are no vectors.
+    """
+    views = [] if document_vectors is None else [centered_directions(document_vectors)]
+    for vectors in pretrained:
+        means = counts @ vectors[: counts.shape[1]]
+        known = np.flatnonzero(means.any(axis=1))
+        means /= np.maximum(np.asarray(counts.sum(axis=1)), 1.0)
+        means[known] = centered_directions(means[known])
+        views.append(means)
+    return normalize(np.hstack(views)) if views else None
 
 
 def centered_directions(document_vectors: np.ndarray) -> np.ndarray:

@@ -55,7 +55,6 @@ MIN_INFORMATION = 0.065  # share of log K, below which the views support no topi
 def select_n_components(
     counts: csr_matrix,
     vectors: np.ndarray | None = None,
-    document_vectors: np.ndarray | None = None,
     *,
     seed: int = 0,
 ) -> tuple[int, list[dict[str, Any]]]:
@@ -67,10 +66,7 @@ def select_n_components(
         Document-term matrix.
 
     vectors : ndarray of shape (n_tokens, vector_dim), float32, default=None
-        Word vectors.
-
-    document_vectors : ndarray of shape (n_docs, dim), float32, default=None
-        Directions of the documents. The subsamples have them; the views do not, since
+        Word vectors learned from the corpus. Pretrained ones have no part, since
         either view would know all words by them.
 
     seed : int, default=0
@@ -144,7 +140,7 @@ def select_n_components(
     >>> n_components, max(row["kappa"] for row in results) > 0.9
     (3, True)
     """
-    comparison = _Comparison(counts, vectors, document_vectors, seed)
+    comparison = _Comparison(counts, vectors, seed)
     grid = _candidate_grid(comparison.min_micro_clusters)
     results = comparison.evaluate(grid[::2], *ROUNDS[0])
     candidates = _with_neighbors(_near_best(results, MIN_SHARES[0]), grid)
@@ -380,14 +376,11 @@ class _Comparison:
         self,
         counts: csr_matrix,
         vectors: np.ndarray | None,
-        document_vectors: np.ndarray | None,
         seed: int,
     ) -> None:
         rng = np.random.default_rng(seed)
         rows = np.sort(rng.permutation(_first_of_each(counts))[:MAX_DOCS])
         counts = counts[rows]
-        if document_vectors is not None:
-            document_vectors = document_vectors[rows]
         self.n_docs = len(rows)
         n_views, n_subsamples = ROUNDS[-1]
         seeds = count(seed, 2)  # of the first tree of a pair; the second has the next
@@ -400,7 +393,7 @@ class _Comparison:
         self.views = in_threads(
             lambda half: _views(counts, vectors, *half), halves, n_jobs=-1
         )
-        features = lsa_features(counts, vectors, document_vectors, seed=seed)
+        features = lsa_features(counts, vectors, seed=seed)
         self.subsamples = in_threads(
             lambda order: _subsamples(features, counts, *order), orders, n_jobs=-1
         )

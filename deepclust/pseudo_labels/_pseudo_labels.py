@@ -1,7 +1,7 @@
 """Make pseudo-labels: partitions of unlabeled documents, for the encoder to learn.
 
-1. Compute LSA features and SIF-weighted word vectors, and the directions of document
-   vectors, where there are any (`_features.py`).
+1. Compute LSA features and SIF-weighted word vectors, and views by pretrained vectors,
+   where there are any (`_features.py`).
 2. Select the number of pseudo-classes by stability (`_model_selection.py`).
 3. Fit several mixtures by annealed EM (`_mixture.py`), one half from cuts of partition
    trees (`_partition_tree.py`), one half from random partitions of micro-clusters;
@@ -17,6 +17,7 @@ vectors. The constants of these files serve all corpora; docs/method.md says on 
 they were chosen and on which they were tested.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -32,9 +33,9 @@ from deepclust.pseudo_labels._consensus import (
 )
 from deepclust.pseudo_labels._document_completion import document_completion_scores
 from deepclust.pseudo_labels._features import (
-    centered_directions,
     document_term_matrix,
     lsa_features,
+    vector_views,
 )
 from deepclust.pseudo_labels._mixture import SMALL_KEPT, Mixture
 from deepclust.pseudo_labels._model_selection import select_n_components
@@ -47,6 +48,10 @@ __all__ = ["PseudoLabels", "make_pseudo_labels"]
 # which has one mixture from a cut and one from a random partition, and targets.
 N_TREES = {0.8: 2, 1.0: 6, 1.25: 2}
 N_TARGETS = {0.8: 1, 1.0: 4, 1.25: 1}
+N_WEIGHT_TREES = {1.0: 2}  # trees for the choice of the weight of views
+
+VIEW_WEIGHTS = (2.0, 1.0)  # tried in turn, against 1 for either other block; else none
+MAX_DEVIATIONS = 2.0  # of the scores by words alone, that a weight may cost
 
 MIN_ALIVE = 0.9  # of the components, that a mixture should keep
 
@@ -66,11 +71,16 @@ class PseudoLabels:
 
     selection_results : list of dict
         One row per number of components tried; see `select_n_components`.
+
+    view_weight : float or None
+        Of the views by pretrained vectors, against 1 for either other block of the
+        features; None if there are none.
     """
 
     targets: list[np.ndarray]
     n_pseudo_classes: int | None
     selection_results: list[dict[str, Any]]
+    view_weight: float | None = None
 
 
 class _Partition(NamedTuple):
@@ -89,6 +99,7 @@ def make_pseudo_labels(
     sequences: TokenSequences,
     vectors: np.ndarray | None = None,
     *,
+    pretrained: Sequence[np.ndarray] = (),
     document_vectors: np.ndarray | None = None,
     n_pseudo_classes: int | str = "auto",
     known: np.ndarray | None = None,
@@ -102,10 +113,13 @@ def make_pseudo_labels(
         Each with at least one known token.
 
     vectors : ndarray of shape (n_tokens, vector_dim), float32, default=None
-        Word vectors.
+        Word vectors learned from the corpus.
+
+    pretrained : sequence of ndarray of shape (n_tokens, dim), float32
+        Word vectors of other sources, each a further view of the documents.
 
     document_vectors : ndarray of shape (n_docs, dim), float, default=None
-        Finite embeddings of the documents, a further block of the features.
+        Finite embeddings of the documents, a further view.
 
     n_pseudo_classes : int or "auto", default="auto"
         Number of components to aim at; "auto" selects it by stability.
@@ -147,23 +161,21 @@ def make_pseudo_labels(
     [0, 1, 2]
     """
     counts = document_term_matrix(sequences)
-    if document_vectors is not None:
-        document_vectors = centered_directions(document_vectors)
     with threadpool_limits(limits=1):
-        features = lsa_features(counts, vectors, document_vectors, seed=seed)
         results: list[dict[str, Any]] = []
         if n_pseudo_classes == "auto":
-            n_components, results = select_n_components(
-                counts, vectors, document_vectors, seed=seed
-            )
+            n_components, results = select_n_components(counts, vectors, seed=seed)
         else:
             n_components = int(n_pseudo_classes)
-        trees = in_threads(
-            lambda seed: PartitionTree(features, counts, seed=seed, known=known),
-            range(seed + 1, seed + 1 + max(N_TREES.values())),
-            n_jobs=-1,
+        features = lsa_features(counts, vectors, seed=seed)
+        weight = None
+        views = vector_views(counts, pretrained, document_vectors)
+        if views is not None:
+            weight = _view_weight(counts, vectors, views, n_components, known, seed)
+            features = lsa_features(counts, vectors, weight * views, seed=seed)
+        partitions = _fit_partitions(
+            features, counts, N_TREES, n_components, known, seed
         )
-        partitions = _fit_partitions(trees, features, counts, n_components, known)
         labels = [partition.labels for partition in partitions[1.0]]
         scores = document_completion_scores(counts, labels, seed=seed)
         best, central = (
@@ -184,27 +196,64 @@ def make_pseudo_labels(
         [target for kept in targets.values() for target in kept],
         max(int(target.max()) + 1 for target in targets[1.0]),
         results,
+        weight,
     )
 
 
+def _view_weight(
+    counts: csr_matrix,
+    vectors: np.ndarray | None,
+    views: np.ndarray,
+    n_components: int,
+    known: np.ndarray | None,
+    seed: int,
+) -> float:
+    """Return the greatest weight of the views that the words of the documents bear.
+
+    Of the partitions with the weight, the best predicts held-out words no worse than
+    those by words alone do in the mean, but for `MAX_DEVIATIONS` standard deviations of
+    these. Vectors of another language fail that.
+    """
+
+    def scores(weight: float) -> np.ndarray:
+        """Return the document completion score of each partition."""
+        features = lsa_features(counts, vectors, weight * views, seed=seed)
+        partitions = _fit_partitions(
+            features, counts, N_WEIGHT_TREES, n_components, known, seed
+        )
+        labels = [partition.labels for partition in partitions[1.0]]
+        return document_completion_scores(counts, labels, seed=seed)
+
+    by_words = scores(0.0)
+    least = by_words.mean() - MAX_DEVIATIONS * by_words.std()
+    borne = (weight for weight in VIEW_WEIGHTS if scores(weight).max() >= least)
+    return next(borne, 0.0)
+
+
 def _fit_partitions(
-    trees: list[PartitionTree],
     features: np.ndarray,
     counts: csr_matrix,
+    n_trees: dict[float, int],
     n_pseudo_classes: int,
     known: np.ndarray | None,
+    seed: int,
 ) -> dict[float, list[_Partition]]:
-    """Return partitions of all documents by mixtures, by the ratio of `N_TREES`.
+    """Return partitions of all documents by mixtures, by the ratio of `n_trees`.
 
     A mixture that loses components is fitted again in the way that keeps small ones.
     Partitions with far fewer components than others are left out. Known classes are
     components of cuts only, so that where there are some no mixture starts at random.
     """
+    trees = in_threads(
+        lambda seed: PartitionTree(features, counts, seed=seed, known=known),
+        range(seed + 1, seed + 1 + max(n_trees.values())),
+        n_jobs=-1,
+    )
     fits = [PartitionTree.fit_cut, PartitionTree.fit_random]
     tasks = [
         (fit, tree, ratio)
-        for ratio, n_trees in N_TREES.items()
-        for tree in trees[:n_trees]
+        for ratio, n in n_trees.items()
+        for tree in trees[:n]
         for fit in fits[: 2 if known is None else 1]
     ]
 
@@ -220,7 +269,7 @@ def _fit_partitions(
         kept = _predict(mixture, features, counts, known)
         return max(found, kept, key=lambda partition: partition.n_classes)
 
-    partitions: dict[float, list[_Partition]] = {ratio: [] for ratio in N_TREES}
+    partitions: dict[float, list[_Partition]] = {ratio: [] for ratio in n_trees}
     for task, found in zip(tasks, in_threads(partition, tasks, n_jobs=-1), strict=True):
         partitions[task[2]].append(found)
     for ratio, some in partitions.items():

@@ -24,10 +24,11 @@ from deepclust.cleaning._tokenizer import (
     with_kinds,
 )
 from deepclust.exceptions import EmptyVocabularyError, TextWarning
+from deepclust.metrics._pairwise import unit_rows
 from deepclust.sequences import UNKNOWN_ID, TokenSequences, Vocabulary
 from deepclust.vectorizing._private_counts import VocabularyPrivacy, private_counts
 from deepclust.vectorizing._word_vectors import (
-    check_source,
+    check_sources,
     corpus_vectors,
     fold_in,
     load_vectors,
@@ -76,10 +77,14 @@ class Vectorizer(  # type: ignore[call-arg]
         so that a later step has nothing to guess from, and its label is noise. 1.0
         keeps every text. Texts of `fit` are not affected.
 
-    word_vectors : "corpus", path, object or None, default="corpus"
-        "corpus" learns vectors from the training texts; None uses none. A path or
-        object is looked up: GloVe text, word2vec text or binary, gensim `KeyedVectors`,
-        spaCy `Language` or `Vocab`, or a mapping from token to vector.
+    word_vectors : "corpus", "wordllama", path, object, list or None, default="corpus"
+        "corpus" learns vectors from the training texts; None uses none. The others are
+        pretrained, and looked up: GloVe text, word2vec text or binary, gensim
+        `KeyedVectors`, spaCy `Language` or `Vocab`, a mapping from token to vector, or
+        the English vectors inside of the package of the extra `wordllama`; nothing is
+        downloaded. A list gives several views of the texts, as in
+        `["corpus", "wordllama"]`: the network begins with all of them side by side,
+        and `RNNLSTMEncoder` chooses from the texts how much the pretrained ones count.
 
     vector_dim : int, default=100
         Length of the vectors learned from the corpus.
@@ -100,11 +105,12 @@ class Vectorizer(  # type: ignore[call-arg]
         Tokens by decreasing number of texts, then alphabetically, after the padding
         (id 0) and the unknown token (id 1).
 
-    embedding_matrix_ : ndarray of shape (n_tokens, vector_dim), float32, or None
-        Word vectors of unit norm; rows 0 and 1 are zero.
+    embedding_matrix_ : ndarray of shape (n_tokens, n_dims), float32, or None
+        Word vectors; rows 0 and 1 are zero. Those of one source have unit norm; of
+        several sources they are side by side, divided by the root of their number.
 
     vector_coverage_ : float or None
-        Proportion of the vocabulary that has a word vector.
+        Proportion of the vocabulary that has a word vector of any source.
 
     max_len_ : int
         Number of tokens after which a text is cut.
@@ -158,7 +164,7 @@ class Vectorizer(  # type: ignore[call-arg]
         "max_features": [Interval(Integral, 1, None, closed="left"), None],
         "max_unseen": [Interval(Real, 0, 1, closed="both")],
         "max_len": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
-        "word_vectors": "no_validation",  # by check_source, which knows the kinds
+        "word_vectors": "no_validation",  # by check_sources, which knows the kinds
         "vector_dim": [Interval(Integral, 1, None, closed="left")],
         "privacy": [VocabularyPrivacy, None],
         "random_state": ["random_state"],
@@ -215,7 +221,7 @@ class Vectorizer(  # type: ignore[call-arg]
             go with another parameter.
 
         MissingExtraError
-            If `privacy` needs a package that is missing.
+            If `privacy` or `word_vectors` needs a package that is missing.
         """
         self._validate_params()
         if self.privacy is not None and self.max_unseen < 1.0:
@@ -223,44 +229,11 @@ class Vectorizer(  # type: ignore[call-arg]
                 f"Vectorizer: privacy= does not go with max_unseen={self.max_unseen}, "
                 "which keeps checksums of rare tokens. Set max_unseen=1.0."
             )
-        learns = isinstance(self.word_vectors, str) and self.word_vectors == "corpus"
-        looks_up = self.word_vectors is not None and not learns
-        if looks_up:
-            check_source(self.word_vectors)
+        learns, sources = check_sources(self.word_vectors)
         texts = check_texts(X, estimator="Vectorizer")
         self.vocabulary_ = self._select_vocabulary(texts)
-        vectors: np.ndarray | None = None
-        if learns:
-            refuse_beyond_memory(
-                _BYTES_A_WEIGHT * len(self.vocabulary_) * self.vector_dim,
-                f"Learning {self.vector_dim:,} numbers for each of "
-                f"{len(self.vocabulary_):,} tokens",
-                "Lower vector_dim or max_features, or raise min_df.",
-            )
-            seed = self.random_state if self.random_state is not None else 0
-            vectors = corpus_vectors(
-                self._sequences(texts),
-                len(self.vocabulary_),
-                dim=self.vector_dim,
-                random_state=check_random_state(seed).randint(2**31 - 1),
-            )
-        elif looks_up:
-            tokens = self.vocabulary_.tokens
-            vectors, coverage = load_vectors(self.word_vectors, tokens)
-            if coverage < _LOW_COVERAGE:
-                warn(
-                    f"word_vectors knows only {coverage:.0%} of {len(tokens) - 2:,} "
-                    "tokens; the others get the zero vector. Do its words match the "
-                    "cleaning, such as lower case or stems?",
-                    TextWarning,
-                    stacklevel=2,
-                )
-        self.embedding_matrix_ = vectors
-        self.vector_coverage_: float | None = None
-        if vectors is not None:
-            known = vectors[len(_SPECIAL_TOKENS) :].any(axis=1)
-            self.vector_coverage_ = float(known.mean())
-            self.vocabulary_ = replace(self.vocabulary_, vectors=vectors)
+        learned = self._learn_vectors(texts) if learns else None
+        self._set_vectors(learned, sources)
         return self
 
     def partial_fit(self, X: Iterable[str], y: Any = None) -> "Vectorizer":
@@ -329,7 +302,8 @@ class Vectorizer(  # type: ignore[call-arg]
         self._set_rare_tokens(more.keys() - set(joined), set(joined))
         self.n_truncated_ += sum(n > self.max_len_ for n in lengths.elements())
         self.vocabulary_ = Vocabulary(tokens, np.array(frequencies), n_documents)
-        self._add_vectors(texts, joined)
+        if self.embedding_matrix_ is not None:
+            self._add_vectors(texts, self.embedding_matrix_)
         return self
 
     def fit_transform(self, X: Iterable[str], y: Any = None) -> TokenSequences:
@@ -500,19 +474,68 @@ class Vectorizer(  # type: ignore[call-arg]
         kept = np.setdiff1d(self.rare_tokens_, drop)
         self.rare_tokens_ = np.union1d(kept, add)
 
-    def _add_vectors(self, texts: list[str], joined: list[str]) -> None:
+    def _learn_vectors(self, texts: list[str]) -> np.ndarray:
+        """Return a vector of each token, learned from the texts."""
+        n_tokens = len(self.vocabulary_)
+        refuse_beyond_memory(
+            _BYTES_A_WEIGHT * n_tokens * self.vector_dim,
+            f"Learning {self.vector_dim:,} numbers for each of {n_tokens:,} tokens",
+            "Lower vector_dim or max_features, or raise min_df.",
+        )
+        seed = self.random_state if self.random_state is not None else 0
+        return corpus_vectors(
+            self._sequences(texts),
+            n_tokens,
+            dim=self.vector_dim,
+            random_state=check_random_state(seed).randint(2**31 - 1),
+        )
+
+    def _set_vectors(self, learned: np.ndarray | None, sources: list[Any]) -> None:
+        """Set the vectors of all tokens: the learned ones, and those of the sources."""
+        pretrained = tuple(self._look_up(source) for source in sources)
+        blocks = [] if learned is None else [learned]
+        blocks += [unit_rows(vectors) for vectors in pretrained]
+        vectors = blocks[0] if blocks else None
+        if len(blocks) > 1:
+            vectors = np.hstack(blocks) / np.float32(np.sqrt(len(blocks)))
+        self.embedding_matrix_ = vectors
+        self.vector_coverage_: float | None = None
+        if vectors is not None:
+            known = vectors[len(_SPECIAL_TOKENS) :].any(axis=1)
+            self.vector_coverage_ = float(known.mean())
+        self.vocabulary_ = replace(
+            self.vocabulary_, vectors=vectors, pretrained=pretrained
+        )
+
+    def _look_up(self, source: Any) -> np.ndarray:
+        """Return the vectors that a source has of the tokens; warn if these are few."""
+        tokens = self.vocabulary_.tokens
+        vectors, coverage = load_vectors(source, tokens)
+        if coverage < _LOW_COVERAGE:
+            warn(
+                f"word_vectors knows only {coverage:.0%} of {len(tokens) - 2:,} "
+                "tokens; the others get the zero vector. Do its words match the "
+                "cleaning, such as lower case or stems?",
+                TextWarning,
+                stacklevel=4,
+            )
+        return vectors
+
+    def _add_vectors(self, texts: list[str], old: np.ndarray) -> None:
         """Give the tokens that joined the vocabulary their vectors."""
-        old = self.embedding_matrix_
-        if old is None:
+        learns, sources = check_sources(self.word_vectors)
+        if not learns and not sources:  # as set to save a fitted vectorizer
+            zeros = np.zeros((len(self.vocabulary_) - len(old), old.shape[1]), "f")
+            self.embedding_matrix_ = np.concatenate((old, zeros))
+            self.vocabulary_ = replace(self.vocabulary_, vectors=self.embedding_matrix_)
             return
-        if isinstance(self.word_vectors, str) and self.word_vectors == "corpus":
-            new = fold_in(self._sequences(texts), old, len(self.vocabulary_))
-        else:
-            new, _ = load_vectors(self.word_vectors, (*_SPECIAL_TOKENS, *joined))
-            new = new[len(_SPECIAL_TOKENS) :]
-        self.embedding_matrix_ = np.concatenate((old, new))
-        self.vector_coverage_ = float(self.embedding_matrix_[2:].any(axis=1).mean())
-        self.vocabulary_ = replace(self.vocabulary_, vectors=self.embedding_matrix_)
+        learned = None
+        if learns:
+            n_blocks = 1 + len(sources)
+            learned = old[:, : self.vector_dim] * np.float32(np.sqrt(n_blocks))
+            new = fold_in(self._sequences(texts), learned, len(self.vocabulary_))
+            learned = np.concatenate((learned, new))
+        self._set_vectors(learned, sources)
 
     def _is_rare(self, token: str) -> bool:
         """Return whether `fit` saw a token that is not in the vocabulary."""

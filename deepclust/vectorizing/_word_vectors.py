@@ -14,18 +14,21 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any, BinaryIO, cast
 
 import numpy as np
 from scipy import sparse
+from sklearn.utils import gen_batches
 from sklearn.utils.extmath import randomized_svd
 from threadpoolctl import threadpool_limits
 
+from deepclust._optional import import_extra
 from deepclust.metrics._pairwise import unit_rows
 from deepclust.sequences import STOP_WORD_MARK, UNKNOWN_ID, TokenSequences
 
 __all__ = [
-    "check_source",
+    "check_sources",
     "corpus_vectors",
     "count_cooccurrence",
     "factorize",
@@ -34,6 +37,7 @@ __all__ = [
 ]
 
 _IDS_PER_BLOCK = 500_000
+_WORDS_PER_BATCH = 1_000
 _SMOOTHING = 0.75
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?", re.IGNORECASE)
 
@@ -262,8 +266,8 @@ def load_vectors(source: Any, tokens: Sequence[str]) -> tuple[np.ndarray, float]
     Returns
     -------
     vectors : ndarray of shape (n_tokens, dim), float32
-        Unit length; zero for the special tokens and for tokens that `source` lacks,
-        so that a text's mean vector is that of its known words.
+        As long as in the source; zero for the special tokens and for tokens that
+        `source` lacks, so that a text's mean vector is that of its known words.
 
     coverage : float
         Share of the tokens, the two special ones left out, that `source` knows.
@@ -288,7 +292,7 @@ def load_vectors(source: Any, tokens: Sequence[str]) -> tuple[np.ndarray, float]
     >>> from deepclust.vectorizing._word_vectors import load_vectors
     >>> vectors, coverage = load_vectors({"cat": [3.0, 4.0]}, ["", "[unk]", "cat", "x"])
     >>> vectors[2], coverage
-    (array([0.6, 0.8], dtype=float32), 0.5)
+    (array([3., 4.], dtype=float32), 0.5)
     """
     row_of = {
         token.removesuffix(STOP_WORD_MARK): row
@@ -314,30 +318,76 @@ def load_vectors(source: Any, tokens: Sequence[str]) -> tuple[np.ndarray, float]
             f"{_name(source)} knows none of the {len(row_of):,} tokens of the "
             "vocabulary. Check its language and whether its words are lower-cased."
         )
-    return unit_rows(vectors), len(found) / max(len(row_of), 1)
+    return vectors, len(found) / max(len(row_of), 1)
 
 
-def check_source(source: Any) -> None:
-    """Raise if `source` is nothing that `load_vectors` can read.
+def check_sources(word_vectors: Any) -> tuple[bool, list[Any]]:
+    """Return the sources of word vectors; raise if one is nothing that can be read.
+
+    Parameters
+    ----------
+    word_vectors : source, list of sources or None
+        A source is "corpus" or what `load_vectors` reads.
+
+    Returns
+    -------
+    learns : bool
+        Whether "corpus" is one of them.
+
+    pretrained : list of sources
+        The others.
 
     Raises
     ------
     FileNotFoundError
-        If it is a path and there is no such file.
+        If one is a path and there is no such file.
+
+    MissingExtraError
+        If one is "wordllama" and the package is not installed.
 
     ValueError
-        If it is no path, mapping, gensim or spaCy object.
+        If one is no path, mapping, gensim or spaCy object, or is there twice, or if the
+        list is empty.
+
+    Examples
+    --------
+    >>> from deepclust.vectorizing._word_vectors import check_sources
+    >>> check_sources([{"cat": [0.0, 1.0]}, "corpus"])
+    (True, [{'cat': [0.0, 1.0]}])
+    >>> check_sources(None)
+    (False, [])
     """
-    if isinstance(source, str | os.PathLike):
+    if word_vectors is None:
+        return False, []
+    is_list = isinstance(word_vectors, list | tuple)
+    sources = list(word_vectors) if is_list else [word_vectors]
+    names = [source for source in sources if isinstance(source, str)]
+    if not sources or len(set(names)) < len(names):
+        raise ValueError(
+            f"word_vectors={word_vectors!r} must name at least one source, and each "
+            "once. Pass None for no word vectors."
+        )
+    pretrained = [s for s in sources if not (isinstance(s, str) and s == "corpus")]
+    for source in pretrained:
+        _check_source(source)
+    return "corpus" in names, pretrained
+
+
+def _check_source(source: Any) -> None:
+    if _is_wordllama(source):
+        _wordllama()
+    elif isinstance(source, str | os.PathLike):
         if not Path(source).is_file():
             raise FileNotFoundError(
                 f"word_vectors={str(source)!r}: there is no such file. Give the path "
-                'of a GloVe or word2vec file, a vectors object, "corpus" or None.'
+                'of a GloVe or word2vec file, a vectors object, "corpus", "wordllama" '
+                "or None."
             )
     elif _lookup(source) is None:
         raise ValueError(
-            "The 'word_vectors' parameter must be \"corpus\", a path, a mapping from "
-            "token to vector, gensim KeyedVectors, a spaCy vocabulary or None. "
+            'The \'word_vectors\' parameter must be "corpus", "wordllama", a path, a '
+            "mapping from token to vector, gensim KeyedVectors, a spaCy vocabulary, a "
+            "list of these or None. "
             f"Received: {type(source).__name__}."
         )
 
@@ -365,7 +415,10 @@ def _rows_of(
     source: Any, wanted: Mapping[str, int]
 ) -> Iterator[tuple[str, np.ndarray]]:
     """Yield (token, vector) of the wanted tokens."""
-    check_source(source)
+    _check_source(source)
+    if _is_wordllama(source):
+        yield from _wordllama_rows(list(wanted))
+        return
     if lookup := _lookup(source):
         has, get = lookup
         for token in filter(has, wanted):
@@ -377,6 +430,31 @@ def _rows_of(
     with gzip.open(path) if packed else path.open("rb") as stream:
         read = _read_binary if is_binary else _read_lines
         yield from read(cast(BinaryIO, stream), path, wanted)
+
+
+def _is_wordllama(source: Any) -> bool:
+    return isinstance(source, str) and source == "wordllama"
+
+
+def _wordllama() -> ModuleType:
+    return import_extra(
+        "wordllama", extra="wordllama", purpose='word_vectors="wordllama"'
+    )
+
+
+def _wordllama_rows(words: list[str]) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield each word and the sum of the vectors of its parts.
+
+    A sum, since the vector of a text is the mean over the parts of its words.
+    """
+    package = _wordllama()
+    folder = Path(str(package.__file__)).parent  # it holds the vectors: no download
+    model = package.WordLlama.load(cache_dir=folder, disable_download=True)
+    for rows in gen_batches(len(words), _WORDS_PER_BATCH):
+        batch = words[rows]
+        n_parts = [sum(part.attention_mask) for part in model.tokenize(batch)]
+        vectors = model.embed(batch) * np.array(n_parts, dtype=np.float32)[:, None]
+        yield from zip(batch, vectors, strict=True)
 
 
 def _read_lines(

@@ -3,11 +3,11 @@
 import numpy as np
 
 from deepclust.pseudo_labels._features import (
-    DOCUMENT_VECTORS_WEIGHT,
     centered_directions,
     document_term_matrix,
     half_of_vocabulary,
     lsa_features,
+    vector_views,
 )
 from deepclust.sequences import TokenSequences
 
@@ -25,17 +25,31 @@ def test_document_vectors_are_a_block_of_the_unit_rows():
     vectors = np.array([[3.0, 1.0], [1.0, 1.0], [2.0, 1.0]])  # the last is the mean
     directions = centered_directions(vectors)
     np.testing.assert_array_equal(directions, [[1, 0], [-1, 0], [0, 0]])
-    features = lsa_features(counts, None, directions)
+    features = lsa_features(counts, None, 2 * directions)
     norms = np.linalg.norm(features, axis=1)
     np.testing.assert_allclose(norms, [1, 1, 1], atol=1e-6)
     assert features.dtype == np.float32
     plain = lsa_features(counts)
     np.testing.assert_array_equal(features[1], [*plain[1], -1, 0])
     np.testing.assert_allclose(features[2], [*plain[2], 0, 0], atol=1e-6)
-    expected = np.array([*plain[0], DOCUMENT_VECTORS_WEIGHT, 0])
+    expected = np.array([*plain[0], 2, 0])
     np.testing.assert_allclose(
         features[0], expected / np.linalg.norm(expected), atol=1e-6
     )
+
+
+def test_views_are_centered_sums_of_vectors_side_by_side():
+    sequences = TokenSequences.from_lists([[2, 2, 3], [3], [4]])
+    counts = document_term_matrix(sequences)
+    assert vector_views(counts) is None
+    one = np.array([[0, 0], [0, 0], [1, 0], [3, 0], [0, 0]], dtype="f")  # 4 has none
+    views = vector_views(counts, [one])
+    np.testing.assert_allclose(views, [[-1, 0], [1, 0], [0, 0]])
+    own = np.array([[0.0, 1.0], [0.0, 3.0], [0.0, 2.0]])
+    both = vector_views(counts, [one], own)
+    expected = np.array([[0, -1, -1, 0], [0, 1, 1, 0], [0, 0, 0, 0]])
+    np.testing.assert_allclose(both, expected / np.sqrt(2), atol=1e-6)
+    assert both.dtype == np.float32
 
 
 def test_a_shift_of_all_document_vectors_changes_nothing(monkeypatch):

@@ -223,3 +223,25 @@ def test_document_vectors_are_learned_where_words_tell_nothing():
         agreements.append(adjusted_rand_score(truth[kept], made.targets[1][kept]))
     assert agreements[0] < 0.1
     assert agreements[1] > 0.9
+    assert made.view_weight == 2.0
+
+
+def test_vectors_that_contradict_the_words_do_not_count():
+    rng = np.random.default_rng(0)
+    truth = np.arange(300) % 3
+    rows = (2 + 20 * truth)[:, None] + rng.integers(0, 20, (300, 8))
+    sequences = TokenSequences.from_lists(rows.tolist())
+    pretrained = 9 * np.eye(20)[np.arange(62) % 20].astype("f")  # across the topics
+    right = np.eye(3)[truth]
+    wrong = np.eye(3)[rng.integers(0, 3, 300)]
+    weights = [
+        make_pseudo_labels(sequences, n_pseudo_classes=3, **vectors).view_weight
+        for vectors in (
+            {},
+            {"document_vectors": right},
+            {"document_vectors": wrong},
+            {"pretrained": [pretrained]},
+        )
+    ]
+    assert weights[:2] == [None, 2.0]
+    assert weights[2] < 2.0

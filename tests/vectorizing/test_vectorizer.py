@@ -187,6 +187,45 @@ def test_vectors_looked_up(tmp_path):
         assert fitted.vector_coverage_ == pytest.approx(2 / 3)
 
 
+def test_several_sources_are_side_by_side():
+    source = {"a": [3.0, 4.0], "b": [0.0, 2.0], "c": [1.0, 0.0]}
+    alone = Vectorizer(vector_dim=3).fit(TEXTS)
+    fitted = Vectorizer(word_vectors=[source, "corpus"], vector_dim=3).fit(TEXTS)
+    vocabulary = fitted.vocabulary_
+    expected = np.hstack(
+        [alone.embedding_matrix_, [[0, 0], [0, 0], [0.6, 0.8], [0, 1], [1, 0]]]
+    )
+    np.testing.assert_allclose(
+        fitted.embedding_matrix_, expected / np.sqrt(2), atol=1e-6
+    )
+    assert [v.tolist() for v in vocabulary.pretrained] == [
+        [[0, 0], [0, 0], *(source[t] for t in vocabulary.tokens[2:])]
+    ]
+    np.testing.assert_allclose(
+        vocabulary.learned_vectors * np.sqrt(2), alone.embedding_matrix_, atol=1e-6
+    )
+    assert Vectorizer(word_vectors=source).fit(TEXTS).vocabulary_.pretrained
+    assert (
+        Vectorizer(word_vectors=source).fit(TEXTS).vocabulary_.learned_vectors is None
+    )
+
+
+def test_tokens_that_join_get_vectors_of_each_source():
+    source = {"a": [3.0, 4.0], "b": [0.0, 2.0], "c": [1.0, 0.0]}
+    vectorizer = Vectorizer(word_vectors=["corpus", source], vector_dim=3)
+    vectorizer.fit(["a b", "a b"])
+    old = vectorizer.embedding_matrix_.copy()
+    vectorizer.partial_fit(["c a", "c b"])
+    new = vectorizer.embedding_matrix_
+    np.testing.assert_allclose(new[: len(old)], old, rtol=1e-6)
+    np.testing.assert_allclose(new[-1, 3:], [np.sqrt(0.5), 0], rtol=1e-6)
+    assert new[-1, :3].any()
+    assert vectorizer.vocabulary_.pretrained[0].shape == (5, 2)
+    vectorizer.set_params(word_vectors=None).partial_fit(["d a", "d b"])
+    assert not vectorizer.embedding_matrix_[-1].any()
+    assert len(vectorizer.embedding_matrix_) == len(vectorizer.vocabulary_) == 6
+
+
 def test_low_coverage_is_warned_of():
     with pytest.warns(TextWarning, match="knows only 33% of 3 tokens"):
         Vectorizer(word_vectors={"a": [1.0, 0.0]}).fit(TEXTS)

@@ -2,6 +2,7 @@
 
 import gzip
 import struct
+import sys
 import tracemalloc
 from types import SimpleNamespace
 
@@ -13,8 +14,10 @@ from hypothesis import strategies as st
 from sklearn.metrics.pairwise import cosine_similarity
 
 from deepclust import TokenSequences
+from deepclust.exceptions import MissingExtraError
 from deepclust.vectorizing import _word_vectors as wordvectors
 from deepclust.vectorizing._word_vectors import (
+    check_sources,
     corpus_vectors,
     count_cooccurrence,
     load_vectors,
@@ -22,7 +25,7 @@ from deepclust.vectorizing._word_vectors import (
 
 TOKENS = ("", "[unk]", "cat", "dog", "naïve", "ice cream")
 VECTORS = {"cat": [3.0, 4.0], "dog": [0.0, -2.0], "naïve": [1.0, 0.0]}
-EXPECTED = [[0, 0], [0, 0], [0.6, 0.8], [0, -1], [1, 0], [0, 0]]
+EXPECTED = [[0, 0], [0, 0], [3, 4], [0, -2], [1, 0], [0, 0]]
 
 
 def naive_counts(rows, n_tokens, window):
@@ -188,7 +191,7 @@ def test_tokens_with_spaces_and_doubled_tokens(tmp_path):
     path = tmp_path / "v.txt"
     path.write_text("cat 3 4\nice cream 0 1\n. . . 1 1\ncat 9 9\n\n")
     vectors, _ = load_vectors(path, TOKENS)
-    np.testing.assert_allclose(vectors[[2, 5]], [[0.6, 0.8], [0, 1]])
+    np.testing.assert_allclose(vectors[[2, 5]], [[3, 4], [0, 1]])
 
 
 @pytest.mark.parametrize(
@@ -244,8 +247,31 @@ def test_other_mistakes(tmp_path):
         load_vectors(tmp_path, TOKENS)
     with pytest.raises(ValueError, match=r"'word_vectors' parameter .* list"):
         load_vectors([1, 2], TOKENS)
+    with pytest.raises(ValueError, match="at least one source"):
+        check_sources([])
+    with pytest.raises(ValueError, match="each once"):
+        check_sources(["corpus", "corpus"])
     with pytest.raises(ValueError, match="has 3 numbers, expected 2"):
         load_vectors({"cat": [1, 2], "dog": [1, 2, 3]}, TOKENS)
+
+
+def test_wordllama_knows_meanings_and_sums_the_parts_of_a_word():
+    words = ("ship", "boat", "invoice", "antidisestablishment")
+    vectors, coverage = load_vectors("wordllama", ("", "[unk]", *words))
+    assert vectors.shape == (6, 256)
+    assert coverage == 1.0
+    cosines = cosine_similarity(vectors[2:])
+    assert cosines[0, 1] > cosines[0, 2] + 0.2
+    norms = np.linalg.norm(vectors[2:], axis=1)
+    assert norms[3] > norms[:3].max()  # several parts
+    alone, _ = load_vectors("wordllama", ("", "[unk]", words[1]))
+    np.testing.assert_allclose(alone[2], vectors[3], atol=1e-6)
+
+
+def test_a_missing_wordllama_names_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "wordllama", None)
+    with pytest.raises(MissingExtraError, match=r"deepclust\[wordllama\]"):
+        check_sources(["corpus", "wordllama"])
 
 
 def test_the_special_tokens_never_get_a_vector():
