@@ -117,8 +117,8 @@ def train_heads(
     Warns
     -----
     ConvergenceWarning
-        If the epochs end while the loss is neither down nor level, of few texts by two
-        standard errors; not where early stopping ends them.
+        If the epochs end while the loss is neither down nor level; not where early
+        stopping ends them.
 
     References
     ----------
@@ -151,11 +151,8 @@ def train_heads(
         if model.stop_training or _is_learned(curve.rows, n_epochs, by_chance):
             break
     else:
-        # The loss is a mean over texts, and about as large as its deviation.
-        least = curve.rows[-1]["loss"] * (1 - 2 / np.sqrt(len(classes)))
-        if least > LEARNED * by_chance:
-            is_auto = options.epochs == "auto"
-            _warn_not_learned(curve.rows[-1], by_chance, is_auto=is_auto)
+        is_auto = options.epochs == "auto"
+        _warn_not_learned(curve.rows[-1], by_chance, is_auto=is_auto)
     if checkpoints is not None:
         checkpoints.clear()
     curve.bar.close()

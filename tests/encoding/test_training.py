@@ -329,13 +329,6 @@ def test_training_that_stops_before_it_has_learned_warns(monkeypatch):
         train(small_network(lstm_units=0), texts, [topics], epochs="auto", **stalled)
 
 
-def test_few_texts_do_not_tell_whether_a_network_has_learned(recwarn):
-    texts, topics = make_problem()
-    few = {"epochs": 1, "learning_rate": 1e-9}
-    train(small_network(lstm_units=0), texts[:8], [topics[:8]], **few)
-    assert not [w for w in recwarn if w.category is ConvergenceWarning]
-
-
 def test_early_stopping_does_not_warn(recwarn):
     texts, topics = make_problem()
     _, history = train(
