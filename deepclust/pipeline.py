@@ -445,6 +445,7 @@ def make_text_clusterer(
     layer: str | int = "auto",
     n_clusters: int | None = None,
     seed_words: dict[str, list[str]] | None = None,
+    word_vectors: Any = "corpus",
     random_state: Any = None,
     n_jobs: int | None = None,
     memory: Any = None,
@@ -471,6 +472,11 @@ def make_text_clusterer(
 
     seed_words : dict of str to list of str, default=None
         Words of topics that are known; see `RNNLSTMEncoder`.
+
+    word_vectors : source, list of sources or None, default="corpus"
+        Learned from the texts, or pretrained: `["corpus", "wordllama"]` takes both, for
+        English texts, with `pip install "deepclust[wordllama]"`. Also the path of a
+        GloVe or word2vec file, or an object with vectors; see `Vectorizer`.
 
     random_state : int, RandomState instance or None, default=None
         The same number gives the same labels.
@@ -512,12 +518,18 @@ def make_text_clusterer(
     >>> pipeline = make_text_clusterer(random_state=0)
     >>> [name for name, _ in pipeline.steps]
     ['clean', 'vectorize', 'encode', 'cluster']
+    >>> pipeline = make_text_clusterer(word_vectors=["corpus", {"cat": [0.0, 1.0]}])
+    >>> pipeline["vectorize"].word_vectors
+    ['corpus', {'cat': [0.0, 1.0]}]
     """
     n_pseudo_classes = "auto" if n_clusters is None else max(int(n_clusters), 2)
     return TextClusterer(
         [
             ("clean", TextCleaner(language=language, n_jobs=n_jobs, verbose=verbose)),
-            ("vectorize", Vectorizer(random_state=random_state)),
+            (
+                "vectorize",
+                Vectorizer(word_vectors=word_vectors, random_state=random_state),
+            ),
             (
                 "encode",
                 RNNLSTMEncoder(

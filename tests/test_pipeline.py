@@ -297,7 +297,12 @@ def test_feature_names_are_those_of_a_last_step_that_transforms():
 @pytest.mark.parametrize("method", ["fit", "fit_predict"])
 @pytest.mark.parametrize(
     "wrong",
-    [{"cluster__noise": "drop"}, {"encode__epochs": "many"}, {"cluster__eps": -1.0}],
+    [
+        {"cluster__noise": "drop"},
+        {"encode__epochs": "many"},
+        {"cluster__eps": -1.0},
+        {"vectorize__word_vectors": 5},
+    ],
 )
 def test_parameters_of_all_steps_are_checked_before_any_work(
     corpus, monkeypatch, method, wrong
@@ -308,6 +313,14 @@ def test_parameters_of_all_steps_are_checked_before_any_work(
 
     with pytest.raises(ValueError, match=f"The '{name}' param"):
         getattr(pipeline, method)(corpus.texts)
+
+
+def test_word_vectors_are_those_of_the_vectorizer():
+    sources = ["corpus", {"soup": [1.0, 0.0]}]
+    for given in ("corpus", None, sources):
+        pipeline = make_text_clusterer(word_vectors=given)
+        assert pipeline["vectorize"].word_vectors is given
+    assert make_text_clusterer()["vectorize"].word_vectors == "corpus"
 
 
 def test_few_texts_warn(corpus):

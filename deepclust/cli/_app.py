@@ -51,6 +51,7 @@ Examples:
   python -m deepclust cluster tickets.jsonl --column title --label team
   python -m deepclust cluster titles.tsv --no-header --column 2 --label 1
   python -m deepclust cluster notes/         # a folder of .txt files
+  python -m deepclust cluster reviews.csv --column body --word-vectors wordllama
 """
 
 
@@ -95,6 +96,12 @@ NoiseKind = Literal["keep", "nearest"]
 Noise = Annotated[NoiseKind, _clustering(help=NOISE_HELP)]
 LAYER_HELP = "Which of nested layers: auto, broad, fine, or a number from 0 (broad) on."
 Layer = Annotated[Any, _clustering(parser=_layer, metavar="LAYER", help=LAYER_HELP)]
+VECTORS_HELP = """Word vectors to use beside those learned from the texts: wordllama \
+(English; an extra), or a GloVe or word2vec file; may be given several times."""
+WordVectors = Annotated[
+    list[str] | None,
+    _clustering("--word-vectors", metavar="SOURCE", help=VECTORS_HELP),
+]
 CLUSTERS_HELP = "Aim at about so many clusters."
 NClusters = Annotated[int | None, _clustering("--clusters", min=1, help=CLUSTERS_HELP)]
 Seed = Annotated[int, _clustering(help="Same seed, same result.")]
@@ -204,6 +211,7 @@ def cluster(
     noise: Noise = "keep",
     layer: Layer = "auto",
     n_clusters: NClusters = None,
+    word_vectors: WordVectors = None,
     seed: Seed = 0,
     out: Folder = Path("clusters"),
     form: TableFormat = "csv",
@@ -237,6 +245,7 @@ def cluster(
     with _session(quiet) as progress:
         protected = protection(encrypt, key, sign_with)  # before the work begins
         protected["profile"] = profile
+        settings["word_vectors"] = _run.check_word_vectors(word_vectors)
         corpus = _run.read_corpus(file, progress, limit, **reading, **columns)
         _run.run_cluster(corpus, progress, out, form, top, seed, protected, **settings)
 
@@ -382,6 +391,7 @@ def demo(
     noise: Noise = "keep",
     layer: Layer = "auto",
     n_clusters: NClusters = None,
+    word_vectors: WordVectors = None,
     seed: Seed = 0,
     out: Folder = Path("deepclust-demo"),
     form: TableFormat = "csv",
@@ -396,6 +406,7 @@ def demo(
     settings: dict[str, Any] = {"language": language, "noise": noise, "layer": layer}
     settings["n_clusters"] = n_clusters
     with _session(quiet) as progress:
+        settings["word_vectors"] = _run.check_word_vectors(word_vectors)
         corpus = _run.read_corpus(None, progress, limit)
         _run.run_cluster(corpus, progress, out, form, top, seed, {}, **settings)
 

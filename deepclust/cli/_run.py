@@ -56,6 +56,38 @@ def check_place(out: Path | None) -> None:
         raise InputError(f"cannot write to {str(out)!r}: {problem}")
 
 
+def check_word_vectors(given: list[str] | None) -> Any:
+    """Return the sources of word vectors: the corpus, and those of the option.
+
+    Parameters
+    ----------
+    given : list of str, or None
+        "wordllama" or paths; "corpus" among them changes nothing.
+
+    Returns
+    -------
+    word_vectors : "corpus" or list of str
+        Of `Vectorizer`.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, or the package of an extra is missing.
+    """
+    from deepclust.vectorizing._word_vectors import check_sources
+
+    sources = [*dict.fromkeys(["corpus", *(given or [])])]
+    for source in sources:
+        if source not in ("corpus", "wordllama") and not Path(source).is_file():
+            raise InputError(
+                f"--word-vectors {source}: no such file. Give wordllama, or the path "
+                "of a GloVe or word2vec file"
+            )
+    with _bad_input(MissingExtraError):
+        check_sources(sources)
+    return sources if len(sources) > 1 else "corpus"
+
+
 def read_corpus(
     file: Path | None,
     progress: Progress,
@@ -272,6 +304,7 @@ def _fit(
         warn_of_another_number,
         warn_of_few_texts,
     )
+    from deepclust.vectorizing._word_vectors import check_sources
 
     warn_of_few_texts(len(texts))
     pipeline = make_text_clusterer(**parameters, verbose=int(progress.bars))
@@ -287,7 +320,8 @@ def _fit(
     with _bad_input(ValueError, ImportError):  # an unknown language, a missing extra
         cleaned = pipeline["clean"].fit_transform(texts)
     progress("vectorizing")
-    sequences = _fit_transform(pipeline["vectorize"], cleaned, rows)
+    with _bad_input(ValueError, OSError):  # a malformed file of word vectors
+        sequences = _fit_transform(pipeline["vectorize"], cleaned, rows)
     progress("starting TensorFlow", spinner=False)
     with muted_libraries():
         importlib.import_module("deepclust.encoding._network")
@@ -300,6 +334,8 @@ def _fit(
     fitted = ([which[row] for row in rows] for which in (texts, cleaned))
     name_clusters(pipeline, *fitted)
     pipeline.set_params(clean__verbose=0, encode__verbose=0)  # as it is saved
+    if set(check_sources(parameters["word_vectors"])[1]) - {"wordllama"}:
+        pipeline.set_params(vectorize__word_vectors=None)  # a model holds no path
     return pipeline, cleaned, sequences, embeddings
 
 

@@ -379,6 +379,10 @@ class Vectorizer(  # type: ignore[call-arg]
         """Do nothing: sequences are ragged and fit into no data frame."""
         return self
 
+    def _validate_params(self) -> None:
+        super()._validate_params()
+        check_sources(self.word_vectors)
+
     def _select_vocabulary(self, texts: list[str]) -> Vocabulary:
         """Return the vocabulary; set the attributes that follow from the counts."""
         document_frequency, term_frequency, lengths = _count_tokens(texts)

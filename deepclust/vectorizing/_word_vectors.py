@@ -12,6 +12,7 @@ import gzip
 import itertools
 import os
 import re
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -429,7 +430,10 @@ def _rows_of(
     is_binary = path.name.removesuffix(".gz").endswith(".bin")
     with gzip.open(path) if packed else path.open("rb") as stream:
         read = _read_binary if is_binary else _read_lines
-        yield from read(cast(BinaryIO, stream), path, wanted)
+        try:
+            yield from read(cast(BinaryIO, stream), path, wanted)
+        except (EOFError, zlib.error) as error:  # of gzip
+            raise ValueError(f"{path}: {error}.") from error
 
 
 def _is_wordllama(source: Any) -> bool:

@@ -146,6 +146,61 @@ def test_noise_nearest_limit_quiet_and_format(tmp_path, corpus_file, capsys):
 
 
 @pytest.mark.usefixtures("tiny_network")
+def test_word_vectors_of_a_file_stand_beside_those_of_the_texts(
+    tmp_path, corpus, corpus_file
+):
+    vectors, out = tmp_path / "secret_place.txt", tmp_path / "out"
+    words = sorted({word for text in corpus.texts for word in text.lower().split()})
+    vectors.write_text("\n".join(f"{w} {len(w)} {ord(w[0])} 1" for w in words))
+    options = ["--word-vectors", str(vectors), "--limit", "150", "--quiet"]
+    options += ["--column", "body", "--out", str(out)]
+
+    assert main(["cluster", str(corpus_file), *options]) == 0
+
+    model, labels = load(out / "model.dct"), pd.read_csv(out / "labels.csv")
+    assert model["vectorize"].embedding_matrix_.shape[1] == 32 + 3
+    assert model["vectorize"].word_vectors is None
+    assert b"secret_place" not in (out / "model.dct").read_bytes()
+    assert model.predict(labels["body"]).tolist() == labels["cluster"].tolist()
+
+
+def test_word_vectors_are_checked_before_the_work(tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "wordllama", None)
+    monkeypatch.setattr(_run, "read_corpus", lambda *a, **k: pytest.fail("has begun"))
+    for source, message in (
+        ("wordllama", 'pip install "deepclust[wordllama]"'),
+        ("no/glove.txt", "--word-vectors no/glove.txt: no such file"),
+    ):
+        for command in (["cluster", "texts.csv"], ["demo"]):
+            assert main([*command, "--word-vectors", source]) == 2
+            error = capsys.readouterr().err
+            assert error.count("\n") == 1
+            assert message in error
+
+
+def test_word_vectors_of_the_option_come_after_those_of_the_texts(monkeypatch):
+    monkeypatch.setitem(sys.modules, "wordllama", sys)  # installed
+    assert _run.check_word_vectors(["wordllama"]) == ["corpus", "wordllama"]
+    assert _run.check_word_vectors(["wordllama", "corpus"]) == ["corpus", "wordllama"]
+    assert (
+        _run.check_word_vectors(["corpus"]) == _run.check_word_vectors([]) == "corpus"
+    )
+
+
+def test_a_malformed_file_of_word_vectors_is_one_line(tmp_path, corpus_file, capsys):
+    vectors = tmp_path / "glove.txt"
+    vectors.write_text("soup 1 2\nbread 1\n")
+    options = ["--column", "body", "--out", str(tmp_path / "out"), "--quiet"]
+    options += ["--word-vectors", str(vectors)]
+
+    assert main(["cluster", str(corpus_file), *options]) == 2
+
+    error = capsys.readouterr().err
+    assert error.startswith(f"deepclust: error: {vectors}, line 2")
+    assert error.count("\n") == 1
+
+
+@pytest.mark.usefixtures("tiny_network")
 def test_of_many_texts_a_sample_is_learned_from(
     tmp_path, corpus, corpus_file, capsys, monkeypatch
 ):

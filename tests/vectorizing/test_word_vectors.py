@@ -167,6 +167,15 @@ def test_files(tmp_path, write, name, packed):
     check(str(path))
 
 
+def test_a_packed_file_that_is_cut_is_named(tmp_path):
+    path = tmp_path / "v.txt"
+    glove(path)
+    packed = tmp_path / "v.txt.gz"
+    packed.write_bytes(gzip.compress(path.read_bytes())[:-10])
+    with pytest.raises(ValueError, match=r"v\.txt\.gz: Compressed file ended"):
+        load_vectors(packed, TOKENS)
+
+
 def test_objects():
     matrix = np.array(list(VECTORS.values()))
     keyed = SimpleNamespace(
