@@ -40,6 +40,7 @@ from deepclust.clustering._layers import (
 from deepclust.clustering._membership import Membership, outlier_scores
 from deepclust.clustering._memory_limit import affordable_block
 from deepclust.clustering._metric_space import METRICS, MetricSpace
+from deepclust.clustering._splits import part_means, split_by_means
 from deepclust.clustering._unique_rows import (
     Points,
     UniqueRows,
@@ -54,6 +55,7 @@ __all__ = ["DBSCAN"]
 
 _TREE_ATTRIBUTES = ("reachability_", "reachability_rows_")
 _EDIT_ATTRIBUTES = ("cluster_names_", "layer_names_", "edits_", "_edited")
+_CHOSEN_ATTRIBUTES = ("eps_path_", "_part_means")
 _ID_ATTRIBUTES = ("cluster_ids_", "_n_ids_given")
 _BROADEST, _FINEST, _BEST = "broad", "fine", "auto"
 _KEPT_BY_CUT = (*_TREE_ATTRIBUTES, "eps_path_", "n_features_in_", "feature_names_in_")
@@ -74,7 +76,8 @@ class DBSCAN(ClusterMixin, VersionsMixin, BaseEstimator):
     ----------
     eps : float or "auto", default="auto"
         Radius of a neighborhood, in units of `metric`. With "auto" it is selected
-        without labels from the density hierarchy.
+        without labels from the density hierarchy, and single clusters that touch are
+        divided; see Notes.
 
     min_samples : int or "auto", default="auto"
         Weight of a neighborhood that makes a core point. "auto" selects it together
@@ -208,7 +211,10 @@ class DBSCAN(ClusterMixin, VersionsMixin, BaseEstimator):
     over eps and, if that is "auto" too, over min_samples 5, 12 and 25. From more than
     20,000 unique rows, the tree is that of the 20,000 with the smallest content hashes;
     min_samples "auto" is scaled by the sampling ratio, to 125 at most, and five radii
-    that leave about the same share of core points are tried on all rows. With a metric
+    that leave about the same share of core points are tried on all rows. One radius for
+    all joins topics that touch: without `n_clusters`, a cluster that the hierarchy
+    separates at a smaller radius is divided, by the nearest mean, where the silhouette
+    of all rows grows with it. With a metric
     other than Euclidean and cosine, the tree takes O(n²) time and is that of 5,000 rows
     at most, the silhouette is Euclidean all the same, and `cut` clusters again.
 
@@ -331,7 +337,8 @@ class DBSCAN(ClusterMixin, VersionsMixin, BaseEstimator):
         X = self._check_rows(X, dtype=[np.float64, np.float32], order="C")
         weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
         self._delete_attributes(
-            *(*_TREE_ATTRIBUTES, *_EDIT_ATTRIBUTES, *_ID_ATTRIBUTES, "eps_path_")
+            *(*_TREE_ATTRIBUTES, *_EDIT_ATTRIBUTES),
+            *(*_ID_ATTRIBUTES, *_CHOSEN_ATTRIBUTES),
         )
         tree_rows = max_tree_rows(self._space) if self.eps == "auto" else 0
         rows = self._unique_rows(X, weights, min(X.shape[0], tree_rows))
@@ -340,7 +347,10 @@ class DBSCAN(ClusterMixin, VersionsMixin, BaseEstimator):
                 self._select_eps(rows)
             else:
                 self._set_given_eps(rows.points.weights)
-            self._set_result(X, weights, rows, *self._clusters(rows.points))
+            core, labels = self._clusters(rows.points)
+            if self.eps == "auto" and self.n_clusters is None:
+                self._select_splits(rows, labels)
+            self._set_result(X, weights, rows, core, labels)
             self._warn_if_degenerate(rows.points)
         return self
 
@@ -349,7 +359,8 @@ class DBSCAN(ClusterMixin, VersionsMixin, BaseEstimator):
 
         With a number for `eps`, all attributes equal those of `fit` on the batches one
         after the other. With "auto", eps and min_samples are selected on the first
-        batch and stay; the labels are those of `fit` with these two numbers.
+        batch and stay; the labels are those of `fit` with these two numbers, and the
+        clusters that `fit` divided stay divided.
 
         Parameters
         ----------
@@ -430,8 +441,8 @@ class DBSCAN(ClusterMixin, VersionsMixin, BaseEstimator):
         Returns
         -------
         model : DBSCAN
-            Fitted; its labels are those of `fit` with this eps and `min_samples_`. It
-            keeps `eps_path_` and `reachability_`.
+            Fitted; its labels are those of `fit` with this eps and `min_samples_`, so
+            that no cluster is divided. It keeps `eps_path_` and `reachability_`.
 
         Raises
         ------
@@ -818,6 +829,18 @@ class DBSCAN(ClusterMixin, VersionsMixin, BaseEstimator):
             self.reachability_ = selection.tree
             self.reachability_rows_ = rows.first[selection.places]
 
+    def _select_splits(self, rows: UniqueRows, labels: np.ndarray) -> None:
+        """Set the splits of these clusters of the points, if there are any."""
+        if not hasattr(self, "reachability_"):
+            return
+        points = rows.point_of[self.reachability_rows_]
+        radii = [self._space.radius(eps) for eps in self.eps_path_["eps"]]
+        splits = part_means(
+            self.reachability_, radii, rows.points.rows[points], labels[points]
+        )
+        if splits:
+            self._part_means = splits
+
     def _set_given_eps(self, weights: np.ndarray) -> None:
         """Set `eps_` and `min_samples_` from the parameters."""
         self.eps_ = float(self.eps)
@@ -842,11 +865,14 @@ class DBSCAN(ClusterMixin, VersionsMixin, BaseEstimator):
         labels: np.ndarray,
     ) -> None:
         """Set the fitted attributes from the core points and clusters of the points."""
-        labels = renumbered(rows.expand(labels, -1), weights)
+        labels = rows.expand(labels, -1)
         self._X, self._weights, self._checksum = X, weights, _checksum(X)
         self.core_sample_indices_ = np.flatnonzero(rows.expand(core, False))
-        self._core_labels = labels[self.core_sample_indices_]
         self._cache: dict = {}
+        if hasattr(self, "_part_means"):
+            self._split_clusters(labels)
+        labels = renumbered(labels, weights)
+        self._core_labels = labels[self.core_sample_indices_]
         self._delete_attributes("_chosen_layers", "_best_place")
         self._fitted_layer = self.layer
         rest = np.flatnonzero(~self._takes_part(weights))
@@ -860,6 +886,20 @@ class DBSCAN(ClusterMixin, VersionsMixin, BaseEstimator):
             self._core_labels = layers[:, self._place_of(self.layer)]
             labels = np.append(self._core_labels, -1)[found]
         self._set_labels(labels)
+
+    def _split_clusters(self, labels: np.ndarray) -> None:
+        """Split clusters in place; other rows follow their nearest core point."""
+        core = self.core_sample_indices_
+        if not len(core):
+            return
+        points, first, copy_of, _ = self._core_points()
+        split = split_by_means(points, labels[core[first]], self._part_means)[copy_of]
+        changed = np.isin(labels, labels[core[split != labels[core]]])
+        labels[core] = split
+        changed[core] = False
+        rest = np.flatnonzero(changed & (labels >= 0))
+        nearest = self._nearest_core(self._X[rest], self._space.radius(self.eps_))
+        labels[rest] = split[nearest]
 
     def _set_labels(self, labels: np.ndarray) -> None:
         """Set the numbered labels; with `noise="nearest"`, assign noise to clusters."""

@@ -26,11 +26,14 @@ from deepclust.metrics._pairwise import squared_distances
 
 __all__ = [
     "MAX_LAYERS",
+    "MIN_PART_WEIGHT",
     "broader_layers",
     "cluster_means",
+    "components",
     "finer_layers",
     "in_content_order",
     "nested_around",
+    "parts_of_clusters",
     "with_parts",
 ]
 
@@ -184,14 +187,14 @@ def finer_layers(
     order = core[np.argsort(content_hashes(rows[core]), kind="stable")]
     rows, weights, labels = rows[order], tree.weights[order], labels[order]
     least = MIN_PART_WEIGHT * tree.min_samples
-    splits = [_components(tree, radius)[order] for radius in radii]
+    splits = [components(tree, radius)[order] for radius in radii]
     layers: list[tuple[np.ndarray, np.ndarray]] = []
     while len(layers) < MAX_FINER_LAYERS and len(labels):
         n_clusters = len(np.unique(labels))
         best = MIN_SILHOUETTE * noise_aware_silhouette(rows, labels, weights)
         found = None
         for split in splits:
-            parts = _parts_of_clusters(weights, labels, split, least)
+            parts = parts_of_clusters(weights, labels, split, least)
             if parts.max() + 1 < MIN_RATIO * n_clusters:
                 continue
             members = np.flatnonzero(parts >= 0)
@@ -349,8 +352,30 @@ def _cut(merges: np.ndarray, k: int) -> np.ndarray:
     return group[:n]
 
 
-def _components(tree: ReachabilityTree, radius: float) -> np.ndarray:
-    """Return the component of each core point at this radius, else -1."""
+def components(tree: ReachabilityTree, radius: float) -> np.ndarray:
+    """Return the component of each core point at this radius, else -1.
+
+    Parameters
+    ----------
+    tree : ReachabilityTree
+
+    radius : float
+
+    Returns
+    -------
+    components : ndarray of shape (n_points,), intp
+        Numbers in no particular order.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from deepclust.clustering._layers import components
+    >>> from deepclust.clustering._mutual_reachability import reachability_trees
+    >>> from deepclust.clustering._unique_rows import Points
+    >>> X = np.array([[0.0], [1.0], [5.0]])
+    >>> components(reachability_trees(Points(X, np.ones(3)), [1])[0], 1.0)
+    array([0, 0, 1], dtype=int32)
+    """
     core = tree.is_core(radius)
     stop = np.searchsorted(tree.height_squares, radius * radius, side="right")
     ends = tree.edges[:stop].T
@@ -358,13 +383,37 @@ def _components(tree: ReachabilityTree, radius: float) -> np.ndarray:
     return np.where(core, connected_components(graph, directed=False)[1], -1)
 
 
-def _parts_of_clusters(
+def parts_of_clusters(
     weights: np.ndarray, labels: np.ndarray, split: np.ndarray, least: float
 ) -> np.ndarray:
-    """Return the part of each point, numbered by first appearance; -1: in none.
+    """Return the part of each point, where a cluster has several heavy components.
 
-    A part is what a cluster has of one component, if its weight is at least `least`. A
-    cluster of fewer than two parts is a part as a whole.
+    Parameters
+    ----------
+    weights : ndarray of shape (n_points,), float64
+
+    labels : ndarray of shape (n_points,), intp
+        Not negative.
+
+    split : ndarray of shape (n_points,), int
+        The component of each point, -1 for none; see `components`.
+
+    least : float
+        The weight that a part needs.
+
+    Returns
+    -------
+    parts : ndarray of shape (n_points,), intp
+        Numbered by first appearance; -1 for points of no part. A cluster of fewer than
+        two parts is a part as a whole.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from deepclust.clustering._layers import parts_of_clusters
+    >>> labels, split = np.array([0, 0, 0, 0, 0, 1]), np.array([3, 3, 5, 5, 6, 7])
+    >>> parts_of_clusters(np.ones(6), labels, split, 2)
+    array([ 0,  0,  1,  1, -1,  2])
     """
     inside = np.flatnonzero(split >= 0)
     pairs = labels[inside] * (split.max() + 1) + split[inside]

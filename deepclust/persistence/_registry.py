@@ -304,6 +304,7 @@ CLASSES: dict[str, ModelClass] = {
             "cluster_ids_": Attribute("inspect", np.ndarray, "int64", 1),
             "noise_fraction_": Attribute("inspect", Real),
             "eps_path_": Attribute("inspect"),
+            "_part_means": Attribute("owner", list),
             "other_rows": Attribute("owner", np.ndarray, _FLOAT, 2),
             "core_sample_indices_": _LABELS,
             "labels_": _LABELS,

@@ -50,6 +50,7 @@ SMALL = 9  # numbers up to this are all candidates
 STEPS_PER_OCTAVE = 3.5  # of the candidates beyond
 MICRO_CLUSTERS_PER_COMPONENT = 1.5  # at least
 MIN_INFORMATION = 0.065  # share of log K, below which the views support no topics
+FEW_TOPICS = 0.25  # of the greatest information, which the number needs then
 
 
 def select_n_components(
@@ -87,8 +88,8 @@ def select_n_components(
     -----
     ClusteringWarning
         If the greatest mutual information is less than 6.5 % of log K: the views know
-        next to nothing of each other. The least number with half of that information is
-        returned then. Not with fewer than `MIN_DOCS` documents.
+        next to nothing of each other. The least number with a quarter of that
+        information is returned then. Not with fewer than `MIN_DOCS` documents.
 
     Notes
     -----
@@ -155,8 +156,8 @@ def select_n_components(
         near_best = _near_best(final, MIN_SHARES[2])
         n_components = min(near_best, key=lambda k: abs(np.log(k / middle)))
     else:
-        half = min(information, information / 2)  # it may be negative
-        least = min(k for k in candidates if results[k].mutual_info >= half)
+        enough = min(information, information * FEW_TOPICS)  # it may be negative
+        least = min(k for k in results if results[k].mutual_info >= enough)
         n_components = least
         if comparison.n_docs >= MIN_DOCS:
             _warn_of_no_topics(information, share, finest)
