@@ -29,6 +29,7 @@ from deepclust.exceptions import ClusteringWarning, InvalidTextError, TextWarnin
 from deepclust.pseudo_labels import seed_word_labels
 from deepclust.sequences import NOISE
 from deepclust.vectorizing import Vectorizer
+from deepclust.vectorizing._word_vectors import check_sources
 
 __all__ = ["TextClusterer", "iter_predict", "make_text_clusterer", "sample_texts"]
 
@@ -142,6 +143,8 @@ class TextClusterer(Pipeline):
             If a row is not a `str`.
         InvalidParameterError
             (a `ValueError`) If a parameter of any step is wrong.
+        MissingExtraError, FileNotFoundError
+            If a package or a file of word vectors is missing.
 
         Warns
         -----
@@ -270,10 +273,15 @@ class TextClusterer(Pipeline):
         return self[:-1].get_feature_names_out(input_features)
 
     def check_parameters(self) -> None:
-        """Raise InvalidParameterError if a parameter of any step is wrong."""
+        """Raise InvalidParameterError if a parameter of any step is wrong.
+
+        And what `Vectorizer` raises of `word_vectors` that are not there.
+        """
         for _, step in self.steps:
             if hasattr(step, "_validate_params"):
                 step._validate_params()
+            if isinstance(step, Vectorizer):
+                check_sources(step.word_vectors)
 
     def _learn(
         self, method: Any, X: Any, y: Any, params: dict[str, Any], namer: Any

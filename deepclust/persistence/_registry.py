@@ -129,7 +129,7 @@ def _complete_vectorizer(state: dict[str, Any]) -> None:
 def _check_word_vectors(state: dict[str, Any]) -> None:
     """Refuse files of word vectors: a later `fit` would read them."""
     sources = state.get("word_vectors")
-    sources = sources if isinstance(sources, list) else [sources]
+    sources = sources if isinstance(sources, list | tuple) else [sources]
     if any(source not in (None, "corpus", "wordllama") for source in sources):
         raise TypeError(
             "A model file cannot hold Vectorizer.word_vectors other than 'corpus', "

@@ -233,7 +233,8 @@ class Vectorizer(  # type: ignore[call-arg]
         texts = check_texts(X, estimator="Vectorizer")
         self.vocabulary_ = self._select_vocabulary(texts)
         learned = self._learn_vectors(texts) if learns else None
-        self._set_vectors(learned, sources)
+        pretrained = self._look_up(sources, self.vocabulary_.tokens)
+        self._set_vectors(learned, pretrained)
         return self
 
     def partial_fit(self, X: Iterable[str], y: Any = None) -> "Vectorizer":
@@ -256,14 +257,21 @@ class Vectorizer(  # type: ignore[call-arg]
         InvalidTextError
             If a row is not a `str`.
 
+        ValueError
+            If `word_vectors` are of other lengths than those of `fit`, `privacy` is
+            set, or it was loaded from a file for prediction, which has no counts.
+
+        MissingExtraError
+            If `word_vectors` needs a package that is missing.
+
         Notes
         -----
         A token joins if it occurs in `min_df_` of the new texts, where a text of before
         that held it counts as one, and if it is within `max_df` and `max_features`. New
         tokens follow the old ones. Their vectors are looked up again, or, with
-        "corpus", computed from the known tokens around them; old vectors, `max_len_`
-        and `oov_rate_` stay. Where there is nothing to add to, it is `fit`. Linear time
-        in the tokens of the new texts.
+        "corpus", computed from the known tokens around them; with None they are zero.
+        Old vectors, `max_len_` and `oov_rate_` stay. Where there is nothing to add to,
+        it is `fit`. Linear time in the tokens of the new texts.
 
         Examples
         --------
@@ -282,6 +290,12 @@ class Vectorizer(  # type: ignore[call-arg]
                 "Vectorizer: partial_fit would spend the budget of privacy= again. "
                 "Call fit with all texts."
             )
+        if not hasattr(self, "min_df_"):
+            raise ValueError(
+                "Vectorizer: partial_fit needs the counts of words, which were not in "
+                "the file, or not for this key. Save with profile='full', and load "
+                "with the key of an owner or an inspector."
+            )
         old, (found, terms, lengths) = self.vocabulary_, _count_tokens(texts)
         del found[_SPECIAL_TOKENS[UNKNOWN_ID]]
         _count_kinds(texts, self.min_df_, found, terms, old.index)
@@ -299,11 +313,12 @@ class Vectorizer(  # type: ignore[call-arg]
             for t, n in zip(old.tokens, old.document_frequency, strict=True)
         ]
         frequencies += [more[token] for token in joined]
+        pretrained = self._look_up_again(tokens)
         self._set_rare_tokens(more.keys() - set(joined), set(joined))
         self.n_truncated_ += sum(n > self.max_len_ for n in lengths.elements())
         self.vocabulary_ = Vocabulary(tokens, np.array(frequencies), n_documents)
         if self.embedding_matrix_ is not None:
-            self._add_vectors(texts, self.embedding_matrix_)
+            self._add_vectors(texts, self.embedding_matrix_, pretrained)
         return self
 
     def fit_transform(self, X: Iterable[str], y: Any = None) -> TokenSequences:
@@ -378,10 +393,6 @@ class Vectorizer(  # type: ignore[call-arg]
     def set_output(self, *, transform: str | None = None) -> "Vectorizer":
         """Do nothing: sequences are ragged and fit into no data frame."""
         return self
-
-    def _validate_params(self) -> None:
-        super()._validate_params()
-        check_sources(self.word_vectors)
 
     def _select_vocabulary(self, texts: list[str]) -> Vocabulary:
         """Return the vocabulary; set the attributes that follow from the counts."""
@@ -494,9 +505,10 @@ class Vectorizer(  # type: ignore[call-arg]
             random_state=check_random_state(seed).randint(2**31 - 1),
         )
 
-    def _set_vectors(self, learned: np.ndarray | None, sources: list[Any]) -> None:
+    def _set_vectors(
+        self, learned: np.ndarray | None, pretrained: tuple[np.ndarray, ...]
+    ) -> None:
         """Set the vectors of all tokens: the learned ones, and those of the sources."""
-        pretrained = tuple(self._look_up(source) for source in sources)
         blocks = [] if learned is None else [learned]
         blocks += [unit_rows(vectors) for vectors in pretrained]
         vectors = blocks[0] if blocks else None
@@ -511,35 +523,57 @@ class Vectorizer(  # type: ignore[call-arg]
             self.vocabulary_, vectors=vectors, pretrained=pretrained
         )
 
-    def _look_up(self, source: Any) -> np.ndarray:
-        """Return the vectors that a source has of the tokens; warn if these are few."""
-        tokens = self.vocabulary_.tokens
-        vectors, coverage = load_vectors(source, tokens)
-        if coverage < _LOW_COVERAGE:
-            warn(
-                f"word_vectors knows only {coverage:.0%} of {len(tokens) - 2:,} "
-                "tokens; the others get the zero vector. Do its words match the "
-                "cleaning, such as lower case or stems?",
-                TextWarning,
-                stacklevel=4,
-            )
-        return vectors
+    def _look_up(
+        self, sources: list[Any], tokens: tuple[str, ...]
+    ) -> tuple[np.ndarray, ...]:
+        """Return the vectors that each source has; warn if these are few."""
+        found = []
+        for source in sources:
+            vectors, coverage = load_vectors(source, tokens)
+            found.append(vectors)
+            if coverage < _LOW_COVERAGE:
+                warn(
+                    f"word_vectors knows only {coverage:.0%} of {len(tokens) - 2:,} "
+                    "tokens; the others get the zero vector. Do its words match the "
+                    "cleaning, such as lower case or stems?",
+                    TextWarning,
+                    stacklevel=3,
+                )
+        return tuple(found)
 
-    def _add_vectors(self, texts: list[str], old: np.ndarray) -> None:
-        """Give the tokens that joined the vocabulary their vectors."""
+    def _look_up_again(self, tokens: tuple[str, ...]) -> tuple[np.ndarray, ...]:
+        """Return the vectors of each source, which have the lengths that fit found."""
         learns, sources = check_sources(self.word_vectors)
-        if not learns and not sources:  # as set to save a fitted vectorizer
-            zeros = np.zeros((len(self.vocabulary_) - len(old), old.shape[1]), "f")
+        old = self.embedding_matrix_
+        if old is None or not (learns or sources):
+            return ()
+        pretrained = self._look_up(sources, tokens)
+        length = learns * self.vector_dim + sum(v.shape[1] for v in pretrained)
+        if length != old.shape[1]:
+            raise ValueError(
+                f"Vectorizer: word_vectors={self.word_vectors!r} gives vectors of "
+                f"{length} numbers, and fit made some of {old.shape[1]}. Set it to the "
+                "sources of fit, or to None: new tokens then get the zero vector."
+            )
+        return pretrained
+
+    def _add_vectors(
+        self, texts: list[str], old: np.ndarray, pretrained: tuple[np.ndarray, ...]
+    ) -> None:
+        """Give the tokens that joined the vocabulary their vectors."""
+        n_tokens = len(self.vocabulary_)
+        if self.word_vectors is None:  # as set to save a fitted vectorizer
+            zeros = np.zeros((n_tokens - len(old), old.shape[1]), np.float32)
             self.embedding_matrix_ = np.concatenate((old, zeros))
             self.vocabulary_ = replace(self.vocabulary_, vectors=self.embedding_matrix_)
             return
         learned = None
-        if learns:
-            n_blocks = 1 + len(sources)
-            learned = old[:, : self.vector_dim] * np.float32(np.sqrt(n_blocks))
-            new = fold_in(self._sequences(texts), learned, len(self.vocabulary_))
+        if check_sources(self.word_vectors)[0]:
+            scale = np.float32(np.sqrt(1 + len(pretrained)))
+            learned = old[:, : self.vector_dim] * scale
+            new = fold_in(self._sequences(texts), learned, n_tokens)
             learned = np.concatenate((learned, new))
-        self._set_vectors(learned, sources)
+        self._set_vectors(learned, pretrained)
 
     def _is_rare(self, token: str) -> bool:
         """Return whether `fit` saw a token that is not in the vocabulary."""
