@@ -146,13 +146,17 @@ def sections_to_object(
         return attributes
 
     begun: list[int] = []
-    root = object_of(0)
-    for role, reader in readers.items():
-        reader.unused.discard(STATE)
-        if reader.unused or states[role]:
-            extra = sorted(reader.unused) or [f"object {min(states[role])}"]
-            raise ModelFormatError(f"section {role!r} holds an extra {extra[0]!r}")
-    return root
+    try:
+        root = object_of(0)
+        for role, reader in readers.items():
+            reader.unused.discard(STATE)
+            if reader.unused or states[role]:
+                extra = sorted(reader.unused) or [f"object {min(states[role])}"]
+                raise ModelFormatError(f"section {role!r} holds an extra {extra[0]!r}")
+        return root
+    finally:
+        readers.clear()  # which refer to themselves: the arrays would stay in memory
+        built.clear()
 
 
 def _state_as_array(state: dict[int, dict]) -> np.ndarray:

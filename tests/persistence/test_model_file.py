@@ -1,8 +1,10 @@
 import copy
+import gc
 import json
 import os
 import subprocess
 import sys
+import weakref
 
 import numpy as np
 import pandas as pd
@@ -230,6 +232,20 @@ def test_a_mapped_model_is_not_read_into_memory(model_file):
 
     assert not loaded[2].weights_["words"].flags.writeable
     assert load(model_file)[2].weights_["words"].flags.writeable
+
+
+@pytest.mark.parametrize("mmap", [False, True])
+def test_a_model_that_is_dropped_leaves_nothing_in_memory(model_file, mmap):
+    gc.disable()  # which would free what refers to itself, but only later
+    try:
+        model = load(model_file, mmap=mmap)
+        parts = [
+            weakref.ref(part) for part in (model, *model, model[2].weights_["words"])
+        ]
+        del model
+        assert [part() for part in parts] == [None] * 6
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize(
