@@ -46,7 +46,7 @@ OPTIONS += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # it is imported
 # of files without tests of their own name, or with more than those
 TESTS = {
     "_dbscan": ["test_dbscan", "test_layers", "test_editing", "test_incremental"],
-    "_fitted_labels": ["test_dbscan", "test_editing"],
+    "_fitted_labels": ["test_fitted_labels", "test_editing"],
     "_memory_limit": ["test_memory_limit", "test_dbscan"],
     "_metric_space": ["test_dbscan", "test_any_metric"],
     "_parts": ["test_editing"],

@@ -307,3 +307,12 @@ def test_what_needs_dense_rows_says_so():
         graph.fit(np.ones((3, 2)))
     with pytest.raises(ValueError, match="must hold distances"):
         graph.fit(-np.ones((3, 3)))
+
+
+def test_given_distances_are_not_copied_nor_counted_as_memory():
+    distances = np.zeros((1000, 1000))
+    least = 1000 * (2 * 2 * 8 + 40) + 24 * 2**14
+    model = DBSCAN(0.5, min_samples=3, metric="precomputed", n_jobs=1)
+    model.set_params(memory_limit=least).fit(distances)
+    with pytest.raises(MemoryError, match="1,000 rows of 0 features"):
+        model.set_params(memory_limit=least - 1).fit(distances)

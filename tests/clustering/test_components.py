@@ -5,7 +5,7 @@ import pytest
 from rows import all_pairs, cell_index, points
 from scipy.sparse.csgraph import connected_components
 
-from deepclust.clustering._components import connect
+from deepclust.clustering._components import Forest, _join, connect, renumbered
 from deepclust.clustering._neighbors import count_within
 
 
@@ -24,3 +24,22 @@ def test_components_equal_scipy(share, with_links):
     n_parts, expected = connected_components(squared <= radius**2, directed=False)
     pairs = set(zip(component, expected, strict=True))
     assert len(pairs) == n_parts == len(set(component))
+
+
+@pytest.mark.parametrize("place", [0, 70, 130, 199])
+def test_components_meet_in_any_block_of_rows(place, monkeypatch):
+    monkeypatch.setattr("deepclust.clustering._components._JOIN_ENTRIES", 1)
+    X = np.zeros((201, 1))
+    X[[place, 200]] = [[1.0], [2.0]]  # the only pair between the components
+    index = cell_index(X, radius=1.0)
+    assert index.n_cells == 1
+    component = np.repeat([0, 1], [200, 1])
+    forest = Forest(2)
+    _join(index, np.arange(200), 0, 1.0, component, forest)
+    assert forest.roots(component).tolist() == [0] * 201
+
+
+def test_the_first_row_with_a_weight_decides_between_equal_clusters():
+    labels = np.array([5, 2, 5])
+    assert renumbered(labels, np.array([0.0, 1.0, 1.0])).tolist() == [1, 0, 1]
+    assert renumbered(labels, np.array([-1.0, 1.0, 2.0])).tolist() == [0, 1, 0]

@@ -245,3 +245,9 @@ def test_rows_changed_in_place_are_noticed(method):
     X += 1
     with pytest.raises(ValueError, match="changed in place"):
         getattr(model, method)(0.5 if method == "cut" else X)
+
+
+def test_a_first_batch_of_rows_that_take_no_part():
+    model = DBSCAN(0.5, min_samples=2, metric="cosine").partial_fit(np.zeros((1, 2)))
+    assert model.partial_fit([[1.0, 0.0]]).labels_.tolist() == [-1, -1]
+    assert model.partial_fit([[1.0, 0.1]]).labels_.tolist() == [-1, 0, 0]

@@ -105,6 +105,16 @@ def test_means_that_coincide():
     np.testing.assert_allclose(shares, 0.5, atol=0.01)
 
 
+def test_rows_that_coincide_and_rows_at_a_mean_distance_of_1():
+    labels = np.array([0, 0, 1, 1])
+    same = Membership.of(np.zeros((4, 2)), labels)
+    assert same.temperature == 1
+    shares = same(np.zeros((4, 2)), labels, np.zeros(4))
+    np.testing.assert_allclose(shares, 0.5, atol=0.01)
+    X = np.array([[0.0], [0.0], [np.sqrt(2)], [np.sqrt(2)]])
+    assert Membership.of(X, labels).temperature < 0.1  # they are wide apart
+
+
 def test_membership_follows_an_edit():
     X = np.repeat([0.0, 1.0, 10.0, 11.0, 30.0, 31.0], 4)[:, None]
     model = DBSCAN(2, min_samples=2).fit(X)

@@ -117,3 +117,8 @@ def test_weights_count_and_may_be_negative():
     counts, hits, _ = count_within(cell_index(X, radius=0.5), 0.5, weights, 3)
     np.testing.assert_array_equal(counts, within @ weights)
     assert hits is None
+
+
+def test_rows_of_no_weight_are_no_neighbors():
+    index = cell_index(points(500, 3), radius=0.5)
+    assert not count_within(index, 0.5, np.zeros(500), 3).counts.any()
