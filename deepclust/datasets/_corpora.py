@@ -5,12 +5,14 @@ are installed anyway. `load_texts` reads the texts of a table, or a folder.
 """
 
 import ast
+import gc
 import importlib.util
 import inspect
 import re
 import sysconfig
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from operator import itemgetter
 from pathlib import Path
@@ -343,8 +345,13 @@ _MIN_WORDS, _MAX_CHARACTERS = 4, 300
 def _distinct_summaries(packages: tuple[str, ...]) -> list[tuple[str, str]]:
     """Return distinct (summary, label) pairs in the order of packages and files."""
     found: dict[str, tuple[str, str]] = {}
-    for package in packages:
-        for path, label in _source_files(package, _package_folder(package)):
+    files = (
+        file
+        for package in packages
+        for file in _source_files(package, _package_folder(package))
+    )
+    with _no_garbage_collection():
+        for path, label in files:
             try:
                 tree = ast.parse(path.read_bytes())
             except (SyntaxError, ValueError):  # a template, or another Python's syntax
@@ -352,6 +359,18 @@ def _distinct_summaries(packages: tuple[str, ...]) -> list[tuple[str, str]]:
             for text in filter(None, map(_summary, _docstrings(tree))):
                 found.setdefault(text.casefold(), (text, label))
     return list(found.values())
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """Keep the collector from going through syntax trees, which have no cycles."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _package_folder(package: str) -> Path:

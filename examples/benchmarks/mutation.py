@@ -45,7 +45,13 @@ OPTIONS += ["--hypothesis-profile=mutants"]
 OPTIONS += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # it is imported before
 # of files without tests of their own name, or with more than those
 TESTS = {
-    "_dbscan": ["test_dbscan", "test_layers", "test_editing", "test_incremental"],
+    "_dbscan": [
+        "test_dbscan",
+        "test_layers",
+        "test_editing",
+        "test_incremental",
+        "test_any_metric",
+    ],
     "_fitted_labels": ["test_fitted_labels", "test_editing"],
     "_memory_limit": ["test_memory_limit", "test_dbscan"],
     "_metric_space": ["test_dbscan", "test_any_metric"],

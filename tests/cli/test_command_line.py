@@ -487,6 +487,8 @@ def test_options_without_a_command_belong_to_the_demo(monkeypatch):
 
     assert (corpora[0][0], corpora[0][2]) == (None, 7)
     assert [str(folder) for folder in folders] == ["x"]
+    assert main(["demo"]) == 0
+    assert corpora[1][2] == 3_000  # all of them take longer than a demo should
 
 
 HOSTILE = ["=1+1", "+1", "-1", "@a", "\tx", "＝1", "plain - text", 'say "a, b"', "a\nb"]

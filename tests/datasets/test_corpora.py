@@ -1,3 +1,4 @@
+import gc
 import gzip
 import json
 import subprocess
@@ -7,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deepclust.datasets import load_docstrings, load_texts
+from deepclust.datasets import _corpora, load_docstrings, load_texts
 from deepclust.datasets._corpora import _summary
 from deepclust.exceptions import MissingExtraError, TextWarning
 
@@ -47,6 +48,31 @@ def test_docstrings_hold_what_users_know(numpy_docstrings):
     assert "Return an array of ones with the same shape and type as a given array." in (
         core
     )
+
+
+@pytest.mark.parametrize("is_on", [True, False])
+def test_the_garbage_collector_is_as_before(is_on, tmp_path, monkeypatch):
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "__init__.py").write_text("")
+    (tmp_path / "sub" / "a.py").write_text('"""Count the birds of a garden."""')
+    monkeypatch.setattr(_corpora, "_package_folder", lambda package: tmp_path)
+    _corpora._distinct_summaries.cache_clear()
+    were_on, was_on = [], gc.isenabled()
+    parse = _corpora.ast.parse
+    monkeypatch.setattr(
+        _corpora.ast,
+        "parse",
+        lambda code: were_on.append(gc.isenabled()) or parse(code),
+    )
+    try:
+        (gc.enable if is_on else gc.disable)()
+        corpus = load_docstrings(packages=("birds",), min_texts=1)
+        assert gc.isenabled() is is_on
+    finally:
+        (gc.enable if was_on else gc.disable)()
+        _corpora._distinct_summaries.cache_clear()
+    assert corpus.data == ["Count the birds of a garden."]
+    assert not any(were_on)
 
 
 def test_each_label_has_enough_texts(numpy_docstrings):
