@@ -10,9 +10,8 @@ from typing import Any
 from deepclust.exceptions import SignatureError
 from deepclust.persistence._keys import public_keys, signing_key
 
-__all__ = ["SIGNATURE_LENGTH", "check_signature", "sign"]
+__all__ = ["check_signature", "sign"]
 
-SIGNATURE_LENGTH = 32 + 64  # bytes: public key, signature
 _CONTEXT = b"deepclust model file\0"
 
 

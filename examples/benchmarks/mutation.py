@@ -57,6 +57,7 @@ TESTS = {
     "_metric_space": ["test_dbscan", "test_any_metric"],
     "_parts": ["test_editing"],
     "_container": ["test_faults"],
+    "_model_file": ["test_model_file", "test_faults"],
     "_objects": ["test_model_file", "test_faults"],
     "_probes": ["test_model_file"],
     "_registry": ["test_model_file", "test_faults"],

@@ -171,6 +171,7 @@ def test_what_cannot_be_written_is_named(value, name):
         {"str_array": [[1], [1]]},
         {"csr_array": ["a", "a"]},
         {"csr_array": ["a", "a", "a", [2, 2]]},
+        {"csr_array": ["a", "a", "ends", [1, 3]]},
         {"csr_array": ["a", "matrix", "matrix", ["x"]]},
         {"csr_array": ["a", "columns", "ends", [1, 3], 0]},
         {"csr_array": 4},
