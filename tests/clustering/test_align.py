@@ -5,6 +5,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from deepclust import DBSCAN
 from deepclust.clustering import align, merge, rename, split
+from deepclust.clustering._align import _mostly_in
 
 
 def rows(*places):
@@ -49,6 +50,12 @@ def test_edits_are_made_again():
     }
     assert [edit.split()[0] for edit in new[-1].edits_] == ["merge", "split"]
     assert set(alignment["change"]) == {"kept", "born"}
+
+
+def test_noise_is_in_no_cluster_that_holds_most():
+    labels = np.array([-1, 0, 0, 1, 1, 1])
+    assert _mostly_in([2], labels, np.array([2, 2, 2, 2, 3, 3])) == [0]
+    assert _mostly_in([2], labels, np.array([2, 2, 3, 3, 3, 3])) == []  # a half
 
 
 def test_partial_fit_keeps_ids_and_names():

@@ -13,7 +13,7 @@ from sklearn.preprocessing import FunctionTransformer
 from deepclust import DBSCAN
 from deepclust.clustering import _parts, merge, rename, split
 from deepclust.clustering._editing import _unchanged
-from deepclust.clustering._parts import are_apart
+from deepclust.clustering._parts import are_apart, word_features
 from deepclust.exceptions import ClusteringWarning
 
 pytestmark = pytest.mark.filterwarnings("ignore:The parts of cluster")  # of few rows
@@ -217,7 +217,7 @@ def test_noise_nearest_set_later_follows_the_edit():
         (lambda m: merge(m, [0]), "two or more"),
         (lambda m: merge(m, [0, 0]), "two or more"),
         (lambda m: merge(m, 0), "two or more"),
-        (lambda m: merge(m, [0, 99]), "no cluster 99"),
+        (lambda m: merge(m, [0, 99]), "no cluster 99. Clusters: 0 to 4;"),
         (lambda m: merge(m, [0, -1]), "noise cannot be edited"),
         (lambda m: merge(m, [0, "pears"]), "named 'pears'"),
         (lambda m: split(m, True), "no cluster True"),
@@ -349,6 +349,13 @@ def test_words_of_the_cluster_alone_tell_its_parts():
     assert {*labels} == {*parts}
     with pytest.raises(ValueError, match="inconsistent"):
         split(model, parts[0], texts=texts[1:])
+
+
+def test_word_features_have_fewer_dimensions_than_texts_and_words():
+    assert word_features(["a b c d e"] * 2).shape == (2, 1)
+    assert word_features(["a b c"] * 9).shape == (9, 2)
+    one_word = word_features(["a", "b a", "c"])  # all that two texts share
+    np.testing.assert_array_equal(one_word, [[1], [1], [0]])
 
 
 def test_parts_that_are_none_warn():

@@ -3,11 +3,21 @@
 import numpy as np
 import pytest
 from sklearn.datasets import make_blobs
-from sklearn.metrics import adjusted_rand_score, fowlkes_mallows_score
+from sklearn.metrics import (
+    adjusted_rand_score,
+    fowlkes_mallows_score,
+    pairwise_distances,
+)
 from sklearn.preprocessing import StandardScaler
 
 from deepclust import DBSCAN
-from deepclust.clustering._eps_selection import best_cut, cuts_near, eps_path
+from deepclust.clustering._eps_selection import (
+    _core_quantiles,
+    best_cut,
+    cuts_near,
+    eps_path,
+)
+from deepclust.clustering._metric_space import MetricSpace
 from deepclust.clustering._mutual_reachability import reachability_trees
 from deepclust.clustering._unique_rows import Points
 
@@ -92,6 +102,15 @@ def test_sample_of_many_rows_gives_an_eps_for_all(monkeypatch):
     assert adjusted_rand_score(sampled.labels_, whole.labels_) > 0.9
     shuffled = DBSCAN().fit(X[::-1])
     assert shuffled.eps_ == pytest.approx(sampled.eps_, rel=1e-6)
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "manhattan"])
+def test_quantiles_of_the_core_distances_are_by_the_metric(metric):
+    X, shares = blobs(300, 4), np.array([0.1, 0.5, 0.9])
+    to_others = np.sort(pairwise_distances(X, metric=metric), axis=1)
+    points = Points(X, np.ones(len(X)))
+    radii = _core_quantiles(points, 7, shares, MetricSpace(metric, None))
+    np.testing.assert_allclose(radii, np.quantile(to_others[:, 6], shares), rtol=1e-9)
 
 
 def test_radii_tried_on_all_rows_count_the_clusters_that_a_fit_finds(monkeypatch):

@@ -45,6 +45,7 @@ def test_labels_and_names_are_those_of_the_clusterer(kind):
     assert labels.tolist() == [0, 1, 0] * 4
     assert names == {0: "low", 1: "high"}
     assert with_names(model, ["a", "b"])[1] == ["a", "b"]
+    assert names_of(model, None) == {0: "low", 1: "high"}
     assert names_of(model, None, layers=True) is None
     clusterer.layer_names_ = [{0: "low", 1: "high"}]
     layers, names = with_names(model, None, layers=True)
