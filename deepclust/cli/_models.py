@@ -9,6 +9,7 @@ from typing import Any
 import typer
 
 from deepclust.cli._output import InputError, one_line
+from deepclust.exceptions import DecryptionError
 
 PASSPHRASE = "DEEPCLUST_PASSPHRASE"  # variable of the environment
 OLD_PASSPHRASE = "DEEPCLUST_OLD_PASSPHRASE"
@@ -119,7 +120,13 @@ def load_model(
 def with_options(error: Exception) -> InputError:
     """Return an error of a model file whose message has options for parameters."""
     names = rf"(?<![\w/.-])({'|'.join(_OPTIONS)})(?![\w/-]|\.\w)"
-    return InputError(re.sub(names, lambda found: _OPTIONS[found[0]], str(error)))
+    message = re.sub(names, lambda found: _OPTIONS[found[0]], str(error))
+    if isinstance(error, DecryptionError):
+        message += (
+            " See which keys do by: python -m deepclust inspect MODEL, and which key a "
+            "file holds by: python -m deepclust keys show FILE"
+        )
+    return InputError(message)
 
 
 def rotate_model(
@@ -191,6 +198,11 @@ def _passphrase(prompt: str, *, confirm: bool, variable: str = PASSPHRASE) -> st
     if given:
         return given
     if not sys.stdin.isatty():
+        if confirm:
+            raise InputError(
+                "--encrypt asks for a passphrase on a terminal: there is none here. "
+                f"Put it into the variable {variable}"
+            )
         raise InputError(f"give --key, or the passphrase in the variable {variable}")
     options: dict[str, Any] = {"hide_input": True, "err": True}
     return typer.prompt(prompt, confirmation_prompt=confirm, **options)
@@ -212,7 +224,10 @@ def describe_model(path: Path) -> list[tuple[str, str]]:
     if isinstance(libraries, dict):
         saved_with = (f"{name} {version}" for name, version in libraries.items())
         lines.append(("saved with", ", ".join(saved_with)))
-    lines.append(("signed by", manifest["signed_by"] or "nobody"))
+    signer = manifest["signed_by"]
+    lines.append(("signed by", signer or "nobody"))
+    if signer:
+        lines.append(("", "compare with: python -m deepclust keys show signing.pub"))
     lines.append(("opened by", ", ".join(_readers(manifest))))
     for section in manifest["sections"]:
         name, size = section["name"], f"{section['length']:,} bytes"

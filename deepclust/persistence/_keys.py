@@ -196,7 +196,9 @@ def signing_key(key: Any) -> "Ed25519PrivateKey":
             "pass the key itself."
         ) from error
     except ValueError as error:
-        raise ValueError(f"{key} holds no private key that signs.") from error
+        raise ValueError(
+            f"{key} holds no private key that signs: give your signing.pem."
+        ) from error
     if not isinstance(found, Ed25519PrivateKey):
         raise ValueError(f"{key} is no Ed25519 key; no other kind signs model files.")
     return found
@@ -230,7 +232,9 @@ def _public_key(key: Any) -> "Ed25519PublicKey":
     try:
         found = load_pem_public_key(Path(key).read_bytes())
     except ValueError as error:
-        raise ValueError(f"{key} holds no public key.") from error
+        raise ValueError(
+            f"{key} holds no public key: give the signing.pub of who signed."
+        ) from error
     if not isinstance(found, Ed25519PublicKey):
         raise ValueError(f"{key} is no Ed25519 key; no other kind signs model files.")
     return found

@@ -115,7 +115,9 @@ def test_what_does_not_open_a_model_is_one_line(
         assert message in error
     monkeypatch.setenv(PASSPHRASE, "wrong horse")
     assert run("predict", protected, texts, "--quiet") == 2
-    assert "no passphrase or key that was given" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "no passphrase or key that was given" in error
+    assert "See which keys do by: python -m deepclust inspect" in error
 
 
 def test_keys_are_rotated(protected, keys, tmp_path, texts, capsys, monkeypatch):
@@ -150,6 +152,10 @@ def test_keys_that_protect_nothing_are_refused_before_the_work(keys, capsys):
 
     assert run(*arguments) == 2
     assert "owner's --key" in capsys.readouterr().err
+    assert run(*arguments, "--encrypt") == 2
+    assert f"there is none here. Put it into the variable {PASSPHRASE}" in (
+        capsys.readouterr().err
+    )
     with pytest.raises(InputError, match="no private key"):
         protection(False, None, keys / "signing.pub")
     assert protection(False, None, None) == {}
@@ -176,6 +182,7 @@ def test_inspect_shows_readers_and_signer(protected, keys, capsys):
     assert run("inspect", protected) == 0
     described = capsys.readouterr().out
     assert f"signed by         {signer}" in described
+    assert "compare with: python -m deepclust keys show signing.pub" in described
     assert f"key {owner} (owner), a passphrase (owner)" in described
     assert "TextCleaner, Vectorizer" in described
     assert run("inspect", STORED) == 0
