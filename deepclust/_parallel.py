@@ -4,7 +4,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -23,6 +23,7 @@ __all__ = [
     "in_threads",
     "limit_blas",
     "least_parts",
+    "one_behind",
     "one_blas_thread",
     "refuse_beyond_memory",
 ]
@@ -64,6 +65,45 @@ def in_threads(
         return [work(part) for part in parts]
     with ThreadPoolExecutor(n_threads) as threads:
         return list(threads.map(work, parts))
+
+
+@contextmanager
+def one_behind(work: Callable[..., Any]) -> Iterator[Callable[..., None]]:
+    """Give a function that has a thread call `work`, at most one call behind.
+
+    Parameters
+    ----------
+    work : callable
+        Is of use where it runs outside of the interpreter's lock.
+
+    Yields
+    ------
+    call : callable
+        Takes the arguments of `work`, and first waits for the call before. What `work`
+        raises is raised by the next call, or at the end of the block.
+
+    Examples
+    --------
+    >>> from deepclust._parallel import one_behind
+    >>> found = []
+    >>> with one_behind(found.append) as append:
+    ...     for item in "abc":
+    ...         append(item)
+    >>> found
+    ['a', 'b', 'c']
+    """
+    last: Future | None = None
+
+    def call(*arguments: Any) -> None:
+        nonlocal last
+        if last is not None:
+            last.result()
+        last = thread.submit(work, *arguments)
+
+    with ThreadPoolExecutor(1) as thread:
+        yield call
+        if last is not None:
+            last.result()
 
 
 def least_parts(n_jobs: int | None) -> int:

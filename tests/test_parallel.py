@@ -1,10 +1,15 @@
-"""Memory: every step refuses work that cannot fit before it begins, and says why."""
+"""Memory: every step refuses work that cannot fit before it begins, and says why.
+
+A thread that works beside the caller stays at most one step behind.
+"""
+
+import threading
 
 import numpy as np
 import pytest
 
 from deepclust import DBSCAN, RNNLSTMEncoder, TextCleaner, TokenSequences, Vectorizer
-from deepclust._parallel import available_memory, refuse_beyond_memory
+from deepclust._parallel import available_memory, one_behind, refuse_beyond_memory
 
 STEPS = {
     "clean": (lambda: TextCleaner().transform(["word " * 4_000]), "Clean fewer"),
@@ -43,3 +48,31 @@ def test_the_limit_of_the_address_space_counts():
             refuse_beyond_memory(limit + 1, "It", "Wait.")
     finally:
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+def test_a_thread_is_one_call_behind_and_its_error_is_raised():
+    done = []
+
+    def work(number):
+        assert threading.current_thread() is not threading.main_thread()
+        done.append(1 / (5 - number))
+
+    def work_on(*numbers, fail=False):
+        done.clear()
+        with one_behind(work) as call:
+            for n_calls, number in enumerate(numbers):
+                call(number)
+                assert len(done) >= n_calls
+            if fail:
+                raise OSError("full")
+
+    work_on(1, 2, 3)
+    assert len(done) == 3
+    with pytest.raises(ZeroDivisionError):
+        work_on(3, 4, 5, 6, 7)
+    assert len(done) == 2
+    with pytest.raises(ZeroDivisionError):
+        work_on(5)
+    with pytest.raises(OSError, match="full"):
+        work_on(1, fail=True)
+    assert len(done) == 1

@@ -28,6 +28,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from deepclust._atomic_file import replacing
+from deepclust._parallel import one_behind
 from deepclust.exceptions import (
     DecryptionError,
     IntegrityError,
@@ -153,11 +154,12 @@ def _binding(manifest: dict[str, Any]) -> bytes:
 def _write_section(file: BinaryIO, length: int, stored: Iterable[Any]) -> str:
     """Write the pieces and zeros up to a multiple of 64; return the digest."""
     digest = hashlib.sha256()
-    for piece in chain(stored, [bytes(-length % ALIGNMENT)]):
-        for start in range(0, len(piece), BLOCK):
-            block = piece[start : start + BLOCK]
-            digest.update(block)
-            file.write(block)
+    with one_behind(digest.update) as hash_next:
+        for piece in chain(stored, [bytes(-length % ALIGNMENT)]):
+            for start in range(0, len(piece), BLOCK):
+                block = piece[start : start + BLOCK]
+                hash_next(block)
+                file.write(block)
     return digest.hexdigest()
 
 
@@ -282,32 +284,33 @@ def read_section(
     place, length, digest = model.places[name], _stored_length(entry), hashlib.sha256()
     section, failure = memoryview(b""), None
     file.seek(place)
-    if cipher is not None:
+    with one_behind(digest.update) as hash_next:
+        if cipher is not None:
 
-        def read(size: int) -> bytes:
-            """Return the next bytes of the file; they are hashed."""
-            block = file.read(size)
-            digest.update(block)
-            return block
+            def read(size: int) -> bytes:
+                """Return the next bytes of the file; they are hashed."""
+                block = file.read(size)
+                hash_next(block)
+                return block
 
-        try:
-            binding = _binding(model.manifest)
-            section = cipher.open(name, read, entry["length"], binding)
-        except DecryptionError as error:  # of a damaged file, or of another key
-            failure = error
-        while read(min(BLOCK, place + length - file.tell())):
-            continue
-    elif mmap:
-        whole = memory_map.mmap(file.fileno(), 0, access=memory_map.ACCESS_READ)
-        section = memoryview(whole)[place : place + length]
-        for start in range(0, length, BLOCK):
-            digest.update(section[start : start + BLOCK])
-    else:
-        section = np.empty(length, dtype=np.uint8).data
-        for start in range(0, length, BLOCK):
-            block = section[start : start + BLOCK]
-            file.readinto(block)  # type: ignore[attr-defined]
-            digest.update(block)
+            try:
+                binding = _binding(model.manifest)
+                section = cipher.open(name, read, entry["length"], binding)
+            except DecryptionError as error:  # of a damaged file, or of another key
+                failure = error
+            while read(min(BLOCK, place + length - file.tell())):
+                continue
+        elif mmap:
+            whole = memory_map.mmap(file.fileno(), 0, access=memory_map.ACCESS_READ)
+            section = memoryview(whole)[place : place + length]
+            for start in range(0, length, BLOCK):
+                hash_next(section[start : start + BLOCK])
+        else:
+            section = np.empty(length, dtype=np.uint8).data
+            for start in range(0, length, BLOCK):
+                block = section[start : start + BLOCK]
+                file.readinto(block)  # type: ignore[attr-defined]
+                hash_next(block)
     if digest.hexdigest() != entry["sha256"]:
         raise IntegrityError(f"section {name!r} is damaged. Get the file again")
     if failure is not None:

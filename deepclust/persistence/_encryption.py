@@ -26,6 +26,7 @@ from typing import Any
 
 import numpy as np
 
+from deepclust._parallel import one_behind
 from deepclust.exceptions import DecryptionError, ModelFormatError
 from deepclust.persistence._keys import RoleKey
 from deepclust.persistence._registry import ROLES
@@ -109,14 +110,19 @@ class Cipher:
         aead, data = _aead(self.section_keys[name]), binding + name.encode()
         n_chunks = max(-(-length // (CHUNK + TAG)), 1)
         plain = np.empty(max(length - TAG * n_chunks, 0), dtype=np.uint8).data
-        for number in range(n_chunks):
-            stored = read(min(CHUNK + TAG, length - number * (CHUNK + TAG)))
+
+        def decrypt(number: int, stored: bytes) -> None:
             nonce = self._nonce(name, number, number == n_chunks - 1)
-            try:
-                chunk = aead.decrypt(nonce, stored, data)
-            except InvalidTag as error:
-                raise DecryptionError(_NOT_OPENED) from error
+            chunk = aead.decrypt(nonce, stored, data)
             plain[number * CHUNK : number * CHUNK + len(chunk)] = chunk
+
+        try:
+            with one_behind(decrypt) as decrypt_next:
+                for number in range(n_chunks):
+                    size = min(CHUNK + TAG, length - number * (CHUNK + TAG))
+                    decrypt_next(number, read(size))
+        except InvalidTag as error:
+            raise DecryptionError(_NOT_OPENED) from error
         return plain
 
     def _nonce(self, name: str, number: int, last: bool) -> bytes:
