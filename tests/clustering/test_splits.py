@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from deepclust import DBSCAN, load, save
-from deepclust.clustering._splits import split_by_means
+from deepclust.clustering._mutual_reachability import reachability_trees
+from deepclust.clustering._splits import part_means, split_by_means
+from deepclust.clustering._unique_rows import Points
 
 
 def unequal_blobs(size=60, seed=0):
@@ -116,3 +118,12 @@ def test_weightless_rows_follow(blobs, fitted):
     model = DBSCAN(min_samples=5).fit(rows, sample_weight=weights)
     np.testing.assert_array_equal(model.labels_[: len(X)], fitted.labels_)
     np.testing.assert_array_equal(model.labels_[len(X) :], fitted.labels_[y < 2])
+
+
+@pytest.mark.parametrize("stray", [6.5, 1.5, -1.2])
+def test_a_row_of_no_part_is_no_part(stray):
+    part = np.array([0.0, 0.1, 0.2, 0.3])
+    X = np.concatenate((part, 5 + part, [stray], 30 + part))[:, None]
+    tree = reachability_trees(Points(X, np.ones(13)), [2])[0]
+    (means,) = part_means(tree, [1.0], X, np.repeat([0, 1], [9, 4]))
+    np.testing.assert_allclose(means, [[0.15], [5.15]])
