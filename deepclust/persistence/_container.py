@@ -17,6 +17,7 @@ signature mean the same.
 import hashlib
 import json
 import mmap as memory_map
+import os
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -52,6 +53,7 @@ MAGIC = b"\x89deepclust\r\n\x1a\n\0\0"
 MAX_MANIFEST = 1 << 20  # bytes
 ALIGNMENT = 64
 BLOCK = 1 << 20  # bytes that are read and hashed together
+FLUSHED = 1 << 26  # bytes that are written to the disk together
 _HEADER_NUMBERS = struct.Struct("<IIQ")
 SIGNED = 1  # flag
 SIGNATURE = 96  # bytes
@@ -153,13 +155,16 @@ def _binding(manifest: dict[str, Any]) -> bytes:
 
 def _write_section(file: BinaryIO, length: int, stored: Iterable[Any]) -> str:
     """Write the pieces and zeros up to a multiple of 64; return the digest."""
-    digest = hashlib.sha256()
-    with one_behind(digest.update) as hash_next:
+    digest, written = hashlib.sha256(), 0
+    with one_behind(digest.update) as hash_next, one_behind(os.fsync) as flush_next:
         for piece in chain(stored, [bytes(-length % ALIGNMENT)]):
             for start in range(0, len(piece), BLOCK):
                 block = piece[start : start + BLOCK]
                 hash_next(block)
                 file.write(block)
+                written += len(block)
+                if written % FLUSHED < len(block):  # the disk begins its work early
+                    flush_next(file.fileno())
     return digest.hexdigest()
 
 

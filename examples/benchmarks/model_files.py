@@ -5,11 +5,12 @@
 Saves and loads the model in the file, and a DBSCAN of that many rows of 64 numbers (2
 million: 0.6 GB). "with a key" and "with a passphrase" are encrypted; the difference of
 the two is scrypt, which takes the same time for any file. Peers write or read the same
-arrays: joblib, safetensors, and the bytes as they are, which is the least there is to
-do. What is written is flushed to the disk by fsync; files are read from the cache of
-the system. Each of --times rounds has one turn of every way. Columns: GB/s by the
-clock, the best and the median, and by the CPU time of the best, which other processes
-disturb less; the median of the ratios to the bytes as they are; seconds of the best.
+arrays: joblib, safetensors, the bytes as they are, which is the least there is to do,
+and these with the digest that a model file has. What is written is flushed to the disk
+by fsync; files are read from the cache of the system. Each of --times rounds has one
+turn of every way. Columns: GB/s by the clock, the best and the median, and by the CPU
+time of the best, which other processes disturb less; the median of the ratios to the
+bytes as they are; seconds of the best.
 
 Then the model predicts one text in a new process. Columns: seconds of importing what is
 not ours, scikit-learn and spaCy; of `from deepclust import load`; of `load`; of
@@ -25,6 +26,7 @@ import sys
 import tempfile
 import time
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 
 import joblib
@@ -36,6 +38,7 @@ from deepclust.persistence import RoleKey
 from deepclust.persistence._arrays import write_arrays
 from deepclust.persistence._objects import objects_to_sections
 
+BLOCK = 1 << 20
 KEY, PASSPHRASE = RoleKey.generate("owner"), "correct horse battery staple"
 WAYS = {
     "plain": ({}, {}),
@@ -74,6 +77,16 @@ def write_bytes(pieces, path):
         file.writelines(pieces)
 
 
+def write_and_hash(pieces, path):
+    """Write the pieces to a file, and hash each block beside."""
+    digest = sha256()
+    with path.open("wb") as file:
+        for piece in pieces:
+            for start in range(0, len(piece), BLOCK):
+                digest.update(piece[start : start + BLOCK])
+                file.write(piece[start : start + BLOCK])
+
+
 def synced(write, content, path):
     """Write a file, and wait until it is on the disk."""
     write(content, path)
@@ -82,10 +95,11 @@ def synced(write, content, path):
 
 
 def read_bytes(path):
-    """Read a file into memory that was not used before, as `load` does."""
+    """Return a file, read into memory that was not used before, as `load` does."""
     data = np.empty(path.stat().st_size, dtype=np.uint8)
     with path.open("rb", buffering=0) as file:
         file.readinto(data)
+    return data
 
 
 def works_of(model, folder):
@@ -96,11 +110,13 @@ def works_of(model, folder):
     pieces = [piece for s in sections.values() for piece in write_arrays(s)]
     saving = {
         "the bytes": partial(synced, write_bytes, pieces, peer),
+        "the bytes, and SHA-256": partial(synced, write_and_hash, pieces, peer),
         "joblib": partial(synced, joblib.dump, model, peer),
         "safetensors": partial(synced, save_file, arrays, peer),
     }
     loading = {
         "the bytes": partial(read_bytes, folder / "0"),
+        "the bytes, and SHA-256": lambda: sha256(read_bytes(folder / "0")),
         "joblib": partial(joblib.load, folder / "joblib"),
         "safetensors": partial(load_file, folder / "safetensors"),
     }

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from deepclust import DBSCAN, TextCleaner, load, save
+from deepclust.persistence import _container
 
 resource = pytest.importorskip("resource")
 
@@ -42,6 +43,30 @@ def test_a_failure_at_the_end_leaves_the_old_file(step, tmp_path, monkeypatch):
 
     assert path.read_bytes() == old
     assert os.listdir(tmp_path) == ["m.dct"]
+
+
+def test_a_large_file_is_flushed_while_it_is_written(tmp_path, monkeypatch):
+    path = save(TextCleaner(), tmp_path / "m.dct")
+    old, flushed, flush = path.read_bytes(), [], os.fsync
+    model = DBSCAN().fit(np.random.default_rng(0).random((500, 8)))
+    monkeypatch.setattr(_container, "FLUSHED", 4_000)
+    monkeypatch.setattr(_container, "BLOCK", 1_000)
+
+    def fail_at_third(descriptor):
+        flushed.append(os.fstat(descriptor).st_size)
+        if len(flushed) == 3:
+            raise OSError("disk full")
+        flush(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fail_at_third)
+    with pytest.raises(OSError, match="disk full"):
+        save(model, path)
+
+    assert path.read_bytes() == old
+    assert os.listdir(tmp_path) == ["m.dct"]
+    assert flushed[0] < flushed[2] < 20_000
+    save(model, path)
+    np.testing.assert_array_equal(load(path).labels_, model.labels_)
 
 
 KILLED = """
