@@ -303,6 +303,26 @@ def test_probe_texts_notice_weights_that_do_not_fit(model_file, tmp_path, missin
         load(path)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_probe_texts_notice_embeddings_of_another_shape(model_file, tmp_path, dtype):
+    def change(manifest, sections):
+        probes = sections["probes"]
+        probes["embeddings"] = probes["embeddings"][:, :-1].astype(dtype)
+
+    with pytest.raises(ModelFormatError, match="of another shape"):
+        load(forge(model_file, tmp_path / "m.dct", change))
+
+
+def test_a_mebibyte_of_values_outside_of_arrays(tmp_path):
+    encoder = RNNLSTMEncoder(seed_words={"class": ["x" * (2**20 - 2_000)]})
+
+    assert load(save(encoder, tmp_path / "m.dct")).seed_words == encoder.seed_words
+
+    encoder.seed_words = {"class": ["x" * 2**20]}
+    with pytest.raises(TypeError, match="more than 1 MiB of values"):
+        save(encoder, tmp_path / "m.dct")
+
+
 def test_a_parameter_that_an_older_file_lacks_gets_its_default(tmp_path):
     def change(manifest, sections):
         change_state(sections["predict"], lambda entries: entries[0][1].pop("stem"))
