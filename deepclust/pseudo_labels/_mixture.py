@@ -37,6 +37,7 @@ N_STEPS = 80  # EM steps
 BETA_END = 0.7  # inverse temperature of the word likelihood, in the last step
 CONCENTRATION = 10.0  # κ of the von Mises-Fisher distributions, the same for all
 CONFIDENCE = 0.9  # least probability, against the second best, of a confident document
+DIRECTION_UPDATES = 40  # of the mean directions, at most, in all EM steps
 PSEUDO_COUNT = 1.0  # per token of the vocabulary, distributed as p
 
 
@@ -137,7 +138,9 @@ class Mixture:
         Words come from a multinomial [1]_ smoothed by the word frequencies of the
         corpus, features from a von Mises-Fisher distribution of fixed concentration
         [2]_. Words of a document are not independent, as the model assumes, hence
-        β < 1 even at the end. β is raised as in deterministic annealing [3]_. Time
+        β < 1 even at the end. β is raised as in deterministic annealing [3]_. The mean
+        directions, whose products take most of the time, are updated in
+        `DIRECTION_UPDATES` of the steps, the last among them: EM in parts [4]_. Time
         O(n_steps × n_components × (tokens + n_docs × n_features)).
 
         References
@@ -149,6 +152,8 @@ class Mixture:
            von Mises-Fisher distributions", JMLR 6, 2005.
         .. [3] Ueda, Nakano, "Deterministic annealing EM algorithm", Neural Networks
            11(2), 1998, doi:10.1016/S0893-6080(97)00133-0.
+        .. [4] Meng, Rubin, "Maximum likelihood estimation via the ECM algorithm: a
+           general framework", Biometrika 80(2), 1993, doi:10.1093/biomet/80.2.267.
         """
         one_hot = np.eye(n_components, dtype=np.float32)
         resp = one_hot[labels]
@@ -157,51 +162,30 @@ class Mixture:
         frequencies = word_frequencies(counts)
         transposed = counts.T.tocsr()
         start, anneals_weights = annealing
-        for beta in np.geomspace(start, BETA_END, n_steps, dtype=np.float32):
+        betas = np.geomspace(start, BETA_END, n_steps, dtype=np.float32)
+        interval = -(-n_steps // DIRECTION_UPDATES)
+        for step, beta in enumerate(betas):
             exponent = beta / np.float32(BETA_END) if anneals_weights else 1.0
-            mixture = cls._m_step(
-                features, transposed, resp, frequencies, beta, exponent, pseudo_count
+            weights = (resp.mean(axis=0) + np.float32(1e-9)) ** np.float32(exponent)
+            if step == 0 or (n_steps - 1 - step) % interval == 0:
+                directions = unit_rows(resp.T @ features)
+                closeness = _scaled_cosines(features, directions)
+            mixture = cls(
+                log_likelihood_ratios(
+                    transposed, resp, frequencies, beta, pseudo_count
+                ),
+                directions,
+                np.log(weights / weights.sum()),
             )
-            mixture.log_likelihood, resp = mixture._e_step(features, counts)
+            log_prob = mixture._log_prob(closeness, counts)
+            mixture.log_likelihood, resp = _responsibilities(log_prob)
             resp[labeled] = one_hot[known[labeled]]
         return mixture
 
-    @classmethod
-    def _m_step(
-        cls,
-        features: np.ndarray,
-        transposed: csr_matrix,
-        resp: np.ndarray,
-        frequencies: np.ndarray,
-        beta: float,
-        weight_exponent: float,
-        pseudo_count: float,
-    ) -> "Mixture":
-        """Estimate the parameters from responsibilities (n_docs, n_components)."""
-        weights = (resp.mean(axis=0) + np.float32(1e-9)) ** np.float32(weight_exponent)
-        return cls(
-            log_likelihood_ratios(transposed, resp, frequencies, beta, pseudo_count),
-            unit_rows(resp.T @ features),
-            np.log(weights / weights.sum()),
-        )
-
-    def _e_step(
-        self, features: np.ndarray, counts: csr_matrix
-    ) -> tuple[float, np.ndarray]:
-        """Compute mean log-likelihood and responsibilities (n_docs, n_components)."""
-        log_prob = self._log_prob(features, counts)
-        largest = _row_maxima(log_prob)[:, None]
-        resp = np.exp(np.subtract(log_prob, largest, out=log_prob), out=log_prob)
-        # np.dot, since matmul warns where OpenBLAS sets the flag of an invalid value
-        # in products of finite ones (numpy/numpy#24067)
-        total = np.dot(resp, np.ones(resp.shape[1], dtype=np.float32))[:, None]
-        resp /= total
-        return float(np.mean(largest + np.log(total), dtype=np.float64)), resp
-
-    def _log_prob(self, features: np.ndarray, counts: csr_matrix) -> np.ndarray:
+    def _log_prob(self, closeness: np.ndarray, counts: csr_matrix) -> np.ndarray:
         """Compute log joint probabilities, float32 (n_docs, n_components)."""
         log_prob = counts @ self.word_log_ratios
-        log_prob += features @ (np.float32(CONCENTRATION) * self.mean_directions.T)
+        log_prob += closeness
         log_prob += self.log_weights
         return log_prob
 
@@ -231,12 +215,29 @@ class Mixture:
         labels = np.zeros(len(features), dtype=np.int32)
         log_odds_margin = np.full(len(features), np.inf, dtype=np.float32)
         for rows in gen_batches(len(features), BATCH_SIZE):
-            log_prob = self._log_prob(features[rows], counts[rows])
+            closeness = _scaled_cosines(features[rows], self.mean_directions)
+            log_prob = self._log_prob(closeness, counts[rows])
             labels[rows] = log_prob.argmax(axis=1)
             if len(self.mean_directions) > 1:
                 two = np.partition(log_prob, -2, axis=1)[:, -2:]
                 log_odds_margin[rows] = two[:, 1] - two[:, 0]
         return labels, log_odds_margin
+
+
+def _scaled_cosines(features: np.ndarray, directions: np.ndarray) -> np.ndarray:
+    """Return κ μ_k·f(x), float32 (n_docs, n_components)."""
+    return features @ (np.float32(CONCENTRATION) * directions.T)
+
+
+def _responsibilities(log_prob: np.ndarray) -> tuple[float, np.ndarray]:
+    """Return the mean log-likelihood and the responsibilities; overwrites log_prob."""
+    largest = _row_maxima(log_prob)[:, None]
+    resp = np.exp(np.subtract(log_prob, largest, out=log_prob), out=log_prob)
+    # np.dot, since matmul warns where OpenBLAS sets the flag of an invalid value in
+    # products of finite ones (numpy/numpy#24067)
+    total = np.dot(resp, np.ones(resp.shape[1], dtype=np.float32))[:, None]
+    resp /= total
+    return float(np.mean(largest + np.log(total), dtype=np.float64)), resp
 
 
 def word_frequencies(counts: csr_matrix) -> np.ndarray:
