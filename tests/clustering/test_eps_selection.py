@@ -13,6 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from deepclust import DBSCAN
 from deepclust.clustering._eps_selection import (
     _core_quantiles,
+    _quantile_cuts,
     best_cut,
     cuts_near,
     eps_path,
@@ -71,6 +72,21 @@ def test_number_of_clusters_asked_for(k):
     model = DBSCAN(min_samples=6, n_clusters=k).fit(X)
     assert abs(model.n_clusters_ - k) == least
     assert (np.abs(tree.n_clusters(cuts_near(tree, k)) - k) == least).all()
+
+
+def test_finer_cuts_reach_the_coarse_ones_on_both_sides_of_the_best(monkeypatch):
+    monkeypatch.setattr("deepclust.clustering._eps_selection._N_CUTS", 4)
+    X = blobs(600, 2, seed=7)
+    tree, points = tree_of(X, 6), Points(X, np.ones(600))
+    coarse = _quantile_cuts(tree, 0.0, 1.0, 4)
+    best = eps_path(tree, points, coarse)["silhouette"].argmax()
+    assert 0 < best < 3
+    finer = np.setdiff1d(eps_path(tree, points)["eps"], coarse)
+    assert len(finer) > 10
+    reached = [np.mean(tree.core_distances <= eps) for eps in finer[[0, -1]]]
+    sides = [np.mean(tree.core_distances <= coarse[best + i]) for i in (-1, 1)]
+    one_step = 1 / 3 / 8 + 1 / 600  # the coarse ones are no finer ones
+    np.testing.assert_allclose(reached, sides, atol=one_step)
 
 
 def test_no_cut_to_select_from():
