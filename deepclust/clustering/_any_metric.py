@@ -5,6 +5,7 @@ scikit-learn, to the last bit.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -36,21 +37,47 @@ _ALIASES = {
 
 
 class _Distance:
-    """A metric of the user, which must return no NaN and nothing negative."""
+    """A metric of the user, which must return no NaN and nothing negative.
+
+    The trees of scikit-learn print an error of the metric and go on without it, so it
+    is kept for `_errors_raised`.
+    """
 
     def __init__(self, metric: Callable) -> None:
         self.metric = metric
+        self.error: BaseException | None = None  # the last one
 
     def __call__(self, a: np.ndarray, b: np.ndarray, **params: Any) -> float:
-        distance = self.metric(a, b, **params)
+        try:
+            return self._checked(a, b, **params)
+        except BaseException as error:
+            self.error = error
+        return 0.0
+
+    def _checked(self, a: np.ndarray, b: np.ndarray, **params: Any) -> float:
+        returned = self.metric(a, b, **params)
+        try:
+            distance = float(returned)
+        except (TypeError, ValueError):
+            distance = np.nan
         if distance >= 0:
             return distance
         if distance >= -_ROUNDING:
             return 0.0
         raise ValueError(
             "The 'metric' parameter of DBSCAN must return distances, at least 0. "
-            f"Received: {distance!r} from {self.metric!r} for the rows {a} and {b}."
+            f"Received: {returned!r} from {self.metric!r} for the rows {a} and {b}."
         )
+
+
+@contextmanager
+def _errors_raised(metric: str | Callable) -> Iterator[None]:
+    """Raise at the end what the metric raised in between, in whatever thread."""
+    before = getattr(metric, "error", None)
+    yield
+    error = getattr(metric, "error", None)
+    if error is not None and error is not before:
+        raise error
 
 
 class NeighborSearch:
@@ -91,12 +118,14 @@ class NeighborSearch:
             metric = _Distance(metric)
         self.points, self.metric, self.metric_params = points, metric, metric_params
         params = dict(metric_params or {})
-        self._search = NearestNeighbors(
+        search = NearestNeighbors(
             metric=metric,
             p=params.pop("p", 2),
             metric_params=params or None,
             n_jobs=points.n_jobs,
-        ).fit(points.rows)
+        )
+        with _errors_raised(metric):
+            self._search = search.fit(points.rows)
 
     def density_clusters(
         self, radius: float, min_samples: int
@@ -199,7 +228,8 @@ class NeighborSearch:
         points = np.empty((Q.shape[0], k), dtype=np.intp)
         distances = np.empty((Q.shape[0], k))
         for part in row_blocks(Q.shape[0], k, self.points.block_entries):
-            found, near = self._search.kneighbors(Q[part], k)
+            with _errors_raised(self.metric):
+                found, near = self._search.kneighbors(Q[part], k)
             order = np.lexsort((near, found), axis=1)
             points[part] = np.take_along_axis(near, order, axis=1)
             distances[part] = np.take_along_axis(found, order, axis=1)
@@ -247,7 +277,12 @@ class NeighborSearch:
         if isinstance(metric, str):
             metric = _ALIASES.get(metric, metric)
         params: dict[str, Any] = {"metric": metric, **(self.metric_params or {})}
-        return lambda point: pairwise_distances(rows[[point]], rows, **params)[0]
+
+        def distances_from(point: int) -> np.ndarray:
+            with _errors_raised(metric):
+                return pairwise_distances(rows[[point]], rows, **params)[0]
+
+        return distances_from
 
     def _neighborhoods(
         self, Q: np.ndarray, radius: float
@@ -255,7 +290,8 @@ class NeighborSearch:
         """Yield blocks of pairs: query, ascending, a point, and their distance."""
         n_points, block_entries = self.points.rows.shape[0], self.points.block_entries
         for part in row_blocks(Q.shape[0], n_points, block_entries):
-            found: Any = self._search.radius_neighbors(Q[part], radius)
+            with _errors_raised(self.metric):
+                found: Any = self._search.radius_neighbors(Q[part], radius)
             lengths = [len(near) for near in found[1]]
             query = np.repeat(np.arange(part.start, part.stop), lengths)
             yield query, np.concatenate(found[1]), np.concatenate(found[0])

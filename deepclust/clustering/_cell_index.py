@@ -354,9 +354,9 @@ class CellIndex:
             between = self._between[cell][:, None]
             room = reach[part] if np.ndim(radius) else reach[part][:1]
             limit = (room - self._least_margin[:, [cell]]) * between
-            floor = to_centers[cell, part] - (limit + 6 * slack[part]).astype(
-                self.dtype
-            )
+            with np.errstate(over="ignore"):  # inf: nothing is excluded
+                limit = (limit + 6 * slack[part]).astype(self.dtype)
+            floor = to_centers[cell, part] - limit
             np.greater_equal(to_centers[:, part], floor, out=reachable[:, part])
         return reachable
 

@@ -221,6 +221,38 @@ def test_a_metric_that_returns_no_distance_is_refused(value, eps):
         DBSCAN(eps, metric=lambda a, b: value).fit(rows_for("manhattan", 30))
 
 
+@pytest.mark.parametrize("value", [np.nan, -1.0, None, "far"])
+@pytest.mark.parametrize("eps", [0.1, "auto"])
+def test_no_distance_for_a_few_pairs_is_refused_as_well(value, eps, capfd):
+    """Where a tree of scikit-learn meets it, which would go on without."""
+    X = np.random.default_rng(0).uniform(0, 10, (200, 2))
+
+    def metric(a, b):
+        return value if abs(a[0] - b[0]) > 4 else np.abs(a - b).sum()
+
+    with pytest.raises(ValueError, match="'metric' parameter of DBSCAN must return"):
+        DBSCAN(eps, metric=metric, min_samples=3).fit(X)
+
+    assert capfd.readouterr().err == ""
+
+
+def test_no_distance_and_errors_of_the_metric_at_predict():
+    X = np.random.default_rng(0).uniform(0, 10, (200, 2))
+
+    def metric(a, b):
+        if max(a.max(), b.max()) > 1e6:
+            raise KeyError("too far")
+        return np.nan if max(a.max(), b.max()) > 100 else np.abs(a - b).sum()
+
+    model = DBSCAN(0.5, metric=metric, min_samples=3).fit(X)
+    labels = model.predict(X)
+    with pytest.raises(ValueError, match="Received: nan"):
+        model.predict(X + 200)
+    with pytest.raises(KeyError, match="too far"):
+        model.predict(X + 1e7)
+    np.testing.assert_array_equal(model.predict(X), labels)
+
+
 def test_a_metric_that_rounds_below_zero():
     X = rows_for("manhattan", 60)
     exact = DBSCAN(0.1, metric=halved, min_samples=3).fit(X)

@@ -512,8 +512,10 @@ def test_auto_does_not_depend_on_the_scale(dtype, scale, most, monkeypatch):
 @pytest.mark.parametrize("eps", [1e100, 1e155, 1e200, 1e308])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("scale", [1e-30, 1.0])
-def test_an_eps_beyond_every_distance(eps, dtype, scale):
-    X = (BLOBS * scale).astype(dtype)
+@pytest.mark.parametrize("n_copies", [1, 3])  # one cell of the index, and more
+def test_an_eps_beyond_every_distance(eps, dtype, scale, n_copies):
+    X = np.concatenate([BLOBS + 0.01 * copy for copy in range(n_copies)])
+    X = (X * scale).astype(dtype)
     model = DBSCAN(eps).fit(X)
 
     assert (model.labels_ == 0).all()
