@@ -1,12 +1,18 @@
 """Random Unicode through the cleaner, the tokenizer and the vectorizer.
 
-    python examples/benchmarks/fuzz_texts.py [n_texts] [seed]
+    python examples/benchmarks/fuzz_texts.py 1000000 --seed 0
+    python examples/benchmarks/fuzz_texts.py --seconds 300
 
 Every text is checked: nothing is raised, cleaning the result again changes nothing,
 tokens hold no white space or control characters, and a text alone gives what it gives
 in a batch. Prints the first text that breaks one of these, and figures.
+
+With --seconds, the package atheris picks the texts to change further, by the branches
+of cleaner, tokenizer and vectorizer that they reached. It stops at the first error, at
+a text that takes ten seconds, or at 2 GB of memory.
 """
 
+import argparse
 import random
 import resource
 import sys
@@ -17,6 +23,7 @@ from deepclust import TextCleaner, Vectorizer
 from deepclust.cleaning._redaction import KINDS
 
 BATCH = 10_000
+PACKAGES = ("deepclust.cleaning", "deepclust.vectorizing", "deepclust._text_input")
 BLOCKS = [  # first and last code point, how often
     ((0x20, 0x7E), 8), ((0x00, 0xFF), 3), ((0x0300, 0x036F), 2), ((0x0370, 0x06FF), 3),
     ((0x0900, 0x0DFF), 1), ((0x2000, 0x206F), 2), ((0x20A0, 0x2BFF), 1),
@@ -58,8 +65,50 @@ def broken(texts: list[str], cleaner: TextCleaner) -> str | None:
     return None
 
 
-def main(n_texts: int = 1_000_000, seed: int = 0) -> int:
+def guided(seconds: int) -> None:
+    """Fuzz by coverage; end the process."""
+    import atheris
+
+    cleaner, redacting = TextCleaner(), TextCleaner(redact=KINDS)
+    broken(["word"], cleaner)  # imports what is imported at the first use
+    for name in [name for name in sys.modules if name.startswith(PACKAGES)]:
+        values = vars(sys.modules[name]).values()
+        parts = (p for v in values for p in (v, *getattr(v, "__dict__", {}).values()))
+        for part in parts:
+            if getattr(part, "__module__", "") == name and hasattr(part, "__code__"):
+                atheris.instrument_func(part)
+
+    def mutator(content: bytes, most: int, seed: int) -> bytes:
+        """Return other bytes, half of the time with a random text between them."""
+        rng = random.Random(seed)
+        if rng.random() < 0.5:
+            piece = random_text(rng).encode("utf-8", "surrogatepass")
+            place = rng.randint(0, len(content))
+            return (content[:place] + piece + content[place:])[:most]
+        return atheris.Mutate(content, most)
+
+    def run(content: bytes) -> None:
+        """Check one text."""
+        text = content.decode("utf-8", "surrogateescape")
+        redacting.transform([text])
+        if broken([text], cleaner) is not None:
+            raise AssertionError(f"broken: {text!r}")
+
+    settings = [f"-max_total_time={seconds}", "-max_len=512", "-timeout=10"]
+    atheris.Setup([sys.argv[0], *settings], run, custom_mutator=mutator)
+    atheris.Fuzz()
+
+
+def main() -> int:
     """Run, print figures, and return 1 if a promise was broken."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("n_texts", type=int, nargs="?", default=1_000_000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seconds", type=int, help="fuzz by coverage for so long")
+    options = parser.parse_args()
+    if options.seconds:
+        guided(options.seconds)
+    n_texts, seed = options.n_texts, options.seed
     rng, start = random.Random(seed), time.process_time()
     redacting = TextCleaner(redact=KINDS)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -84,4 +133,4 @@ def main(n_texts: int = 1_000_000, seed: int = 0) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*map(int, sys.argv[1:])))
+    sys.exit(main())
