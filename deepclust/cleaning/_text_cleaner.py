@@ -341,8 +341,19 @@ class TextCleaner(  # type: ignore[call-arg]
                 TextWarning,
                 stacklevel=4,
             )
+        if self.language == "auto" or self.tokenizer is not None:
+            return
         likely = likely_language(texts, self.language_)
-        if self.language != "auto" and likely is not None and self.tokenizer is None:
+        if likely == "xx":
+            warnings.warn(
+                "The texts are in several languages, but the 'language' parameter of "
+                f"TextCleaner is {self.language!r}: the stop words of the others will "
+                "look like topics. Pass language='xx' (--language xx on the command "
+                "line), or cluster each language alone.",
+                TextWarning,
+                stacklevel=4,
+            )
+        elif likely is not None:
             warnings.warn(
                 f"The texts look like language={likely!r}, but the 'language' "
                 f"parameter of TextCleaner is {self.language!r}: the stop words of the "

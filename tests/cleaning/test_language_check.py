@@ -35,8 +35,21 @@ def test_nothing_is_said_of_titles_code_and_few_words():
     assert likely_language([SENTENCES["de"]] * 2, "en") is None
     assert likely_language([SENTENCES["de"]] * 50, "xx") is None
     assert likely_language(["", "123 !?"] * 100, "en") is None
-    mixed = [SENTENCES["de"], SENTENCES["en"]] * 30
-    assert likely_language(mixed, "en") is None
+    few_sentences = [SENTENCES["de"], SENTENCES["en"], *titles[:3]] * 30
+    assert likely_language(few_sentences, "en") is None
+
+
+@pytest.mark.parametrize("others", ["de", "zh", "el"])
+def test_several_languages_are_told_from_a_fifth_of_the_texts_on(others):
+    """Long texts of one language do not hide short ones of another."""
+    mixed = [SENTENCES["en"]] * 80 + [SENTENCES[others] + SENTENCES[others]] * 20
+    few = [SENTENCES["en"]] * 90 + [SENTENCES[others]] * 10
+
+    assert likely_language(mixed, "en") == find_language(mixed) == "xx"
+    assert likely_language(few, "en") is None
+    assert find_language(few) == "en"
+    with pytest.warns(TextWarning, match="in several languages, but .*language='xx'"):
+        TextCleaner(language="en").fit(mixed)
 
 
 @pytest.mark.parametrize("language", SENTENCES)
