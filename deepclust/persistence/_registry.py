@@ -159,9 +159,15 @@ def _complete_dbscan(state: dict[str, Any]) -> None:
     state.pop("_cache", None)
     core_labels, core_rows = state.get("_core_labels"), state.pop("core_rows", None)
     core_weights = state.pop("core_weights", None)
+    core_layers = state.pop("core_layers", None), state.pop("place_of_auto", 0)
     if core_labels is None:
         return
     state["_cache"] = {}
+    if core_layers[0] is not None and "other_rows" in state:
+        _check_layers(*core_layers, n_core=len(core_labels))
+        state["_cache"]["layers"] = core_layers
+    elif core_layers[0] is not None:  # to be kept where the model is pickled, too
+        state["_chosen_layers"], state["_best_place"] = core_layers
     state.setdefault("_fitted_layer", state.get("layer", DBSCAN().layer))
     n_core, n_clusters = len(core_labels), state["n_clusters_"]
     if ((core_labels < 0) | (core_labels >= n_clusters)).any():
@@ -169,9 +175,7 @@ def _complete_dbscan(state: dict[str, Any]) -> None:
     if len(state.get("cluster_ids_", range(n_clusters))) != n_clusters:
         raise ModelFormatError("not every cluster has an id")
     layers = state.get("_chosen_layers", core_labels[:, None])
-    place = state.get("_best_place", 0)
-    if len(layers) != n_core or not 0 <= place < layers.shape[1]:
-        raise ModelFormatError("the layers do not fit the core points")
+    _check_layers(layers, state.get("_best_place", 0), n_core=n_core)
     if "_X" in state:
         _check_rows(state, state["_X"].shape[0])
         return
@@ -188,6 +192,11 @@ def _complete_dbscan(state: dict[str, Any]) -> None:
     is_core = _check_rows(state, n_rows)
     state["_X"] = np.empty((n_rows, width), dtype=core_rows.dtype)
     state["_X"][core], state["_X"][~is_core] = core_rows, others
+
+
+def _check_layers(layers: np.ndarray, place: int, *, n_core: int) -> None:
+    if len(layers) != n_core or not 0 <= place < layers.shape[1]:
+        raise ModelFormatError("the layers do not fit the core points")
 
 
 def _check_rows(state: dict[str, Any], n_rows: int) -> np.ndarray:
@@ -292,6 +301,8 @@ CLASSES: dict[str, ModelClass] = {
             "_fitted_layer": Attribute("predict"),
             "core_rows": Attribute("predict", np.ndarray, _FLOAT, 2),
             "core_weights": Attribute("predict", np.ndarray, "float64", 1),
+            "core_layers": Attribute("predict", np.ndarray, "int64", 2),
+            "place_of_auto": Attribute("predict", Integral),
             "_core_labels": Attribute("predict", np.ndarray, "int64", 1),
             "_chosen_layers": Attribute("predict", np.ndarray, "int64", 2),
             "_best_place": Attribute("predict", Integral),
@@ -385,6 +396,8 @@ def state_of(value: Any, *, for_all: bool) -> dict[str, Any]:
                 "DBSCAN of sparse rows or distances. Save it with profile='full', for "
                 "owners."
             )
+        if "_chosen_layers" not in state:  # they come from all rows and the hierarchy
+            state["core_layers"], state["place_of_auto"] = value._core_layers()
         rows, core = state.pop("_X"), state["core_sample_indices_"]
         state["core_rows"] = rows[core]
         state["other_rows"] = np.delete(rows, core, axis=0)

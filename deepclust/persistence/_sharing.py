@@ -26,6 +26,7 @@ from sklearn.pipeline import Pipeline
 from deepclust._text_input import check_texts
 from deepclust.cleaning import TextCleaner
 from deepclust.clustering import DBSCAN
+from deepclust.clustering._dbscan import _checksum
 from deepclust.encoding import RNNLSTMEncoder
 from deepclust.exceptions import TextWarning
 from deepclust.metrics._pairwise import unit_rows
@@ -178,6 +179,7 @@ def _aggregated(
     shared.n_features_in_ = clusterer.n_features_in_
     shared.noise_fraction_ = clusterer.noise_fraction_
     shared._X, shared._core_labels = centers, np.array(clusters, dtype=np.intp)
+    shared._checksum = _checksum(centers)
     shared._fitted_layer = clusterer._layer_of_labels
     shared._weights, shared._cache = np.ones(len(centers)), {}
     shared.labels_ = shared._core_labels.copy()

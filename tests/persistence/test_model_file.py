@@ -2,6 +2,7 @@ import copy
 import gc
 import json
 import os
+import pickle
 import subprocess
 import sys
 import weakref
@@ -28,6 +29,7 @@ from deepclust import (
 from deepclust.clustering import merge, rename
 from deepclust.exceptions import ModelDriftWarning, ModelFormatError
 from deepclust.persistence import RoleKey, inspect
+from deepclust.persistence._model_file import PROFILES
 
 
 def same_values(first, second, where=""):
@@ -89,6 +91,7 @@ def test_results_are_equal_bit_for_bit(small_model, corpus, tmp_path, profile, m
     expected = small_model[:-1].transform(texts)
     assert loaded[:-1].transform(texts).tobytes() == expected.tobytes()
     assert loaded.predict(texts).tolist() == small_model.predict(texts).tolist()
+    same_values(loaded.predict_proba(texts), small_model.predict_proba(texts))
     nearest = copy.deepcopy(small_model).set_params(cluster__noise="nearest")
     again = loaded.set_params(cluster__noise="nearest").predict(texts)
     assert again.tolist() == nearest.predict(texts).tolist()
@@ -376,3 +379,70 @@ def test_layers_are_kept(tmp_path, profile, layer, n_weights):
     same_values(
         loaded.predict_proba(X), model.set_params(layer="fine").predict_proba(X)
     )
+
+
+def blobs_of_two_scales():
+    """Return four groups of three blobs each."""
+    rng = np.random.default_rng(0)
+    far = rng.normal(size=(4, 1, 6)) * 30
+    near = (far + rng.normal(size=(4, 3, 6)) * 2.5).reshape(-1, 6)
+    return np.repeat(near, 40, axis=0) + rng.normal(size=(480, 6)) * 0.25
+
+
+def blobs_that_one_radius_joins():
+    """Return two dense blobs, closer than the radius that the ten others need."""
+    rng = np.random.default_rng(0)
+    centers = rng.normal(size=(12, 8))
+    centers /= np.linalg.norm(centers, axis=1)[:, None]
+    centers[1] = centers[0] + 0.22 * (centers[1] - centers[0])
+    spread = np.repeat([0.02, 0.13], [120, 600])[:, None]
+    return np.repeat(centers, 60, axis=0) + spread * rng.normal(size=(720, 8))
+
+
+@pytest.mark.parametrize(
+    ("rows", "options", "needed"),
+    [
+        (blobs_of_two_scales, {"n_clusters": 4}, "reachability_"),
+        (blobs_of_two_scales, {"n_clusters": 4, "layer": "broad"}, "_chosen_layers"),
+        (blobs_that_one_radius_joins, {"min_samples": 5}, "_part_means"),
+    ],
+)
+def test_every_profile_and_role_gives_all_layers(rows, options, needed, tmp_path):
+    X = rows()
+    model = DBSCAN(**options).fit(X)
+    assert needed in vars(model)
+    assert len(np.unique(model.layers_[:, -1])) > model.layers_[:, 0].max() + 2
+    new = np.concatenate((X, X + 0.2, 9 * X))
+    keys = [RoleKey(role, role.encode().ljust(32)) for role in PROFILES["full"]]
+    save(model, tmp_path / "keys.dct", keys=keys)
+    loaded = [load(tmp_path / "keys.dct", keys=key) for key in keys]
+    for profile in ("full", "predict"):
+        loaded.append(load(save(model, tmp_path / "m.dct", profile=profile)))
+    loaded.append(pickle.loads(pickle.dumps(loaded[0])))
+    loaded.append(load(save(loaded[-1], tmp_path / "m.dct", profile="predict")))
+
+    for layer, noise in (("auto", "keep"), ("broad", 0.3), ("fine", "nearest")):
+        model.set_params(layer=layer, noise=noise)
+        for other in loaded:
+            other.set_params(layer=layer, noise=noise)
+            same_values(other.predict(new), model.predict(new))
+            same_values(other.predict_proba(new), model.predict_proba(new))
+            same_values(other.predict_layers(new), model.predict_layers(new))
+
+
+@pytest.mark.parametrize("name", ["core_layers", "place_of_auto"])
+@pytest.mark.parametrize("role", ["predict", "owner"])
+def test_layers_that_do_not_fit_are_refused(name, role, tmp_path, monkeypatch):
+    model = DBSCAN(n_clusters=4).fit(blobs_of_two_scales())
+    find = DBSCAN._core_layers
+
+    def wrong(self):
+        layers, place = find(self)
+        return (layers[1:], place) if name == "core_layers" else (layers, 99)
+
+    monkeypatch.setattr(DBSCAN, "_core_layers", wrong)
+    keys = [RoleKey(other, other.encode().ljust(32)) for other in ("predict", "owner")]
+    path = save(model, tmp_path / "m.dct", keys=keys)
+
+    with pytest.raises(ModelFormatError, match="layers do not fit"):
+        load(path, keys=[key for key in keys if key.role == role])
