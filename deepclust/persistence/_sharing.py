@@ -7,7 +7,8 @@
    component as long as both halves have enough (microaggregation). Clusters with
    fewer sources are left out.
 3. `eps_` is chosen so that as many of the texts of `fit` are in a cluster as before.
-4. Names with a word or phrase that some, but too few, sources have are left out.
+4. Names, and stop words that the cleaner keeps, are left out if some, but too few,
+   sources have a word or phrase of them.
 
 References
 ----------
@@ -100,6 +101,12 @@ def shareable(
         warnings.simplefilter("ignore", TextWarning)  # of the words that are left out
         embeddings = encoder.transform(vectorizer.transform(cleaned))
     clusterer = _aggregated(clusterer, embeddings, sources, min_sources)
+    shared_cleaner = copy.copy(cleaner)
+    shared_cleaner.kept_stop_words_ = tuple(
+        word
+        for word in getattr(cleaner, "kept_stop_words_", ())
+        if not _is_rare(word, cleaner, cleaned, sources, min_sources)
+    )
     names = getattr(steps[3], "cluster_names_", {})
     clusterer.cluster_names_ = {
         number: name
@@ -107,7 +114,7 @@ def shareable(
         if number in clusterer.labels_
         and not _is_rare(name, cleaner, cleaned, sources, min_sources)
     }
-    parts = (copy.copy(cleaner), vectorizer, encoder, clusterer)
+    parts = (shared_cleaner, vectorizer, encoder, clusterer)
     named = zip(pipeline.steps, parts, strict=True)
     return Pipeline([(name, part) for (name, _), part in named])
 

@@ -110,6 +110,19 @@ def test_names_of_few_texts_are_not_in_the_file(model, shared):
     assert names
 
 
+def test_kept_stop_words_of_few_texts_are_not_in_the_file(model, tmp_path):
+    texts = [f"{text} how" for text in TEXTS]
+    texts[:2] = [f"{text} why" for text in texts[:2]]
+    model = copy.deepcopy(model)
+    model["clean"].kept_stop_words_ = ("how", "why")
+
+    options = {"texts": texts, "min_sources": 3}
+    shared = save(model, tmp_path / "s.dct", profile="share", **options)
+
+    assert load(shared)["clean"].kept_stop_words_ == ("how",)
+    assert model["clean"].kept_stop_words_ == ("how", "why")
+
+
 def test_predictions_are_nearly_those_of_the_model(model, shared):
     from sklearn.metrics import adjusted_mutual_info_score
 
