@@ -44,7 +44,7 @@ _COUNT_OR_PROPORTION = [
 _BYTES_A_WEIGHT = 20  # of a word vector, twice in float64 and once in float32
 _AUTO_QUANTILE = 0.995  # of the lengths, for max_len="auto"
 _AUTO_MAX_LEN = 256
-_HIGH_OOV_RATE = 0.5
+_LOW_KNOWN_SHARE = 0.5  # of the tokens, in units of the share at fit
 _LOW_COVERAGE = 0.5
 _MIN_TOKENS = 100  # with fewer, the rate of unknown tokens is not checked
 
@@ -350,13 +350,14 @@ class Vectorizer(  # type: ignore[call-arg]
         Warns
         -----
         TextWarning
-            If more than half of the tokens are unknown.
+            If the share of known tokens is less than half of that at fit.
         """
         check_is_fitted(self)
         texts = check_texts(X, estimator="Vectorizer")
         sequences, n_unknown = self._sequences_and_unknown(texts)
         n_ids = len(sequences.ids)
-        if n_ids >= _MIN_TOKENS and n_unknown > _HIGH_OOV_RATE * n_ids:
+        least_known = _LOW_KNOWN_SHARE * (1 - self.oov_rate_) * n_ids
+        if n_ids >= _MIN_TOKENS and n_ids - n_unknown < least_known:
             warn(
                 f"{n_unknown / n_ids:.0%} of {n_ids:,} tokens are not in the "
                 f"vocabulary; {self.oov_rate_:.0%} were not at fit. Are these texts "

@@ -65,6 +65,16 @@ def test_many_unknown_tokens_are_warned_of():
     fitted.transform(["x y a"])  # three tokens say nothing
 
 
+def test_tokens_that_were_rare_at_fit_are_no_reason_to_warn():
+    texts = [f"bread oven rare{i} word{i} token{i}" for i in range(40)]
+    vectorizer = Vectorizer(min_df=2, vector_dim=4)
+    sequences = vectorizer.fit_transform(texts)
+    assert vectorizer.oov_rate_ == pytest.approx(0.6)
+    assert vectorizer.transform(texts).lengths.tolist() == sequences.lengths.tolist()
+    with pytest.warns(TextWarning, match="100% of 120 tokens .* 60% were not at fit"):
+        vectorizer.transform(["other words again"] * 40)
+
+
 def test_special_names_among_the_tokens_are_not_confused():
     fitted = Vectorizer(word_vectors=None).fit(["[unk] a", "[unk] a"])
     assert fitted.vocabulary_.tokens == ("", "[unk]", "a")
