@@ -103,12 +103,12 @@ def mutated(whole: bytes, seed: int) -> bytes:
     return bytes(content)
 
 
-def outcome(path: Path) -> str:
-    """Load a file; return what came of it."""
+def outcome(path: Path, key: Path | None = None) -> str:
+    """Load a file, with a role key if it is encrypted; return what came of it."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # ModelDriftWarning
-            load(path)
+            load(path, keys=key)
     except ModelFileError as error:
         return type(error).__name__
     return "loaded"
@@ -147,6 +147,7 @@ def main() -> int:
     """Fuzz one file; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", type=Path)
+    parser.add_argument("--key", type=Path, help="role key of an encrypted model")
     parser.add_argument("--mutations", type=int, default=100_000)
     parser.add_argument("--first", type=int, default=0, help="seed to begin with")
     parser.add_argument("--memory", action="store_true", help="measure it (5 × slower)")
@@ -158,7 +159,7 @@ def main() -> int:
     whole, path = options.model.read_bytes(), Path(f"{options.model}.mutated")
     outcomes: Counter[str] = Counter()
     failures, largest, start = 0, 0.0, time.perf_counter()
-    load(options.model)
+    load(options.model, keys=options.key)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for seed in range(options.first, options.first + options.mutations):
         content = mutated(whole, seed)
@@ -166,7 +167,7 @@ def main() -> int:
         if options.memory:
             tracemalloc.start()
         try:
-            outcomes[outcome(path)] += 1
+            outcomes[outcome(path, options.key)] += 1
         except Exception as error:
             failures += 1
             print(f"seed {seed}: {type(error).__name__}: {error}", file=sys.stderr)

@@ -153,6 +153,37 @@ def test_an_encoder_trains_with_privacy(tmp_path, monkeypatch):
     assert not hasattr(encoder, "privacy_ledger_")
 
 
+def test_sums_are_divided_by_the_expected_number_of_texts(monkeypatch):
+    """By that of the texts drawn, one text would change the others' weight, too."""
+    pytest.importorskip("dp_accounting")
+    applied, drawn = [], []
+
+    class Recorder:
+        learning_rate = 0.0
+
+        def apply(self, gradients):
+            applied.append([np.asarray(gradient) for gradient in gradients])
+
+    def sample(n_docs, share, rng):
+        drawn.append(len(drawn) % 3)
+        return np.arange(drawn[-1])
+
+    monkeypatch.setattr(private, "make_optimizer", lambda *arguments: Recorder())
+    monkeypatch.setattr(private, "poisson_sample", sample)
+    monkeypatch.setattr(
+        private, "_with_noise", lambda sums, *rest: [0 * part + 1.0 for part in sums]
+    )
+    texts = TokenSequences.from_lists([[2, 3, 4], [2, 4], [5, 6], [6, 7, 5]] * 10)
+    RNNLSTMEncoder(
+        0, lstm_units=0, embedding_dim=3, epochs=1, batch_size=10, n_pseudo_classes=2,
+        privacy=DifferentialPrivacy(8.0, 1e-3), random_state=0,
+    ).fit(texts)  # fmt: skip
+
+    assert drawn == [0, 1, 2, 0]
+    parts = np.concatenate([part.ravel() for step in applied for part in step])
+    np.testing.assert_allclose(parts, 1 / 10, rtol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
