@@ -14,6 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
+from sklearn.utils._param_validation import (
+    InvalidParameterError,
+    validate_parameter_constraints,
+)
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_method_params
 
@@ -25,6 +29,7 @@ from deepclust._text_input import (
 from deepclust.cleaning import TextCleaner
 from deepclust.clustering import DBSCAN, align
 from deepclust.encoding import RNNLSTMEncoder
+from deepclust.encoding._validation import check_training_parameters
 from deepclust.exceptions import ClusteringWarning, InvalidTextError, TextWarning
 from deepclust.pseudo_labels import seed_word_labels
 from deepclust.sequences import NOISE
@@ -273,15 +278,16 @@ class TextClusterer(Pipeline):
         return self[:-1].get_feature_names_out(input_features)
 
     def check_parameters(self) -> None:
-        """Raise InvalidParameterError if a parameter of any step is wrong.
+        """Raise InvalidParameterError that names every wrong parameter of all steps.
 
-        And what `Vectorizer` raises of `word_vectors` that are not there.
+        And what a step raises of parameters that do not go together, or of
+        `word_vectors` that are not there.
         """
-        for _, step in self.steps:
-            if hasattr(step, "_validate_params"):
-                step._validate_params()
-            if isinstance(step, Vectorizer):
-                check_sources(step.word_vectors)
+        errors = [error for _, step in self.steps for error in _wrong_parameters(step)]
+        if len(errors) == 1:
+            raise errors[0]
+        if errors:
+            raise InvalidParameterError(" ".join(map(str, errors)))
 
     def _learn(
         self, method: Any, X: Any, y: Any, params: dict[str, Any], namer: Any
@@ -444,6 +450,29 @@ def warn_of_another_number(clusterer: Any) -> None:
             ClusteringWarning,
             stacklevel=3,
         )
+
+
+def _wrong_parameters(step: Any) -> Iterator[ValueError]:
+    """Yield an error for each wrong parameter of a step, as its `fit` would raise."""
+    is_right = True
+    if hasattr(step, "_validate_params"):
+        for name, value in step.get_params(deep=False).items():
+            try:
+                validate_parameter_constraints(
+                    step._parameter_constraints, {name: value}, type(step).__name__
+                )
+            except InvalidParameterError as error:
+                is_right = False
+                yield error
+    try:
+        if is_right and isinstance(step, TextCleaner):
+            step._check_parameters()
+        elif is_right and isinstance(step, RNNLSTMEncoder):
+            check_training_parameters(step.get_params(deep=False))
+        elif isinstance(step, Vectorizer):
+            check_sources(step.word_vectors)
+    except ValueError as error:
+        yield error
 
 
 def make_text_clusterer(

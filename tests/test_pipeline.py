@@ -3,6 +3,7 @@
 import copy
 import os
 import pickle
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.metrics import adjusted_rand_score
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
+from sklearn.utils._param_validation import InvalidParameterError
 from tiny import TINIER, light_clusterer, tiny_clusterer
 
 from deepclust import DBSCAN, TextCleaner, make_text_clusterer
@@ -313,6 +315,36 @@ def test_parameters_of_all_steps_are_checked_before_any_work(
 
     with pytest.raises(ValueError, match=f"The '{name}' param"):
         getattr(pipeline, method)(corpus.texts)
+
+
+def test_all_wrong_parameters_are_named_in_one_message(corpus, monkeypatch):
+    pipeline = tiny_clusterer(
+        clean__redact=["names"],
+        vectorize__min_df="x",
+        vectorize__word_vectors=5,
+        encode__epochs=-1,
+        encode__batch_size=0,
+        cluster__eps=-3.0,
+    )
+    monkeypatch.setattr(TextCleaner, "transform", lambda *a: pytest.fail("has begun"))
+
+    with pytest.raises(InvalidParameterError) as raised:
+        pipeline.fit(corpus.texts)
+
+    named = re.findall(r"The '(\w+)' param", str(raised.value))
+    wrong = ["redact", "min_df", "word_vectors", "epochs", "batch_size", "eps"]
+    assert sorted(set(named)) == sorted(wrong)
+    assert "\n" not in str(raised.value)
+
+
+def test_parameters_that_do_not_go_together_are_refused_before_any_work(
+    corpus, monkeypatch, tmp_path
+):
+    wrong = {"encode__checkpoint_dir": tmp_path, "encode__random_state": None}
+    monkeypatch.setattr(TextCleaner, "transform", lambda *a: pytest.fail("has begun"))
+
+    with pytest.raises(ValueError, match="checkpoint_dir needs a number"):
+        tiny_clusterer(**wrong).fit(corpus.texts)
 
 
 def test_word_vectors_are_those_of_the_vectorizer():
