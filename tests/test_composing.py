@@ -74,6 +74,12 @@ def clusterer(**requests):
     return TextClusterer([("same", FunctionTransformer()), ("cluster", dbscan)])
 
 
+def test_layers_of_a_model_that_was_fitted_on_a_data_frame_do_not_warn():
+    frame = pd.DataFrame(ROWS, columns=["x"])
+    model = DBSCAN(eps=0.2, min_samples=2).fit(frame)
+    np.testing.assert_array_equal(model.layers_, model.predict_layers(frame))
+
+
 def test_weights_reach_the_clusterer():
     labels = clusterer().fit(ROWS, cluster__sample_weight=WEIGHTS)[-1].labels_
     assert labels.tolist() == [0, 0, -1, -1]

@@ -173,8 +173,8 @@ class DBSCAN(ClusterMixin, VersionsMixin, BaseEstimator):
 
     cluster_ids_ : ndarray of shape (n_clusters,), intp
         Id of each cluster, which stays when clusters are numbered anew. Given by
-        `partial_fit`, and from an earlier model by `deepclust.clustering.align`; only
-        then.
+        `partial_fit` of a pipeline or its `fit` with `warm_start=True`, and from an
+        earlier model by `deepclust.clustering.align`; only then.
 
     edits_ : list of str
         What `merge`, `split` and `rename` changed since `fit`; only then. `cut` ignores
@@ -709,7 +709,8 @@ class DBSCAN(ClusterMixin, VersionsMixin, BaseEstimator):
     def layers_(self) -> np.ndarray:
         """Labels of the rows of `fit` at every layer."""
         check_is_fitted(self)
-        return self.predict_layers(self._fitted_rows())
+        found = self._nearest_core(self._fitted_rows(), self._noise_radius())
+        return self._layers_of(found)
 
     @property
     def layer_(self) -> int:
