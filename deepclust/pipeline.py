@@ -74,6 +74,9 @@ class TextClusterer(Pipeline):
         where it learned from a sample. Not after `fit` on a stream, see there, nor
         after `load`.
 
+    cluster_names_ : dict of int to str
+        Name of each cluster, those of the last step.
+
     rehearsal_texts_ : list of str
         Sample of all texts that `partial_fit` had, by content; see `sample_texts`. They
         are in pickles, but not in model files.
@@ -226,6 +229,7 @@ class TextClusterer(Pipeline):
         X = check_texts(X, estimator="TextClusterer")
         if not hasattr(self[-1], "labels_"):
             self.fit(X)
+            self._give_first_ids()
             self._keep_rehearsal(X)
             return self
         clean, vectorize, encode, cluster = self._learning_steps()
@@ -258,6 +262,12 @@ class TextClusterer(Pipeline):
         if isinstance(self._labels, slice):
             return self[-1].labels_[self._labels]
         return self._labels
+
+    @property
+    def cluster_names_(self) -> dict[int, str]:
+        """Name of each cluster, those of the last step; see `rename`."""
+        names: dict[int, str] = self[-1].cluster_names_
+        return names
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Return the names of the columns that reach a last step without `transform`.
@@ -367,6 +377,12 @@ class TextClusterer(Pipeline):
             name_clusters(self, X, self[0].transform(X), namer=namer)
         if old is not None and isinstance(clusterer, DBSCAN):
             self.alignment_ = align(old, self, X if common is None else common)
+        elif self.warm_start:
+            self._give_first_ids()
+
+    def _give_first_ids(self) -> None:
+        if isinstance(self[-1], DBSCAN):
+            self[-1].cluster_ids_ = np.arange(self[-1].n_clusters_)
 
 
 def name_clusters(

@@ -57,17 +57,29 @@ def test_a_batch_with_a_new_topic(fitted_clusterer, corpus):
 
 
 def test_the_first_batch_is_a_fit_and_warm_start_keeps_names(fitted_clusterer, corpus):
-    pipeline = tiny_clusterer().set_params(warm_start=True).partial_fit(corpus.texts)
+    pipeline = tiny_clusterer().partial_fit(corpus.texts)
 
+    n_clusters = pipeline[-1].n_clusters_
+    assert pipeline[-1].cluster_ids_.tolist() == [*range(n_clusters)]
+    pipeline.set_params(warm_start=True)
     np.testing.assert_array_equal(pipeline[-1].labels_, fitted_clusterer[-1].labels_)
     assert pipeline.rehearsal_texts_ == corpus.texts
     assert not hasattr(pipeline, "alignment_")
-    names = rename(pipeline, [f"topic {i}" for i in range(pipeline[-1].n_clusters_)])
+    names = rename(pipeline, [f"topic {i}" for i in range(n_clusters)])
     labels = pipeline.fit_predict(corpus.texts)
-    assert pipeline[-1].cluster_names_ == names
+    assert pipeline.cluster_names_ == pipeline[-1].cluster_names_ == names
     assert pipeline[-1].cluster_ids_.tolist() == [*names]
     np.testing.assert_array_equal(labels, fitted_clusterer[-1].labels_)
     assert set(pipeline.alignment_["change"]) == {"kept"}
+
+
+def test_clusters_have_ids_from_the_first_fit_with_warm_start_on():
+    rows = np.array([[0.0], [0.1], [5.0], [5.1], [5.2]])
+    steps = [("cluster", DBSCAN(eps=0.5, min_samples=2))]
+    model = TextClusterer(steps, warm_start=True).fit(rows)
+
+    assert model[-1].cluster_ids_.tolist() == [0, 1]
+    assert not hasattr(TextClusterer(steps).fit(rows)[-1], "cluster_ids_")
 
 
 def test_what_partial_fit_cannot_do(fitted_clusterer, corpus):
