@@ -2,7 +2,8 @@
 
 Texts walk one way: `TextCleaner` → `Vectorizer` → `RNNLSTMEncoder` → `DBSCAN`.
 `make_text_clusterer` chains the four. Importing this package loads neither TensorFlow
-nor matplotlib: every name below is imported on first use.
+nor matplotlib: every name below, and every package such as `deepclust.inspection`, is
+imported on first use.
 """
 
 import importlib
@@ -30,6 +31,11 @@ _ROOMS = {
     "make_text_clusterer": "pipeline",
     "save": "persistence",
 }
+_PACKAGES = {
+    *("cleaning", "clustering", "datasets", "distributed", "encoding", "exceptions"),
+    *("inspection", "metrics", "persistence", "pipeline", "plotting", "reporting"),
+    *("sequences", "vectorizing"),
+}
 
 __all__ = [
     "DBSCAN",
@@ -46,6 +52,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name in _PACKAGES:
+        return importlib.import_module(f"{__name__}.{name}")
     if name not in _ROOMS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(importlib.import_module(f"{__name__}.{_ROOMS[name]}"), name)
@@ -54,4 +62,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, *_PACKAGES})

@@ -38,3 +38,10 @@ def test_the_first_text_loads_nothing_but_what_every_pipeline_needs(
 
     assert "deepclust" in loaded
     assert loaded <= packages_loaded(IMPORTS) | OURS | OF_SPACY
+
+
+def test_packages_are_found_by_completion_and_imported_on_first_use():
+    before = packages_loaded("import deepclust; dir(deepclust)")
+    assert not before & {"sklearn", "matplotlib"}
+    shown = "import deepclust; assert {'inspection', 'plotting'} <= {*dir(deepclust)}"
+    assert "sklearn" in packages_loaded(f"{shown}; deepclust.plotting.plot_map")
