@@ -131,6 +131,17 @@ def refused_without_a_deed(path, error, message=None):
     assert RECORDER.seen == []
 
 
+@pytest.mark.parametrize("mmap", [False, True])
+def test_a_valid_file_is_read_without_a_deed(model_file, mmap):
+    load(model_file, mmap=mmap)  # the first time imports what it needs
+    RECORDER.seen, RECORDER.on = [], True
+    try:
+        load(model_file, mmap=mmap)
+    finally:
+        RECORDER.on = False
+    assert RECORDER.seen == []
+
+
 class Bomb:
     def __init__(self, path):
         self.path = path
