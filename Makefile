@@ -102,6 +102,7 @@ docs: $(VENV)/.docs
 	rm -rf docs/api
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
 	$(BIN)/python docs/check_pages.py docs/_build/html
+	$(BIN)/python docs/check_accessibility.py docs/_build/html
 	@echo "docs/_build/html/index.html"
 
 # runs the notebooks and keeps their results in them

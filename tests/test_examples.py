@@ -251,6 +251,28 @@ def test_broken_links_are_found(tmp_path, capsys):
     assert "a.html: b.html#gone: no anchor #gone in b.html" in printed
 
 
+def test_pages_that_are_hard_to_read_are_found(tmp_path, monkeypatch, capsys):
+    check = load_module(ROOT / "docs" / "check_accessibility.py")
+    monkeypatch.setattr(check, "PAGES", ("a.html",))
+    (tmp_path / "a.html").write_text(
+        '<html lang="en"><title>A</title><main><h1>A</h1><img src="x.png">'
+        '<p style="width: 900px">wide</p></main></html>'
+    )
+    browser = check.find_browser()
+
+    n_problems = check.main(tmp_path)
+
+    printed = capsys.readouterr().out
+    if browser is None:
+        assert n_problems == 0
+        assert "passed over" in printed
+    else:
+        assert n_problems == 3
+        assert "a.html, desktop: image-alt" in printed
+        assert "a.html, phone: image-alt" in printed
+        assert "pixels wider than the window" in printed
+
+
 GALLERY = sorted(EXAMPLES.glob("gallery/plot_*.py"))
 
 
