@@ -27,7 +27,6 @@ from sklearn.pipeline import Pipeline
 from deepclust._text_input import check_texts
 from deepclust.cleaning import TextCleaner
 from deepclust.clustering import DBSCAN
-from deepclust.clustering._dbscan import _checksum
 from deepclust.encoding import RNNLSTMEncoder
 from deepclust.exceptions import TextWarning
 from deepclust.metrics._pairwise import unit_rows
@@ -61,7 +60,8 @@ def shareable(
     Returns
     -------
     pipeline : Pipeline
-        For prediction. Cluster numbers are those of `pipeline`.
+        For prediction. Cluster numbers are those of `pipeline`; layers end with that of
+        its labels.
 
     Raises
     ------
@@ -170,12 +170,15 @@ def _aggregated(
     """Return a DBSCAN whose core points are means of the core points."""
     core, labels = clusterer.core_sample_indices_, clusterer._core_labels
     rows, _ = clusterer._space.rows(embeddings[core])
-    means, clusters = [], []
+    layers, place = clusterer._core_layers()
+    layers = layers[:, : clusterer.layer_ + 1]  # at finer ones parts have no one label
+    means, clusters, layers_of_parts = [], [], []
     for cluster in np.unique(labels):
-        inside = labels == cluster
+        inside = np.flatnonzero(labels == cluster)
         for part in _source_parts(rows[inside], sources[core[inside]], min_sources):
-            means.append(rows[inside][part].mean(axis=0))
+            means.append(rows[inside[part]].mean(axis=0))
             clusters.append(cluster)
+            layers_of_parts.append(layers[inside[part[0]]])
     if not means:
         raise ValueError(f"No cluster has texts of {min_sources} sources.")
     centers = np.asarray(means, dtype=clusterer._X.dtype)
@@ -186,8 +189,9 @@ def _aggregated(
     shared.n_features_in_ = clusterer.n_features_in_
     shared.noise_fraction_ = clusterer.noise_fraction_
     shared._X, shared._core_labels = centers, np.array(clusters, dtype=np.intp)
-    shared._checksum = _checksum(centers)
     shared._fitted_layer = clusterer._layer_of_labels
+    shared._chosen_layers = np.array(layers_of_parts, dtype=np.intp)
+    shared._best_place = min(place, clusterer.layer_)
     shared._weights, shared._cache = np.ones(len(centers)), {}
     shared.labels_ = shared._core_labels.copy()
     shared.core_sample_indices_ = np.arange(len(centers))

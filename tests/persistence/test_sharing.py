@@ -12,7 +12,7 @@ from deepclust import DBSCAN, load, save
 from deepclust.cleaning._tokenizer import token_checksum
 from deepclust.clustering import rename
 from deepclust.persistence import inspect
-from deepclust.persistence._sharing import _source_parts
+from deepclust.persistence._sharing import _aggregated, _source_parts
 
 K = 4
 TEXTS = make_corpus(15).texts  # of which `small_model` was fitted
@@ -131,6 +131,27 @@ def test_predictions_are_nearly_those_of_the_model(model, shared):
     both = (expected >= 0) & (found >= 0)
     assert both.mean() > 0.5
     assert adjusted_mutual_info_score(expected[both], found[both]) > 0.8
+
+
+@pytest.mark.parametrize("layer", ["auto", "broad", "fine"])
+def test_layers_have_the_numbers_of_the_model(layer, tmp_path):
+    """The first cluster is left out: the others keep their numbers."""
+    rng = np.random.default_rng(0)
+    far = rng.normal(size=(3, 1, 6)) * 30
+    near = (far + rng.normal(size=(3, 3, 6)) * 2.5).reshape(-1, 6)
+    rows = np.repeat(near, 40, axis=0) + rng.normal(size=(360, 6)) * 0.25
+    fitted = DBSCAN(n_clusters=3, layer=layer).fit(rows)
+    sources = np.where(fitted.labels_ == 0, -1, np.arange(360))
+
+    shared = _aggregated(fitted, rows, sources, K)
+    shared = load(save(shared, tmp_path / "s.dct", profile="predict"))
+
+    kept = fitted.labels_ != 0
+    layers, expected = shared.predict_layers(rows[kept]), fitted.layers_[kept]
+    own = fitted.layer_
+    assert layers.shape[1] == own + 1
+    np.testing.assert_array_equal(layers, expected[:, : own + 1])
+    assert shared.predict(rows[kept]).tolist() == fitted.labels_[kept].tolist()
 
 
 def test_every_center_stands_for_enough_sources(model):
