@@ -262,8 +262,9 @@ def _unknown_words(
         return row | _both(means) | _kolmogorov_smirnov(before, now)
     row |= _both(np.array([expected, now.mean()]))
     spread = now.std(ddof=1) if len(now) > 1 else 0.0
-    if spread == 0.0:
-        return row | _result(np.nan, "Cohen's d", "t", np.nan, np.nan)
+    if spread == 0.0:  # of texts that differ from what is expected, t is infinite
+        effect, p_value = (0.0, 1.0) if now.mean() == expected else (np.nan, np.nan)
+        return row | _result(effect, "Cohen's d", "t", effect, p_value)
     found = stats.ttest_1samp(now, expected)
     effect = (now.mean() - expected) / spread
     return row | _result(effect, "Cohen's d", "t", found.statistic, found.pvalue)

@@ -8,7 +8,11 @@ from sklearn.pipeline import make_pipeline
 
 from deepclust.exceptions import InvalidTextError
 from deepclust.inspection import drift
-from deepclust.inspection._drift import _chi_square, _cluster_shares
+from deepclust.inspection._drift import (
+    _chi_square,
+    _cluster_shares,
+    _unknown_words,
+)
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +56,12 @@ def test_the_reference_of_fit_is_what_fit_found(fitted_clusterer, corpus):
     noise = found.frame.set_index("measure").loc["noise", "reference"]
     assert noise == pytest.approx(fitted_clusterer[-1].noise_fraction_)
     assert found.n_reference == len(corpus.texts)
+
+
+def test_texts_without_unknown_words_where_none_were_expected_do_not_differ():
+    same = _unknown_words(None, np.zeros(9), 0.0)
+    assert (same["effect"], same["statistic"], same["p_value"]) == (0.0, 0.0, 1.0)
+    assert np.isnan(_unknown_words(None, np.ones(9), 0.0)["p_value"])
 
 
 def test_cramers_v_and_residuals_by_hand():
