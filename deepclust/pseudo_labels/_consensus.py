@@ -8,8 +8,9 @@ from sklearn.metrics import adjusted_mutual_info_score
 from deepclust.metrics._matching import relabel
 from deepclust.pseudo_labels._mixture import is_confident
 
-__all__ = ["agreed_targets", "medoid", "nearest_partitions"]
+__all__ = ["MIN_ALIVE", "agreed_targets", "medoid", "nearest_partitions"]
 
+MIN_ALIVE = 0.9  # of the components, that a mixture or a target should keep
 MAX_COMPARED_DOCS = 4_000  # random documents that partitions are compared on
 
 
@@ -118,6 +119,12 @@ def agreed_targets(
         documents the half with the greater margins keeps its labels even so. Components
         are renumbered without the empty ones.
 
+    Notes
+    -----
+    Half of the partitions are enough where else fewer than `MIN_ALIVE` of the
+    components would keep a document: of many fine topics, some are found by half of
+    them only.
+
     Examples
     --------
     >>> import numpy as np
@@ -129,12 +136,23 @@ def agreed_targets(
            [ 0,  0,  1,  1,  1]], dtype=int32)
     """
     table = np.stack([relabel(labels, like=partitions[0]) for labels in partitions])
-    targets = []
-    for labels, own, margin in zip(table, partitions, log_odds_margins, strict=True):
-        agreed = np.mean(table == labels, axis=0) > 0.5
-        margin = np.where(agreed | np.isinf(margin), margin, 0.0)
-        kept = is_confident(margin) | (margin >= np.median(margin))
-        target = np.full(len(own), -1, dtype=np.int32)
-        target[kept] = np.unique(own[kept], return_inverse=True)[1]
-        targets.append(target)
-    return targets
+    n_agreeing = [(table == labels).sum(axis=0) for labels in table]
+
+    def targets(enough: int) -> list[np.ndarray]:
+        """Return the targets of documents on which that many partitions agree."""
+        found = []
+        for own, n, margin in zip(
+            partitions, n_agreeing, log_odds_margins, strict=True
+        ):
+            margin = np.where((n >= enough) | np.isinf(margin), margin, 0.0)
+            kept = is_confident(margin) | (margin >= np.median(margin))
+            target = np.full(len(own), -1, dtype=np.int32)
+            target[kept] = np.unique(own[kept], return_inverse=True)[1]
+            found.append(target)
+        return found
+
+    most = targets(len(table) // 2 + 1)
+    n_components = sum(len(np.unique(labels)) for labels in partitions)
+    if sum(int(target.max()) + 1 for target in most) >= MIN_ALIVE * n_components:
+        return most
+    return targets((len(table) + 1) // 2)

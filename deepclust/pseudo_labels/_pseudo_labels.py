@@ -27,6 +27,7 @@ from threadpoolctl import threadpool_limits
 
 from deepclust._parallel import in_threads
 from deepclust.pseudo_labels._consensus import (
+    MIN_ALIVE,
     agreed_targets,
     medoid,
     nearest_partitions,
@@ -52,8 +53,6 @@ N_WEIGHT_TREES = {1.0: 2}  # trees for the choice of the weight of views
 
 VIEW_WEIGHTS = (2.0, 1.0)  # tried in turn, against 1 for either other block; else none
 MAX_DEVIATIONS = 2.0  # of the scores by words alone, that a weight may cost
-
-MIN_ALIVE = 0.9  # of the components, that a mixture should keep
 
 
 @dataclass

@@ -28,6 +28,17 @@ def test_documents_on_which_most_partitions_disagree_are_left_out():
     assert targets[1].tolist() == [2, 2, 2, -1, 0, 0, 0, 0, 1, 1, 1, 1]
 
 
+def test_components_that_half_of_the_partitions_find_are_kept_where_many_would_die():
+    """Two find topics 1 and 3, and two topics 2 and 4, of five."""
+    topics = np.repeat(np.arange(5), 4)
+    one, other = topics.copy(), topics.copy()
+    one[topics == 2], one[topics == 4] = [0, 0, 1, 2], [3, 3, 1, 4]
+    other[topics == 1], other[topics == 3] = [0, 0, 2, 1], [2, 4, 4, 3]
+    for target in agreed(one, one, other, other):
+        assert (target >= 0).all()
+        assert target.max() == 4
+
+
 def test_known_documents_are_targets_even_if_the_others_disagree():
     partitions = [np.array([0, 0, 0, 1, 1, 1])] * 3 + [np.array([0, 0, 1, 1, 1, 1])]
     margins = [np.full(6, 9.0) for _ in partitions]
