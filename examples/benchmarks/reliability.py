@@ -20,6 +20,7 @@ import warnings
 from collections import Counter
 from importlib.util import find_spec
 from pathlib import Path
+from queue import Empty
 
 import numpy as np
 
@@ -87,6 +88,144 @@ def metric_of_nan(kind: str) -> str:
     model = DBSCAN if kind == "deepclust" else PLAIN
     labels = model(0.5, metric=lambda a, b: np.nan).fit([[0.0], [0.1]] * 9).labels_
     return f"{np.mean(labels < 0):.0%} noise, no error"
+
+
+def metric_of_nan_at_times(kind: str) -> str:
+    """Cluster by a callable that returns NaN for far pairs alone."""
+    from sklearn.cluster import DBSCAN as PLAIN
+
+    from deepclust import DBSCAN
+
+    def metric(a: np.ndarray, b: np.ndarray) -> float:
+        return np.nan if abs(a[0] - b[0]) > 15 else abs(a - b).sum()
+
+    model = DBSCAN if kind == "deepclust" else PLAIN
+    sys.stderr = sys.__stderr__ = open(os.devnull, "w")  # noqa: SIM115
+    labels = model(0.5, metric=metric).fit(np.arange(200.0)[:, None] / [[9, 9]]).labels_
+    return (
+        f"{len({*labels} - {-1})} clusters, {np.mean(labels < 0):.0%} noise, no error"
+    )
+
+
+def negative_metric(kind: str) -> str:
+    """Cluster by a callable that returns less than 0."""
+    from sklearn.cluster import DBSCAN as PLAIN
+
+    from deepclust import DBSCAN
+
+    model = DBSCAN if kind == "deepclust" else PLAIN
+    labels = model(0.5, metric=lambda a, b: -1.0).fit([[0.0], [0.1]] * 90).labels_
+    return f"{len({*labels} - {-1})} clusters, no error"
+
+
+def tiny_float32(kind: str) -> str:
+    """Find three groups at 1e-25 in float32, without eps."""
+    from sklearn.cluster import HDBSCAN
+
+    from deepclust import DBSCAN
+
+    rng = np.random.default_rng(0)
+    rows = np.repeat([[0.0] * 4, [3.0] * 4, [6.0] * 4], 50, axis=0)
+    rows = ((rows + rng.normal(0, 0.1, rows.shape)) * 1e-25).astype(np.float32)
+    if kind == "BERTopic":
+        labels = bertopic(["one two", "three four", "five six"] * 50, rows).topics_
+    else:
+        model = DBSCAN() if kind == "deepclust" else HDBSCAN()
+        labels = model.fit(rows).labels_.tolist()
+    return f"{len({*labels} - {-1})} clusters of 3"
+
+
+def equal_rows_on_a_map(kind: str) -> str:
+    """Draw six equal rows by t-SNE."""
+    X = np.zeros((6, 8))
+    if kind == "deepclust":
+        from deepclust.plotting import project
+
+        places = project(X, projection="tsne")
+    else:
+        from sklearn.manifold import TSNE
+
+        places = TSNE(perplexity=2).fit_transform(X)
+    return "drawn" if np.isfinite(places).all() else "NaN, no error"
+
+
+def set_of_texts(kind: str) -> str:
+    """Give a set of texts, whose order differs between runs."""
+    from sklearn.feature_extraction.text import CountVectorizer
+
+    from deepclust import TextCleaner
+
+    model = TextCleaner() if kind == "deepclust" else CountVectorizer()
+    model.fit_transform({"one two", "three four"})
+    return "no error"
+
+
+def other_order(kind: str) -> str:
+    """Fit on 1,000 docstrings, and again in another order with the same seed."""
+    from sklearn.cluster import KMeans
+    from sklearn.decomposition import TruncatedSVD
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.metrics import adjusted_rand_score
+    from sklearn.pipeline import make_pipeline
+
+    from deepclust import make_text_clusterer
+    from deepclust.datasets import load_docstrings
+
+    rng, data = np.random.default_rng(5), load_docstrings().data
+    texts = [data[place] for place in rng.permutation(len(data))[:1_000]]
+    order = rng.permutation(len(texts))
+    lsa = make_pipeline(TfidfVectorizer(), TruncatedSVD(64, random_state=0)).fit(texts)
+    labels = []
+    for those in (texts, [texts[place] for place in order]):
+        if kind == "BERTopic":
+            labels.append(np.array(bertopic(those, lsa.transform(those)).topics_))
+        elif kind == "deepclust":
+            labels.append(make_text_clusterer(random_state=0).fit_predict(those))
+        else:
+            model = KMeans(20, random_state=0)
+            labels.append(model.fit_predict(lsa.transform(those)))
+    agreement = adjusted_rand_score(labels[0][order], labels[1])
+    return f"ARI {agreement:.2f}, {len({*labels[0]} - {-1})} clusters"
+
+
+def lone_surrogate(kind: str) -> str:
+    """Read a text with half of a surrogate pair."""
+    texts = ["one two", "half \ud800 of a pair"]
+    if kind == "Keras":
+        import keras
+
+        keras.layers.TextVectorization().adapt(texts)
+    elif kind == "deepclust":
+        from deepclust import TextCleaner
+
+        TextCleaner().fit_transform(texts)
+    else:
+        from sklearn.feature_extraction.text import CountVectorizer
+
+        CountVectorizer().fit_transform(texts)
+    return "read"
+
+
+def two_wrong_parameters(kind: str) -> str:
+    """Fit a pipeline of which the first and the last step have a wrong parameter."""
+    from sklearn.cluster import KMeans
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.pipeline import make_pipeline
+
+    from deepclust import make_text_clusterer
+
+    if kind == "deepclust":
+        wrong = {"vectorize__min_df": "x", "cluster__eps": -1.0}
+        model = make_text_clusterer().set_params(**wrong)
+        names = ("min_df", "eps")
+    else:
+        model = make_pipeline(TfidfVectorizer(min_df="x"), KMeans("many"))
+        names = ("min_df", "n_clusters")
+    try:
+        model.fit(["one two", "three four"] * 60)
+    except ValueError as error:
+        return f"{sum(name in str(error) for name in names)} of 2 named"
+    return "no error"
 
 
 def text_that_is_none(kind: str) -> str:
@@ -216,7 +355,15 @@ KINDS = ("deepclust", "scikit-learn", "Keras", "BERTopic")
 CASES = {
     copies: ("deepclust", "scikit-learn", "BERTopic"),
     huge_float32: ("deepclust", "scikit-learn", "BERTopic"),
+    tiny_float32: ("deepclust", "scikit-learn", "BERTopic"),
     metric_of_nan: ("deepclust", "scikit-learn"),
+    metric_of_nan_at_times: ("deepclust", "scikit-learn"),
+    negative_metric: ("deepclust", "scikit-learn"),
+    equal_rows_on_a_map: ("deepclust", "scikit-learn"),
+    set_of_texts: ("deepclust", "scikit-learn"),
+    lone_surrogate: ("deepclust", "scikit-learn", "Keras"),
+    two_wrong_parameters: ("deepclust", "scikit-learn"),
+    other_order: ("deepclust", "scikit-learn", "BERTopic"),
     text_that_is_none: ("deepclust", "scikit-learn", "BERTopic"),
     flipped_bits: KINDS,
     full_disk: KINDS,
@@ -239,8 +386,12 @@ def cell(case, kind: str) -> str:
     process = context.Process(target=_cell, args=(case, kind, queue))
     process.start()
     try:
-        return queue.get(timeout=10 * TIMEOUT)
-    except Exception:
+        for _ in range(10 * TIMEOUT):
+            try:
+                return queue.get(timeout=1)
+            except Empty:
+                if process.exitcode is not None:
+                    return f"the process is ended, exit status {process.exitcode}"
         return f"no end after {10 * TIMEOUT} s"
     finally:
         process.kill()
