@@ -118,7 +118,7 @@ def test_cluster_predict_report(tmp_path, corpus, corpus_file, capsys, monkeypat
     page = tmp_path / "r.html"
     options = ["--label", "topic", "--out", str(page), "--title", "Four <topics>"]
     assert main(["report", model, *source, *options]) == 0
-    assert "<h1>Four &lt;topics&gt;</h1>" in page.read_text("utf-8")
+    assert '<h1 dir="auto">Four &lt;topics&gt;</h1>' in page.read_text("utf-8")
     assert str(page) in capsys.readouterr().out
 
     data = tmp_path / "r.json"

@@ -134,6 +134,16 @@ def test_nothing_of_the_corpus_becomes_html():
     assert shown.count("<td") == shown.count("</td>") == 14
 
 
+def test_cells_of_the_corpus_have_the_direction_of_their_script():
+    shown = cluster_table(
+        ["كرة القدم", "نص آخر"], [0, 0], names={0: "كرة"}
+    )._repr_html_()
+
+    assert "<bdi>كرة</bdi>" in shown
+    assert '<summary dir="auto">كرة القدم</summary>' in shown
+    assert '<li dir="auto">كرة القدم</li>' in shown
+
+
 def test_a_long_table_and_long_texts_are_cut_in_html():
     texts = [f"word{i} " + "x" * 1000 for i in range(150)]
 

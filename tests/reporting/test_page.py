@@ -400,3 +400,24 @@ def test_axe_finds_no_violation(browser, page, scheme):
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
     browser.find_element("id", "clear").click()
     assert [(one["id"], one["nodes"][0]["html"]) for one in found] == []
+
+
+def test_arabic_texts_are_read_from_the_right(browser, tmp_path):
+    _, labels, X = make_texts()
+    arabic = [f"نص {row} عن كرة القدم." for row in range(200)]
+    path = write_report(
+        None,
+        arabic,
+        tmp_path / "r.html",
+        labels=labels,
+        embeddings=X,
+        names={0: "كرة القدم"},
+        title="تقرير",
+    )
+
+    open_report(browser, path)
+
+    direction = "getComputedStyle(document.querySelector(arguments[0])).direction"
+    for place in ("h1", "td.named", "#clusters summary", "#tree span[dir]"):
+        assert browser.execute_script(f"return {direction}", place) == "rtl", place
+    assert browser.execute_script(f"return {direction}", "#summary") == "ltr"
