@@ -30,11 +30,13 @@ N_FLIPS = 100
 MODEL = Path(__file__).parents[2] / "tests" / "persistence" / "model_v1.dct"
 
 
-def bertopic(texts: list[str | None], embeddings: np.ndarray):
+def bertopic(texts: list[str | None], embeddings: np.ndarray, seed: int | None = None):
     """Return BERTopic fitted on texts and embeddings."""
     from bertopic import BERTopic
 
-    return BERTopic().fit(texts, embeddings)
+    model = BERTopic()
+    model.umap_model.random_state = seed
+    return model.fit(texts, embeddings)
 
 
 def small_bertopic():
@@ -178,7 +180,8 @@ def other_order(kind: str) -> str:
     labels = []
     for those in (texts, [texts[place] for place in order]):
         if kind == "BERTopic":
-            labels.append(np.array(bertopic(those, lsa.transform(those)).topics_))
+            model = bertopic(those, lsa.transform(those), seed=0)
+            labels.append(np.array(model.topics_))
         elif kind == "deepclust":
             labels.append(make_text_clusterer(random_state=0).fit_predict(those))
         else:
