@@ -144,7 +144,7 @@ class MetricSpace:
 
     def check_eps(self, radius: float) -> None:
         """Raise a ValueError if the square of a radius is lost in float64."""
-        if self.name == "euclidean" and 0 < radius < _LEAST_RADIUS:
+        if self.name == "euclidean" and radius < _LEAST_RADIUS:
             raise ValueError(
                 f"eps={radius:.3g} is below {_LEAST_RADIUS:g}, and its square does not "
                 f"fit float64. Multiply X, and eps, by {1 / _LEAST_RADIUS:g}."

@@ -69,7 +69,7 @@ def part_means(
     """
     order = np.argsort(content_hashes(rows), kind="stable")
     rows, weights, labels = rows[order], tree.weights[order], labels[order]
-    candidates = _candidates(tree, radii, rows, labels, order)
+    candidates = _possible_splits(tree, radii, rows, labels, order)
     best, splits = noise_aware_silhouette(rows, labels, weights), []
     while candidates:
         scores = [
@@ -123,7 +123,7 @@ def split_by_means(
     return labels
 
 
-def _candidates(
+def _possible_splits(
     tree: ReachabilityTree,
     radii: Iterable[float],
     rows: np.ndarray,

@@ -532,6 +532,8 @@ def test_what_float64_cannot_square_is_refused_by_name():
         DBSCAN(1e-160).fit(BLOBS)
     with pytest.raises(ValueError, match="is below 1e-150"):
         DBSCAN().fit(BLOBS * 1e-160)
+    with pytest.raises(ValueError, match="eps=0 is below 1e-150"):  # squares are lost
+        DBSCAN().fit(BLOBS * 1e-300)
 
 
 def test_labels_follow_noise_set_after_fit():
