@@ -211,12 +211,14 @@ class DBSCAN(ClusterMixin, VersionsMixin, BaseEstimator):
     over eps and, if that is "auto" too, over min_samples 5, 12 and 25. From more than
     20,000 unique rows, the tree is that of the 20,000 with the smallest content hashes;
     min_samples "auto" is scaled by the sampling ratio, to 125 at most, and five radii
-    that leave about the same share of core points are tried on all rows. One radius for
-    all joins topics that touch: without `n_clusters`, a cluster that the hierarchy
-    separates at a smaller radius is divided, by the nearest mean, where the silhouette
-    of all rows grows with it. With a metric
+    that leave about the same share of core points are tried on all rows. With a metric
     other than Euclidean and cosine, the tree takes O(n²) time and is that of 5,000 rows
     at most, the silhouette is Euclidean all the same, and `cut` clusters again.
+
+    One radius for all joins clusters that touch. With "auto", and without `n_clusters`,
+    a cluster that the hierarchy separates into parts at a smaller radius is divided,
+    each core point going to the nearest mean of a part, if the silhouette of all rows
+    grows with it.
 
     The layers are nested: two rows that share a cluster share one at every broader
     layer, and a row that is noise is noise at all of them. One layer is that of
@@ -835,10 +837,8 @@ class DBSCAN(ClusterMixin, VersionsMixin, BaseEstimator):
         if not hasattr(self, "reachability_"):
             return
         points = rows.point_of[self.reachability_rows_]
-        radii = [self._space.radius(eps) for eps in self.eps_path_["eps"]]
-        splits = part_means(
-            self.reachability_, radii, rows.points.rows[points], labels[points]
-        )
+        X, labels = rows.points.rows[points], labels[points]
+        splits = part_means(self.reachability_, self._radii_tried(), X, labels)
         if splits:
             self._part_means = splits
 
@@ -1105,9 +1105,11 @@ class DBSCAN(ClusterMixin, VersionsMixin, BaseEstimator):
         labels = np.full(len(self._X), -1, dtype=np.intp)
         labels[self.core_sample_indices_] = self._core_labels
         rows, _ = self._space.rows(self._X[self.reachability_rows_])
-        radii = [self._space.radius(eps) for eps in self.eps_path_["eps"]]
         labels = labels[self.reachability_rows_]
-        return finer_layers(self.reachability_, radii, rows, labels)
+        return finer_layers(self.reachability_, self._radii_tried(), rows, labels)
+
+    def _radii_tried(self) -> list[float]:
+        return [self._space.radius(eps) for eps in self.eps_path_["eps"]]
 
     def _numbered_layers(self, layers: np.ndarray) -> np.ndarray:
         """Number each layer of the core points by the weight of all its rows."""

@@ -194,12 +194,9 @@ def finer_layers(
         best = MIN_SILHOUETTE * noise_aware_silhouette(rows, labels, weights)
         found = None
         for split in splits:
-            parts = parts_of_clusters(weights, labels, split, least)
-            if parts.max() + 1 < MIN_RATIO * n_clusters:
+            means, parents = parts_of_clusters(rows, weights, labels, split, least)
+            if len(parents) < MIN_RATIO * n_clusters:
                 continue
-            members = np.flatnonzero(parts >= 0)
-            parents = labels[members][np.unique(parts[members], return_index=True)[1]]
-            means = cluster_means(rows[members], parts[members])
             parts = with_parts(rows, labels, means, parents)
             silhouette = noise_aware_silhouette(rows, parts, weights)
             if silhouette > best:
@@ -384,12 +381,18 @@ def components(tree: ReachabilityTree, radius: float) -> np.ndarray:
 
 
 def parts_of_clusters(
-    weights: np.ndarray, labels: np.ndarray, split: np.ndarray, least: float
-) -> np.ndarray:
-    """Return the part of each point, where a cluster has several heavy components.
+    rows: np.ndarray,
+    weights: np.ndarray,
+    labels: np.ndarray,
+    split: np.ndarray,
+    least: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the parts of each cluster: its heavy components, if it has several.
 
     Parameters
     ----------
+    rows : ndarray of shape (n_points, n_features), float32 or float64
+
     weights : ndarray of shape (n_points,), float64
 
     labels : ndarray of shape (n_points,), intp
@@ -403,17 +406,21 @@ def parts_of_clusters(
 
     Returns
     -------
-    parts : ndarray of shape (n_points,), intp
-        Numbered by first appearance; -1 for points of no part. A cluster of fewer than
-        two parts is a part as a whole.
+    means : ndarray of shape (n_parts, n_features), float64
+        A cluster of fewer than two parts is a part as a whole.
+
+    parents : ndarray of shape (n_parts,), intp
+        The cluster of each part.
 
     Examples
     --------
     >>> import numpy as np
     >>> from deepclust.clustering._layers import parts_of_clusters
+    >>> X = np.array([[0.0], [1.0], [5.0], [6.0], [9.0], [40.0]])
     >>> labels, split = np.array([0, 0, 0, 0, 0, 1]), np.array([3, 3, 5, 5, 6, 7])
-    >>> parts_of_clusters(np.ones(6), labels, split, 2)
-    array([ 0,  0,  1,  1, -1,  2])
+    >>> means, parents = parts_of_clusters(X, np.ones(6), labels, split, 2)
+    >>> means.ravel(), parents
+    (array([ 0.5,  5.5, 40. ]), array([0, 0, 1]))
     """
     inside = np.flatnonzero(split >= 0)
     pairs = labels[inside] * (split.max() + 1) + split[inside]
@@ -425,5 +432,7 @@ def parts_of_clusters(
     parts[inside[kept]] = pair[kept]
     whole = n_parts[labels] < 2
     parts[whole] = len(first) + labels[whole]
-    parts[parts >= 0] = _numbered(parts[parts >= 0])
-    return parts
+    members = np.flatnonzero(parts >= 0)
+    numbers = _numbered(parts[members])
+    parents = labels[members[np.unique(numbers, return_index=True)[1]]]
+    return cluster_means(rows[members], numbers), parents

@@ -14,7 +14,6 @@ import numpy as np
 
 from deepclust.clustering._layers import (
     MIN_PART_WEIGHT,
-    cluster_means,
     components,
     parts_of_clusters,
     with_parts,
@@ -131,25 +130,18 @@ def _possible_splits(
     order: np.ndarray,
 ) -> list[tuple[int, np.ndarray]]:
     """Return clusters and the means of their parts, each way to part one once."""
+    members = np.flatnonzero(labels >= 0)
+    if not len(members):
+        return []
     least = MIN_PART_WEIGHT * tree.min_samples
     found: dict[bytes, tuple[int, np.ndarray]] = {}
-    members = np.flatnonzero(labels >= 0)
-    weights = tree.weights[order][members]
+    rows, labels, weights = rows[members], labels[members], tree.weights[order[members]]
     for radius in radii:
-        split = components(tree, radius)[order][members]
-        if not len(members) or split.max() < 0:
-            continue
-        parts = parts_of_clusters(weights, labels[members], split, least)
-        own = np.where(parts >= 0, labels[members], -1)
-        n_parts = np.bincount(
-            own[np.unique(parts, return_index=True)[1]] + 1,
-            minlength=labels.max() + 2,
-        )
-        for cluster in np.flatnonzero(n_parts[1:] > 1):
-            inside = np.flatnonzero(own == cluster)
-            numbers = np.unique(parts[inside], return_inverse=True)[1]
-            means = cluster_means(rows[members[inside]], numbers)
-            found.setdefault(means.tobytes(), (int(cluster), means))
+        split = components(tree, radius)[order[members]]
+        means, parents = parts_of_clusters(rows, weights, labels, split, least)
+        for cluster in np.flatnonzero(np.bincount(parents) > 1):
+            parts = means[parents == cluster]
+            found.setdefault(parts.tobytes(), (int(cluster), parts))
     return list(found.values())
 
 
