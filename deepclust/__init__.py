@@ -2,7 +2,7 @@
 
 Texts walk one way: `TextCleaner` → `Vectorizer` → `RNNLSTMEncoder` → `DBSCAN`.
 `make_text_clusterer` chains the four. Importing this package loads neither TensorFlow
-nor matplotlib: every name below, and every package such as `deepclust.inspection`, is
+nor matplotlib: every name below, and every module such as `deepclust.inspection`, is
 imported on first use.
 """
 
@@ -31,10 +31,10 @@ _ROOMS = {
     "make_text_clusterer": "pipeline",
     "save": "persistence",
 }
-_PACKAGES = {
+_MODULES = {
     *("cleaning", "clustering", "datasets", "distributed", "encoding", "exceptions"),
-    *("inspection", "metrics", "persistence", "pipeline", "plotting", "reporting"),
-    *("sequences", "vectorizing"),
+    *("inspection", "metrics", "persistence", "pipeline", "plotting"),
+    *("pseudo_labels", "reporting", "sequences", "vectorizing"),
 }
 
 __all__ = [
@@ -52,7 +52,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name in _PACKAGES:
+    if name in _MODULES:
         return importlib.import_module(f"{__name__}.{name}")
     if name not in _ROOMS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -62,4 +62,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__, *_PACKAGES})
+    return sorted({*globals(), *__all__, *_MODULES})

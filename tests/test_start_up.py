@@ -1,8 +1,11 @@
 """A saved pipeline answers soon after Python starts: it loads nothing superfluous."""
 
 import pickle
+import pkgutil
 import subprocess
 import sys
+
+import deepclust
 
 IMPORTS = "import sklearn.pipeline, spacy"
 FIRST_TEXT = """
@@ -40,6 +43,12 @@ def test_the_first_text_loads_nothing_but_what_every_pipeline_needs(
 
     assert "deepclust" in loaded
     assert loaded <= packages_loaded(IMPORTS) | OURS | OF_SCIKIT_LEARN | OF_SPACY
+
+
+def test_all_public_modules_are_found_by_completion():
+    modules = {module.name for module in pkgutil.iter_modules(deepclust.__path__)}
+    public = {name for name in modules if not name.startswith("_")} - {"cli"}
+    assert public == deepclust._MODULES <= {*dir(deepclust)}
 
 
 def test_packages_are_found_by_completion_and_imported_on_first_use():
