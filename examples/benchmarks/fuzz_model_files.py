@@ -116,15 +116,9 @@ def outcome(path: Path, key: Path | None = None) -> str:
 
 def guided(model: Path, seconds: int) -> None:
     """Fuzz one file by coverage; end the process."""
-    import atheris
+    from guided_fuzzing import fuzz
 
     whole, path = model.read_bytes(), Path(f"{model}.mutated")
-    for name in [name for name in sys.modules if name.startswith("deepclust.pers")]:
-        values = vars(sys.modules[name]).values()
-        parts = (p for v in values for p in (v, *getattr(v, "__dict__", {}).values()))
-        for part in parts:
-            if getattr(part, "__module__", "") == name and hasattr(part, "__code__"):
-                atheris.instrument_func(part)
 
     def mutator(content: bytes, most: int, seed: int) -> bytes:
         """Return another file, whose digests are right."""
@@ -138,9 +132,8 @@ def guided(model: Path, seconds: int) -> None:
         path.write_bytes(content)
         outcome(path)
 
-    settings = [f"-max_total_time={seconds}", f"-max_len={4 * len(whole)}"]
-    atheris.Setup([sys.argv[0], *settings], run, custom_mutator=mutator)
-    atheris.Fuzz()
+    time, length = f"-max_total_time={seconds}", f"-max_len={4 * len(whole)}"
+    fuzz("deepclust.pers", run, mutator, time, length)
 
 
 def main() -> int:

@@ -68,15 +68,10 @@ def broken(texts: list[str], cleaner: TextCleaner) -> str | None:
 def guided(seconds: int) -> None:
     """Fuzz by coverage; end the process."""
     import atheris
+    from guided_fuzzing import fuzz
 
     cleaner, redacting = TextCleaner(), TextCleaner(redact=KINDS)
     broken(["word"], cleaner)  # imports what is imported at the first use
-    for name in [name for name in sys.modules if name.startswith(PACKAGES)]:
-        values = vars(sys.modules[name]).values()
-        parts = (p for v in values for p in (v, *getattr(v, "__dict__", {}).values()))
-        for part in parts:
-            if getattr(part, "__module__", "") == name and hasattr(part, "__code__"):
-                atheris.instrument_func(part)
 
     def mutator(content: bytes, most: int, seed: int) -> bytes:
         """Return other bytes, half of the time with a random text between them."""
@@ -94,9 +89,8 @@ def guided(seconds: int) -> None:
         if broken([text], cleaner) is not None:
             raise AssertionError(f"broken: {text!r}")
 
-    settings = [f"-max_total_time={seconds}", "-max_len=512", "-timeout=10"]
-    atheris.Setup([sys.argv[0], *settings], run, custom_mutator=mutator)
-    atheris.Fuzz()
+    time = f"-max_total_time={seconds}"
+    fuzz(PACKAGES, run, mutator, time, "-max_len=512", "-timeout=10")
 
 
 def main() -> int:
