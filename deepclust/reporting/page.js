@@ -182,16 +182,17 @@
     stale ||= all;
     if (waiting) return;
     waiting = true;
-    requestAnimationFrame(() => {
-      waiting = false;
-      if (stale) { pen = stillPen; paint(); stale = false; pen = page; }
-      page.save();
-      page.setTransform(1, 0, 0, 1, 0, 0);
-      page.clearRect(0, 0, canvas.width, canvas.height);
-      page.drawImage(still, 0, 0);
-      page.restore();
-      ring();
-    });
+    requestAnimationFrame(render);
+  }
+  function render() {
+    waiting = false;
+    if (stale) { pen = stillPen; paint(); stale = false; pen = page; }
+    page.save();
+    page.setTransform(1, 0, 0, 1, 0, 0);
+    page.clearRect(0, 0, canvas.width, canvas.height);
+    page.drawImage(still, 0, 0);
+    page.restore();
+    ring();
   }
   const radiusOf = () =>
     Math.min(Math.min(4, Math.max(1.2, 170 / Math.sqrt(n))) * Math.sqrt(zoom), 5);
@@ -737,7 +738,8 @@
   const tops = [...layers[0]].sort((a, b) => b.size - a.size);
   $("tree").append(...[...tops, ...(noiseNode ? [noiseNode] : [])].map((node) =>
     branch(node, true)));
-  new ResizeObserver(resize).observe(canvas);
+  // A new size empties the canvas: it is drawn before the page is shown again.
+  new ResizeObserver(() => { resize(); render(); }).observe(canvas);
   resize();
   show(0);
   look();

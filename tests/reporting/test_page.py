@@ -247,6 +247,25 @@ def names_on_map(browser):
     return layer, json.loads(canvas.get_attribute("data-names"))
 
 
+def test_a_map_of_another_size_is_drawn_before_it_is_shown(browser, page):
+    """Without a frame in between, in which it would be empty."""
+    open_report(browser, page)
+    time.sleep(0.2)  # two frames
+    browser.execute_script(
+        "window.requestAnimationFrame = () => 0;"
+        "window.before = document.getElementById('map').width;"
+        "document.getElementById('map').style.width = '321px';"
+    )
+    wait_until(browser, "document.getElementById('map').width !== window.before")
+    n_drawn = browser.execute_script(
+        "const c = document.getElementById('map');"
+        "return c.getContext('2d').getImageData(0, 0, c.width, c.height)"
+        ".data.filter(Boolean).length"
+    )
+    open_report(browser, page)
+    assert n_drawn > 100
+
+
 def test_names_get_finer_with_the_zoom(browser, page):
     browser.find_element("id", "reset").click()
     assert names_on_map(browser)[0] == 0
