@@ -179,6 +179,16 @@ class TextClusterer(Pipeline):
             return self._predict_in_parts(X)
         return super().predict(X, **params)
 
+    @available_if(lambda self: hasattr(self._final_estimator, "score"))
+    def score(
+        self, X: Any, y: Any = None, sample_weight: Any = None, **params: Any
+    ) -> float:
+        """Return the score of the last step for the transformed texts."""
+        if sample_weight is None and not params:
+            # with metadata routing, scikit-learn's routes a weight that nobody gave
+            return self[-1].score(self[:-1].transform(X), y)
+        return super().score(X, y, sample_weight=sample_weight, **params)
+
     def partial_fit(
         self, X: Any, y: Any = None, *, rehearse: Any = None
     ) -> "TextClusterer":

@@ -9,10 +9,12 @@ import pytest
 import sklearn
 from sklearn.compose import ColumnTransformer
 from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import GridSearchCV, GroupKFold
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from tiny import TINIER
 
-from deepclust import DBSCAN
+from deepclust import DBSCAN, RNNLSTMEncoder, make_text_clusterer
 from deepclust.pipeline import TextClusterer
 
 
@@ -93,6 +95,36 @@ def test_weights_are_routed_as_metadata():
         ]
         with pytest.raises(TypeError, match="groups"):
             clusterer(sample_weight=True).fit(ROWS, groups=[0, 0, 1, 1])
+
+
+@pytest.mark.filterwarnings("ignore::deepclust.exceptions.TextWarning")  # few texts
+def test_weights_and_groups_reach_encoder_and_folds(corpus, monkeypatch):
+    """By a parameter of the step, and as metadata of a search over the pipeline."""
+    seen = []
+
+    def noted(encoder, X, y=None, document_vectors=None, sample_weight=None):
+        seen.append(None if sample_weight is None else np.asarray(sample_weight))
+        return fit(encoder, X, y, document_vectors, sample_weight)
+
+    fit = RNNLSTMEncoder.fit
+    monkeypatch.setattr(RNNLSTMEncoder, "fit", noted)
+    texts, groups = corpus.texts[:120], np.arange(120) % 2
+    weights = 1.0 + np.arange(120) / 120
+    pipe = make_text_clusterer(random_state=0).set_params(**TINIER)
+    pipe.fit(texts, encode__sample_weight=weights)
+    np.testing.assert_array_equal(seen.pop(), weights)
+
+    grid = {"cluster__min_samples": [4]}
+    with sklearn.config_context(enable_metadata_routing=True):
+        pipe["encode"].set_fit_request(sample_weight=True)
+        pipe["cluster"].set_fit_request(sample_weight=False)
+        search = GridSearchCV(pipe, grid, cv=GroupKFold(2), refit=False)
+        search.fit(texts, sample_weight=weights, groups=groups)
+
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    assert len(seen) == 2  # a fold is a group
+    for found, group in zip(seen, (0, 1), strict=True):
+        np.testing.assert_array_equal(found, weights[groups == group])
 
 
 def test_callbacks_of_scikit_learn_follow_the_steps():

@@ -48,7 +48,8 @@ class HeadsLoss(keras.losses.Loss):
     Notes
     -----
     `y_true` is int (batch, n_heads), -1 where no class is known; `y_pred` float
-    (batch, n_heads, n_classes), logits.
+    (batch, n_heads, n_classes), logits; `sample_weight` float (batch,). With weights of
+    mean 1, a text of weight 2 counts as two.
 
     References
     ----------
@@ -73,10 +74,20 @@ class HeadsLoss(keras.losses.Loss):
         self.head_weights = np.asarray(head_weights, dtype=np.float32)
         self.head_weights /= self.head_weights.sum()
 
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """Return the loss of a batch; weights become a column of the targets."""
+        if sample_weight is not None:
+            column = ops.cast(ops.reshape(sample_weight, (-1, 1)), "float32")
+            y_true = ops.concatenate([ops.cast(y_true, "float32"), column], axis=1)
+        return super().__call__(y_true, y_pred)
+
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return the loss of a batch, float (1,); Keras takes the mean."""
-        target, known = _known_targets(y_true)
+        n_heads = len(self.head_weights)
+        target, known = _known_targets(y_true[:, :n_heads])
         losses = self.loss(target, y_pred) * known
+        if y_true.shape[1] > n_heads:
+            losses *= y_true[:, n_heads:]
         n_known = ops.maximum(ops.sum(known, axis=0), 1.0)
         total = ops.sum(ops.sum(losses, axis=0) / n_known * self.head_weights)
         return ops.reshape(total, (1,))

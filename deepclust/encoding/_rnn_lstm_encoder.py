@@ -19,10 +19,19 @@ import numpy as np
 import pandas as pd
 from scipy.special import softmax
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils import check_consistent_length, check_random_state, column_or_1d
+from sklearn.utils import (
+    _safe_indexing,
+    check_consistent_length,
+    check_random_state,
+    column_or_1d,
+)
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_is_fitted,
+    validate_data,
+)
 
 from deepclust._atomic_file import replacing
 from deepclust._parallel import refuse_beyond_memory
@@ -384,7 +393,11 @@ class RNNLSTMEncoder(TransformerMixin, VersionsMixin, BaseEstimator):
         self.verbose = verbose
 
     def fit(
-        self, X: Any, y: Any = None, document_vectors: Any = None
+        self,
+        X: Any,
+        y: Any = None,
+        document_vectors: Any = None,
+        sample_weight: Any = None,
     ) -> "RNNLSTMEncoder":
         """Make pseudo-labels and train the network.
 
@@ -404,6 +417,11 @@ class RNNLSTMEncoder(TransformerMixin, VersionsMixin, BaseEstimator):
             step needs them, and none of them is kept. Without effect with
             `objective="supervised"`.
 
+        sample_weight : array-like of shape (n_docs,), float, default=None
+            Weights of the texts in the loss of the network, as if a text were there so
+            many times. Texts of weight 0 take no part in `fit`. The pseudo-labels are
+            made without weights.
+
         Returns
         -------
         self : RNNLSTMEncoder
@@ -412,9 +430,10 @@ class RNNLSTMEncoder(TransformerMixin, VersionsMixin, BaseEstimator):
         ------
         ValueError
             If X holds negative numbers or fractions, or y has another length, or
-            `document_vectors` are not finite or not one row per text; if
-            `checkpoint_dir` has a checkpoint of another fit; if `privacy` or
-            `checkpoint_dir` does not go with another parameter.
+            `document_vectors` are not finite or not one row per text; if weights are
+            negative, all 0, or go with `privacy`; if `checkpoint_dir` has a checkpoint
+            of another fit; if `privacy` or `checkpoint_dir` does not go with another
+            parameter.
         MissingExtraError
             If `privacy` needs the package dp-accounting.
         EmptyVocabularyError
@@ -433,6 +452,14 @@ class RNNLSTMEncoder(TransformerMixin, VersionsMixin, BaseEstimator):
         refuse_other_backends()
         sequences = self._check_sequences(X, fitting=True)
         document_vectors = check_document_vectors(document_vectors, len(sequences))
+        weights = self._check_weights(sample_weight, sequences)
+        if weights is not None and not weights.all():
+            check_consistent_length(sequences, y)
+            take = np.flatnonzero(weights)
+            sequences, weights = sequences[take], weights[take]
+            y = None if y is None else _safe_indexing(y, take)
+            if document_vectors is not None:
+                document_vectors = document_vectors[take]
         labels, classes = self._encode_labels(sequences, y)
         known = known_tokens(sequences)
         rows = known.content_order()  # samples and batches do not depend on the order
@@ -448,8 +475,9 @@ class RNNLSTMEncoder(TransformerMixin, VersionsMixin, BaseEstimator):
         texts, labels = known[rows], None if labels is None else labels[rows]
         if document_vectors is not None:
             document_vectors = document_vectors[rows]
+        weights = None if weights is None else weights[rows]
         pseudo_labels = self._make_pseudo_labels(texts, labels, document_vectors, seed)
-        self._learn(texts, vectors, pseudo_labels, labels, seed)
+        self._learn(texts, vectors, pseudo_labels, labels, seed, weights=weights)
         self.vocabulary_ = sequences.vocabulary
         self.n_unknown_texts_ = len(known) - len(rows)
         self.__dict__.pop("classes_", None)
@@ -674,6 +702,23 @@ class RNNLSTMEncoder(TransformerMixin, VersionsMixin, BaseEstimator):
             check_ids(sequences, len(self.weights_["words"]))
         return sequences
 
+    def _check_weights(
+        self, sample_weight: Any, sequences: TokenSequences
+    ) -> np.ndarray | None:
+        """Return weights of the texts, float64 (n_docs,); None if there are none."""
+        if sample_weight is None:
+            return None
+        if self.privacy is not None:
+            raise ValueError("privacy= does not go with sample_weight.")
+        weights = _check_sample_weight(
+            sample_weight, sequences, dtype=np.float64, ensure_non_negative=True
+        )
+        if not weights.any():
+            raise ValueError(
+                "Sample weights must contain at least one non-zero number."
+            )
+        return weights
+
     def _encode_labels(
         self, sequences: TokenSequences, y: Any
     ) -> tuple[np.ndarray | None, np.ndarray | None]:
@@ -717,6 +762,7 @@ class RNNLSTMEncoder(TransformerMixin, VersionsMixin, BaseEstimator):
         labels: np.ndarray | None,
         seed: int,
         start: dict[str, np.ndarray] | None = None,
+        weights: np.ndarray | None = None,
     ) -> None:
         """Train the network, from `start` if that is given, and keep the result."""
         targets = {
@@ -727,7 +773,9 @@ class RNNLSTMEncoder(TransformerMixin, VersionsMixin, BaseEstimator):
         if start is None:
             names = _NETWORK_OPTIONS
             self._fitted_options = {name: getattr(self, name) for name in names}
-        self.weights_, self._history = self._train(texts, vectors, targets, seed, start)
+        self.weights_, self._history = self._train(
+            texts, vectors, targets, seed, start, weights
+        )
         self.__dict__.pop("_network", None)
         self.embedding_dim_ = self._fitted_options["embedding_dim"]
         self.n_parameters_ = sum(array.size for array in self.weights_.values())
@@ -742,6 +790,7 @@ class RNNLSTMEncoder(TransformerMixin, VersionsMixin, BaseEstimator):
         targets: dict[str, np.ndarray],
         seed: int,
         start: dict[str, np.ndarray] | None,
+        weights: np.ndarray | None,
     ) -> tuple[dict[str, np.ndarray], list[dict[str, float]]]:
         """Return weights and training curve; every text has a token."""
         from deepclust.encoding._network import read_weights, write_weights
@@ -760,15 +809,17 @@ class RNNLSTMEncoder(TransformerMixin, VersionsMixin, BaseEstimator):
             if start is not None:
                 write_weights(network, start | {"words": vectors})
             if self.privacy is None:
-                prototypes, history = train_heads(network, sequences, classes, options)
+                prototypes, history = train_heads(
+                    network, sequences, classes, options, weights
+                )
             else:
                 from deepclust.encoding._private_training import train_heads_privately
 
                 prototypes, history, self.privacy_ledger_ = train_heads_privately(
                     network, sequences, classes, options, self.privacy
                 )
-        weights = read_weights(network) | dict(zip(targets, prototypes, strict=True))
-        return weights, history
+        trained = read_weights(network) | dict(zip(targets, prototypes, strict=True))
+        return trained, history
 
     def _refuse_beyond_memory(
         self, sequences: TokenSequences, vectors: np.ndarray

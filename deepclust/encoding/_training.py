@@ -82,6 +82,7 @@ def train_heads(
     sequences: TokenSequences,
     targets: list[np.ndarray],
     options: TrainingOptions,
+    weights: np.ndarray | None = None,
 ) -> tuple[list[np.ndarray], list[dict[str, float]]]:
     """Train the network, in place, to predict every partition in `targets`.
 
@@ -97,6 +98,9 @@ def train_heads(
         Class numbers 0 .. K_h - 1 of each head; -1 is left out of the loss.
 
     options : TrainingOptions
+
+    weights : ndarray of shape (n_docs,), float, default=None
+        Of the texts in the loss, above 0; they are divided by their mean.
 
     Returns
     -------
@@ -126,7 +130,9 @@ def train_heads(
        ICLR 2017, arXiv:1608.03983.
     """
     classes = np.stack(targets, axis=1).astype(np.int32)
-    batches, validation = _held_out(sequences, classes, options)
+    if weights is not None:
+        weights = (weights / weights.mean()).astype(np.float32)
+    batches, validation = _held_out(sequences, classes, weights, options)
     n_epochs, n_cycles = cycles(options.epochs, len(batches))
     model = PrototypeClassifier(network, classes.max(axis=0) + 1, seed=options.seed)
     _compile(model, options, n_epochs * len(batches))
@@ -137,7 +143,7 @@ def train_heads(
         callbacks.append(_early_stopping(len(validation) > 0, options.patience))
     checkpoints, n_resumed = None, 0
     if options.checkpoint_dir is not None:
-        identity = _identity(model, sequences, classes, options)
+        identity = _identity(model, sequences, classes, weights, options)
         folder = options.checkpoint_dir
         checkpoints = Checkpoints(folder, identity, n_epochs, callbacks)
         n_resumed = checkpoints.restore(model)
@@ -160,7 +166,10 @@ def train_heads(
 
 
 def _held_out(
-    sequences: TokenSequences, classes: np.ndarray, options: TrainingOptions
+    sequences: TokenSequences,
+    classes: np.ndarray,
+    weights: np.ndarray | None,
+    options: TrainingOptions,
 ) -> tuple["LengthBatches", "LengthBatches"]:
     """Return the batches to learn from, and those of the texts that are held out."""
     rows = np.random.default_rng([options.seed, 0]).permutation(len(sequences))
@@ -170,7 +179,9 @@ def _held_out(
         """Return the batches of some texts."""
         size, seed = options.batch_size, options.seed
         multiple = size if _compiles() else _n_replicas()
-        return LengthBatches(sequences, classes, rows, size, dropout, seed, multiple)
+        return LengthBatches(
+            sequences, classes, rows, size, dropout, seed, multiple, weights
+        )
 
     kept = np.sort(rows[n_held_out:])
     return batches(kept, options.word_dropout), batches(rows[:n_held_out], 0.0)
@@ -211,11 +222,14 @@ def _identity(
     model: PrototypeClassifier,
     sequences: TokenSequences,
     classes: np.ndarray,
+    weights: np.ndarray | None,
     options: TrainingOptions,
 ) -> dict[str, Any]:
     """Return what makes a training run, for its checkpoints."""
     arrays: dict[str, np.ndarray] = {"targets": classes}
     arrays |= {"texts": sequences.ids, "lengths": sequences.offsets}
+    if weights is not None:
+        arrays["weights"] = weights
     without = ("verbose", "checkpoint_dir")
     values = [v for name, v in vars(options).items() if name not in without]
     return fingerprint(model, arrays, values)
@@ -327,6 +341,9 @@ class LengthBatches:
     multiple : int, default=1
         The rows of a batch are filled up to a multiple of it, by texts without targets.
 
+    weights : ndarray of shape (n_docs,), float32, default=None
+        Of the texts in the loss.
+
     Examples
     --------
     >>> import numpy as np
@@ -346,13 +363,14 @@ class LengthBatches:
     word_dropout: float
     seed: int
     multiple: int = 1
+    weights: np.ndarray | None = None
 
     def __len__(self) -> int:
         """Return the number of batches of an epoch."""
         return math.ceil(len(self.rows) / self.batch_size)
 
-    def epoch(self, number: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield the padded token ids and the targets of each batch."""
+    def epoch(self, number: int) -> Iterator[tuple[np.ndarray, ...]]:
+        """Yield the padded token ids, the targets and any weights of each batch."""
         rng = np.random.default_rng([self.seed, number])
         texts = drop_words(self.sequences[self.rows], self.word_dropout, rng)
         for batch in length_batches(texts.lengths, self.batch_size, rng):
@@ -360,7 +378,12 @@ class LengthBatches:
             n_missing = -len(batch) % self.multiple
             ids = _filled(ids, len(batch) + n_missing)
             unknown = np.full((n_missing, targets.shape[1]), -1, dtype=np.int32)
-            yield ids, np.concatenate([targets, unknown])
+            targets = np.concatenate([targets, unknown])
+            if self.weights is None:
+                yield ids, targets
+            else:
+                weights = self.weights[self.rows[batch]]
+                yield ids, targets, np.pad(weights, (0, n_missing))
 
     def feed(self, n_done: int = 0) -> Any:
         """Return the batches of the epochs after `n_done` in the form that `fit` reads.
@@ -373,14 +396,16 @@ class LengthBatches:
             return endless()
         import tensorflow as tf
 
-        signature = (
+        signature: tuple[Any, ...] = (
             tf.TensorSpec((None, None), tf.int32),
             tf.TensorSpec((None, self.targets.shape[1]), tf.int32),
         )
+        if self.weights is not None:
+            signature += (tf.TensorSpec((None,), tf.float32),)
         data = tf.data.Dataset.from_generator(endless, output_signature=signature)
         return data.prefetch(tf.data.AUTOTUNE)
 
-    def _endless(self, n_done: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def _endless(self, n_done: int) -> Iterator[tuple[np.ndarray, ...]]:
         for number in itertools.count(n_done + 1):
             yield from self.epoch(number)
 

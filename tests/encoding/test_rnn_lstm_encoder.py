@@ -17,6 +17,7 @@ from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from deepclust import RNNLSTMEncoder, TokenSequences, Vocabulary
+from deepclust.encoding import DifferentialPrivacy
 from deepclust.encoding import _devices as devices
 from deepclust.exceptions import EmptyVocabularyError
 from deepclust.pseudo_labels import make_pseudo_labels
@@ -60,14 +61,19 @@ ONLY_UNKNOWN_TOKENS = dict.fromkeys(
         "check_estimators_pickle",
         "check_fit_score_takes_y",
         "check_pipeline_consistency",
+        "check_sample_weights_list",
     ),
     "its ids are all padding or unknown tokens",
 )
+WITHOUT_WEIGHTS = {
+    "check_sample_weight_equivalence_on_dense_data": "pseudo-labels and batches are "
+    "those of the texts, not of so many copies; weights count in the loss"
+}
 
 
 @parametrize_with_checks(
     [make_encoder(rnn_units=0, lstm_units=0)],
-    expected_failed_checks=lambda _: ONLY_UNKNOWN_TOKENS,
+    expected_failed_checks=lambda _: ONLY_UNKNOWN_TOKENS | WITHOUT_WEIGHTS,
 )
 def test_scikit_learn_checks(estimator, check):
     check(estimator)
@@ -474,3 +480,33 @@ def test_training_in_a_forked_child_is_refused(fitted):
 def test_progress_bar(capsys):
     make_encoder(verbose=1).fit(make_texts(30)[0])
     assert "training" in capsys.readouterr().err
+
+
+def test_texts_of_weight_0_take_no_part():
+    texts, topics = make_texts()
+    weights = np.where(topics == 2, 0.0, 3.0)
+    vectors = np.eye(3)[topics]
+    kept = np.flatnonzero(weights)
+
+    encoder = make_encoder().fit(texts, topics, vectors, sample_weight=weights)
+
+    expected = make_encoder().fit(texts[kept], topics[kept], vectors[kept])
+    assert encoder.classes_.tolist() == [0, 1]
+    for name, array in expected.weights_.items():
+        n_rows = len(array)  # of words: the texts of weight 0 have further ones
+        np.testing.assert_allclose(encoder.weights_[name][:n_rows], array, atol=1e-4)
+
+
+def test_weights_are_checked():
+    texts, _ = make_texts()
+    for weights, message in {
+        (1.0,) * 89: "sample_weight.shape",
+        (-1.0,) * 90: "Negative values",
+        (0.0,) * 90: "non-zero",
+        (np.nan,) * 90: "NaN",
+    }.items():
+        with pytest.raises(ValueError, match=message):
+            make_encoder().fit(texts, sample_weight=weights)
+    private = make_encoder(privacy=DifferentialPrivacy(8.0, delta=1e-5))
+    with pytest.raises(ValueError, match="privacy= does not go with sample_weight"):
+        private.fit(texts, sample_weight=np.ones(90))

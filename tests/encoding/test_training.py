@@ -163,6 +163,44 @@ def test_heads_are_weighed():
     assert float(heads_accuracy(targets, logits)) == 0.5
 
 
+def test_a_text_of_weight_2_counts_as_two():
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=(3, 2, 4)).astype(np.float32)
+    targets = np.array([[0, 1], [2, 3], [1, 0]])
+    loss = HeadsLoss("cross_entropy", [3.0, 1.0])
+    copies = [0, 0, 1, 2]
+    weights = np.array([2.0, 1.0, 1.0]) * 3 / 4  # of mean 1
+
+    weighted = float(loss(targets, logits, weights))
+
+    assert weighted == pytest.approx(float(loss(targets[copies], logits[copies])))
+    assert weighted != pytest.approx(float(loss(targets, logits)))
+    assert float(loss(targets, logits, np.ones(3))) == float(loss(targets, logits))
+
+
+@pytest.mark.usefixtures("untraced")
+def test_weights_go_with_their_texts_through_the_batches():
+    """Texts of nearly no weight, labeled against the others, are not learned."""
+    texts, topics = make_problem()
+    wrong = np.arange(96) % 3 == 0
+    given = np.where(wrong, 1 - topics, topics).astype(np.int32)
+    options = {"epochs": 8, "batch_size": 16, "word_dropout": 0.0}
+    found = {}
+    for name, weights in {
+        "none": None, "equal": np.full(96, 5.0), "few": np.where(wrong, 1e-6, 1.0),
+    }.items():  # fmt: skip
+        values = {"head_weights": [1.0]} | TRAINING | options
+        network = small_network(rnn_units=0, lstm_units=0)
+        prototypes, history = train_heads(
+            network, texts, [given], TrainingOptions(**values), weights
+        )
+        found[name] = loss_of(network, prototypes, texts, [topics]), history
+
+    assert found["equal"][0] == pytest.approx(found["none"][0], rel=1e-3)
+    assert found["few"][0] < 0.5 * found["none"][0]
+    assert found["few"][1][-1]["loss"] < 0.5 * found["none"][1][-1]["loss"]
+
+
 def test_loss_functions_on_one_number():
     p = 0.3
     logits = np.log([[[p, 1 - p]]]).astype(np.float32)
