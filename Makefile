@@ -27,7 +27,7 @@ help:
 	@echo "make dist    wheel and sdist in dist/, checked by twine"
 	@echo "make lowest  the tests with the lowest versions of the dependencies; make newest"
 	@echo "make docs    build the documentation into docs/_build/html; runs the gallery"
-	@echo "make notebooks  run the notebooks in examples/ and keep their results"
+	@echo "make notebooks  run the notebooks and docs/walks.md, and keep their results"
 	@echo "make format  let ruff format the code"
 	@echo "make clean   delete everything that can be made again"
 
@@ -105,9 +105,10 @@ docs: $(VENV)/.docs
 	$(BIN)/python docs/check_accessibility.py docs/_build/html
 	@echo "docs/_build/html/index.html"
 
-# runs the notebooks and keeps their results in them
+# runs the notebooks and the walks, and keeps their results in them
 notebooks: $(VENV)/.dev
 	$(BIN)/python docs/run_notebooks.py
+	$(BIN)/python docs/run_walks.py
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix $(CODE)

@@ -12,7 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 
 PAGES = (
-    "index.html",
+    *("index.html", "walks.html"),
     *("guide/index.html", "guide/command_line.html", "guide/languages.html"),
     *("gallery/index.html", "gallery/plot_first_clusters.html"),
     "api/clustering.html",

@@ -2,8 +2,10 @@
 
 import doctest
 import importlib
+import io
 import re
 import runpy
+import shlex
 from pathlib import Path
 
 import joblib
@@ -11,6 +13,7 @@ import nbformat
 import numpy as np
 import pandas as pd
 import pytest
+import typer
 from nbclient import NotebookClient
 from scripts import EXAMPLES, load_module
 from sklearn.utils import Bunch
@@ -18,6 +21,8 @@ from tiny import TINIER
 
 import deepclust
 from deepclust import datasets
+from deepclust.cli._app import app
+from deepclust.persistence import generate_keys
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
@@ -186,7 +191,7 @@ def with_tiny_network(source):
 @pytest.mark.usefixtures("few_docstrings")
 @pytest.mark.parametrize(
     ("path", "few_docstrings"),
-    [(path, {"next_month": 1_100}.get(path.stem, 200)) for path in PAGES],
+    [(path, {"next_month": 1_100, "walks": 600}.get(path.stem, 200)) for path in PAGES],
     ids=[path.stem for path in PAGES],
     indirect=["few_docstrings"],
 )
@@ -299,3 +304,69 @@ def test_an_example_of_the_gallery_runs(monkeypatch, capsys):
     printed = capsys.readouterr().out
     assert "same labels: True" in printed
     assert "one by one: True" in printed
+
+
+WALKS = load_module(ROOT / "docs" / "run_walks.py")
+
+
+def blocks_of_the_walks():
+    return WALKS.read_blocks(WALKS.PAGE.read_text("utf-8"))
+
+
+def test_the_walks_are_kept_with_their_output():
+    run = [block for block in blocks_of_the_walks() if block.kind in ("sh", "python")]
+
+    assert len(run) > 12
+    assert all(block.output for block in run)
+    assert not [block.output for block in run if "Traceback" in block.output]
+
+
+def test_commands_of_the_walks_have_their_options():
+    """Each is parsed as on the command line; nothing runs."""
+    seen = set()
+    for block in blocks_of_the_walks():
+        for line in block.code.replace("\\\n", " ").splitlines():
+            if block.kind != "sh" or not line.startswith("python -m deepclust "):
+                continue
+            command, context = typer.main.get_command(app), None
+            name, arguments = "deepclust", shlex.split(line)[3:]
+            while hasattr(command, "resolve_command"):
+                context = command.make_context(
+                    name, list(arguments), parent=context, resilient_parsing=True
+                )
+                name, command, arguments = command.resolve_command(context, arguments)
+            command.make_context(name, arguments, parent=context)  # raises
+            seen.add(name)
+
+    assert {"cluster", "predict", "report", "drift", "generate"} <= seen
+
+
+@pytest.mark.usefixtures("few_docstrings")
+@pytest.mark.filterwarnings("ignore::deepclust.exceptions.ClusteringWarning")
+def test_files_of_the_walks_run(tmp_path, monkeypatch, capsys):
+    """On models with a tiny network, in the place of those of the commands."""
+    files = {b.file: b.code for b in blocks_of_the_walks() if b.kind == "file"}
+    monkeypatch.chdir(tmp_path)
+    generate_keys("keys")
+    exec(files["tickets.py"], {})
+    parameters = TINIER | {"encode__epochs": 6, "cluster__eps": 0.05}
+    for name, options in {
+        "tickets": {},
+        "january": {
+            "keys": ["keys/owner.key", "keys/predict.key"],
+            "sign_with": "keys/signing.pem",
+        },
+    }.items():
+        texts = datasets.load_texts(f"{name}.csv", column="Text").data
+        pipe = deepclust.make_text_clusterer(random_state=0).set_params(**parameters)
+        Path(name).mkdir()
+        deepclust.save(pipe.fit(texts), f"{name}/model.dct", **options)
+    monkeypatch.setattr("sys.stdin", io.StringIO("Solve the equation.\n"))
+    for name in ("edit.py", "serve.py", "next_month.py"):
+        # there are four clusters here
+        exec(files[name].replace("6:", "2:").replace("12", "0"), {})
+
+    printed = capsys.readouterr().out
+    assert "the parts of cluster 0 are" in printed
+    assert '{"cluster": ' in printed
+    assert Path("february.dct").is_file()

@@ -304,7 +304,7 @@
     canvas.dataset.layer = layer;
     canvas.dataset.names = JSON.stringify(taken);
     $("depth").textContent = layers.length < 2 ? "" :
-      "Names of layer " + layer + " (0 is the broadest, " + last + " the finest): " +
+      "Names of layer " + layer + " in bold (0 is the broadest, " + last + " the finest): " +
       whole(layers[layer].length) + " clusters.";
   }
 
