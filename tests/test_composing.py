@@ -127,10 +127,56 @@ def test_weights_and_groups_reach_encoder_and_folds(corpus, monkeypatch):
         np.testing.assert_array_equal(found, weights[groups == group])
 
 
-def test_callbacks_of_scikit_learn_follow_the_steps():
+class Tasks:
+    """Note each task of `fit`, and stop the training after an epoch."""
+
+    max_propagation_depth = None
+
+    def __init__(self, last_epoch=99):
+        self.seen, self.last_epoch = [], last_epoch
+
+    def setup(self, estimator, context):
+        self.seen.append("setup")
+
+    def teardown(self, estimator, context):
+        self.seen.append("teardown")
+
+    def on_fit_task_begin(self, estimator, context):
+        pass
+
+    def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
+        self.seen.append(f"{context.estimator_name} {context.task_name}")
+        if context.task_name == "epoch":
+            self.last = fitted_estimator
+            return context.task_id == self.last_epoch
+        return False
+
+
+def test_callbacks_of_scikit_learn_follow_the_steps(corpus):
+    """A progress bar that goes down to the steps needs no warning."""
     callback = pytest.importorskip("sklearn.callback", reason="needs scikit-learn 1.9")
-    shown = callback.ProgressBar(max_propagation_depth=0)
+    tasks = Tasks()
+    pipe = make_text_clusterer(random_state=0).set_params(**TINIER)
 
-    model = clusterer().set_callbacks(shown)
+    pipe.set_callbacks(callback.ProgressBar(), tasks).fit(corpus.texts)
 
-    assert model.fit(ROWS).labels_.tolist() == [0, 0, 1, 1]
+    steps = ["TextCleaner", "Vectorizer", "RNNLSTMEncoder", "DBSCAN"]
+    fits = [task for task in tasks.seen if task.endswith(" fit")]
+    assert fits == [f"{name} fit" for name in [*steps, "TextClusterer"]]
+    assert tasks.seen.count("RNNLSTMEncoder epoch") == len(pipe["encode"].history_) == 2
+    assert [tasks.seen[0], tasks.seen[-1]] == ["setup", "teardown"]
+    sequences = pipe[:-2].transform(corpus.texts)
+    np.testing.assert_array_equal(
+        tasks.last.transform(sequences), pipe["encode"].transform(sequences)
+    )
+    assert tasks.last.history_.equals(pipe["encode"].history_)
+
+
+def test_a_callback_stops_the_training(corpus):
+    pytest.importorskip("sklearn.callback", reason="needs scikit-learn 1.9")
+    pipe = make_text_clusterer(random_state=0)
+    pipe.set_params(**TINIER | {"encode__epochs": 9})
+
+    pipe.set_callbacks(Tasks(last_epoch=1)).fit(corpus.texts)
+
+    assert len(pipe["encode"].history_) == 2

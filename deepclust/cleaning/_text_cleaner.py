@@ -23,6 +23,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 from tqdm import tqdm
 
+from deepclust._optional import CallbackMixin, fit_task
 from deepclust._parallel import refuse_beyond_memory
 from deepclust._text_input import check_texts
 from deepclust._versions import VersionsMixin
@@ -40,7 +41,11 @@ _TEXTS_PER_JOB = 5_000
 
 
 class TextCleaner(  # type: ignore[call-arg]
-    TransformerMixin, VersionsMixin, BaseEstimator, auto_wrap_output_keys=None
+    CallbackMixin,
+    TransformerMixin,
+    VersionsMixin,
+    BaseEstimator,
+    auto_wrap_output_keys=None,
 ):
     """Clean and tokenize raw texts: one string of space-separated tokens per text.
 
@@ -174,6 +179,7 @@ class TextCleaner(  # type: ignore[call-arg]
         self.n_jobs = n_jobs
         self.verbose = verbose
 
+    @fit_task()
     def fit(self, X: Iterable[str], y: Any = None) -> "TextCleaner":
         """Check the parameters, the texts and their language; find stop words to keep.
 
@@ -208,6 +214,7 @@ class TextCleaner(  # type: ignore[call-arg]
         self._learn(check_texts(X, estimator="TextCleaner"))
         return self
 
+    @fit_task()
     def fit_transform(self, X: Iterable[str], y: Any = None) -> list[str]:
         """Fit to the texts, and clean each."""
         self._check_parameters()

@@ -17,6 +17,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from deepclust._optional import CallbackMixin, fit_task
 from deepclust._parallel import limit_blas
 from deepclust._versions import VersionsMixin
 from deepclust.clustering._components import renumbered
@@ -64,7 +65,7 @@ _ASSIGNED_ROWS = 20_000  # of `assign`, at a time
 _LEAST_WEIGHT = 1e-100  # in a mean of core points
 
 
-class DBSCAN(ClusterMixin, VersionsMixin, BaseEstimator):
+class DBSCAN(CallbackMixin, ClusterMixin, VersionsMixin, BaseEstimator):
     """Cluster by density, with the labels of scikit-learn's DBSCAN.
 
     A point with at least `min_samples` points within `eps`, itself included, is a core
@@ -300,6 +301,7 @@ class DBSCAN(ClusterMixin, VersionsMixin, BaseEstimator):
         self.memory_limit = memory_limit
         self.n_jobs = n_jobs
 
+    @fit_task()
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> "DBSCAN":
         """Find the clusters of the rows of `X`.
 

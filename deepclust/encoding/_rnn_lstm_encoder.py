@@ -34,6 +34,7 @@ from sklearn.utils.validation import (
 )
 
 from deepclust._atomic_file import replacing
+from deepclust._optional import CallbackMixin, fit_task
 from deepclust._parallel import refuse_beyond_memory
 from deepclust._versions import VersionsMixin
 from deepclust.encoding._devices import (
@@ -69,7 +70,7 @@ _NETWORK_OPTIONS = (
 _LSTM_VALUES = 6  # of each unit and step: four gates, cell and output
 
 
-class RNNLSTMEncoder(TransformerMixin, VersionsMixin, BaseEstimator):
+class RNNLSTMEncoder(CallbackMixin, TransformerMixin, VersionsMixin, BaseEstimator):
     """Encode texts with a recurrent network trained on these texts alone.
 
     Word vectors pass through a SimpleRNN and a bidirectional LSTM [1]_ side by side.
@@ -392,6 +393,7 @@ class RNNLSTMEncoder(TransformerMixin, VersionsMixin, BaseEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
+    @fit_task(lambda encoder: None if encoder.epochs == "auto" else encoder.epochs)
     def fit(
         self,
         X: Any,
@@ -794,7 +796,11 @@ class RNNLSTMEncoder(TransformerMixin, VersionsMixin, BaseEstimator):
     ) -> tuple[dict[str, np.ndarray], list[dict[str, float]]]:
         """Return weights and training curve; every text has a token."""
         from deepclust.encoding._network import read_weights, write_weights
-        from deepclust.encoding._training import TrainingOptions, train_heads
+        from deepclust.encoding._training import (
+            EpochTasks,
+            TrainingOptions,
+            train_heads,
+        )
 
         values: dict[str, Any] = vars(self) | {"seed": seed}
         values["head_weights"] = list(self._head_weights(targets).values())
@@ -803,6 +809,14 @@ class RNNLSTMEncoder(TransformerMixin, VersionsMixin, BaseEstimator):
         names = [field.name for field in fields(TrainingOptions)]
         options = TrainingOptions(**{name: values[name] for name in names})
         classes = list(targets.values())
+
+        def trained(prototypes: list[np.ndarray]) -> dict[str, np.ndarray]:
+            """Return all weights of the network as it is now."""
+            return read_weights(network) | dict(zip(targets, prototypes, strict=True))
+
+        tasks = None
+        if hasattr(self, "_callback_fit_ctx"):
+            tasks = EpochTasks(self, self._callback_fit_ctx, trained)
         self.__dict__.pop("privacy_ledger_", None)
         with on_device(self.device, together=True):
             network = self._build_network(vectors, seed, self._fitted_options)
@@ -810,7 +824,7 @@ class RNNLSTMEncoder(TransformerMixin, VersionsMixin, BaseEstimator):
                 write_weights(network, start | {"words": vectors})
             if self.privacy is None:
                 prototypes, history = train_heads(
-                    network, sequences, classes, options, weights
+                    network, sequences, classes, options, weights, tasks
                 )
             else:
                 from deepclust.encoding._private_training import train_heads_privately
@@ -818,8 +832,7 @@ class RNNLSTMEncoder(TransformerMixin, VersionsMixin, BaseEstimator):
                 prototypes, history, self.privacy_ledger_ = train_heads_privately(
                     network, sequences, classes, options, self.privacy
                 )
-        trained = read_weights(network) | dict(zip(targets, prototypes, strict=True))
-        return trained, history
+        return trained(prototypes), history
 
     def _refuse_beyond_memory(
         self, sequences: TokenSequences, vectors: np.ndarray

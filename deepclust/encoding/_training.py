@@ -15,7 +15,7 @@ import itertools
 import math
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -83,6 +83,7 @@ def train_heads(
     targets: list[np.ndarray],
     options: TrainingOptions,
     weights: np.ndarray | None = None,
+    tasks: "EpochTasks | None" = None,
 ) -> tuple[list[np.ndarray], list[dict[str, float]]]:
     """Train the network, in place, to predict every partition in `targets`.
 
@@ -101,6 +102,9 @@ def train_heads(
 
     weights : ndarray of shape (n_docs,), float, default=None
         Of the texts in the loss, above 0; they are divided by their mean.
+
+    tasks : EpochTasks, default=None
+        Told of each epoch, and may stop the training.
 
     Returns
     -------
@@ -148,6 +152,9 @@ def train_heads(
         checkpoints = Checkpoints(folder, identity, n_epochs, callbacks)
         n_resumed = checkpoints.restore(model)
         callbacks.append(checkpoints)
+    if tasks is not None:
+        tasks.rows = curve.rows
+        callbacks.append(tasks)
     n_complete = n_resumed // n_epochs * n_epochs  # whole cycles
     for n_done in range(n_complete, n_epochs * n_cycles, n_epochs):
         if n_done >= n_resumed:
@@ -441,6 +448,49 @@ class TrainingCurve(keras.callbacks.Callback):
         self.rows.append(row)
         self.bar.set_postfix(loss=f"{logs.get('val_loss', logs['loss']):.3f}")
         self.bar.update()
+
+
+class EpochTasks(keras.callbacks.Callback):
+    """Tell the callbacks of scikit-learn about each epoch.
+
+    Parameters
+    ----------
+    estimator : RNNLSTMEncoder
+
+    context : sklearn.callback.CallbackContext
+        Of the task of `fit`.
+
+    trained : callable
+        Of the class prototypes: `weights_` as they are now.
+    """
+
+    def __init__(
+        self,
+        estimator: Any,
+        context: Any,
+        trained: Callable[[list[np.ndarray]], dict[str, np.ndarray]],
+    ) -> None:
+        super().__init__()
+        self.estimator, self.context, self.trained = estimator, context, trained
+        self.rows: list[dict[str, float]] = []  # of the training curve
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Begin a task."""
+        self.task = self.context.subcontext(task_name="epoch")
+        self.task.call_on_fit_task_begin(estimator=self.estimator)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """End it, with an encoder as it is now for callbacks that ask for one."""
+        stops = self.task.call_on_fit_task_end(
+            estimator=self.estimator, reconstruction_attributes=self._attributes
+        )
+        self.model.stop_training |= stops
+
+    def _attributes(self) -> dict[str, Any]:
+        prototypes = [as_array(p) for p in self.model.heads.prototypes]
+        weights = self.trained(prototypes)
+        dim = prototypes[0].shape[1]
+        return {"weights_": weights, "_history": [*self.rows], "embedding_dim_": dim}
 
 
 def embed_with_keras(

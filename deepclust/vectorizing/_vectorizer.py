@@ -13,6 +13,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from deepclust._optional import CallbackMixin, fit_task
 from deepclust._parallel import refuse_beyond_memory
 from deepclust._text_input import check_texts
 from deepclust._versions import VersionsMixin
@@ -50,7 +51,11 @@ _MIN_TOKENS = 100  # with fewer, the rate of unknown tokens is not checked
 
 
 class Vectorizer(  # type: ignore[call-arg]
-    TransformerMixin, VersionsMixin, BaseEstimator, auto_wrap_output_keys=None
+    CallbackMixin,
+    TransformerMixin,
+    VersionsMixin,
+    BaseEstimator,
+    auto_wrap_output_keys=None,
 ):
     """Select a vocabulary and turn clean texts into sequences of token ids.
 
@@ -193,6 +198,7 @@ class Vectorizer(  # type: ignore[call-arg]
         self.privacy = privacy
         self.random_state = random_state
 
+    @fit_task()
     def fit(self, X: Iterable[str], y: Any = None) -> "Vectorizer":
         """Select the vocabulary and learn or look up its word vectors.
 
