@@ -6,6 +6,7 @@ import io
 import re
 import runpy
 import shlex
+import tomllib
 from pathlib import Path
 
 import joblib
@@ -370,3 +371,16 @@ def test_files_of_the_walks_run(tmp_path, monkeypatch, capsys):
     assert "the parts of cluster 0 are" in printed
     assert '{"cluster": ' in printed
     assert Path("february.dct").is_file()
+
+
+def test_the_readme_on_pypi_has_no_link_to_a_file_of_the_checkout():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    hook = project["tool"]["hatch"]["metadata"]["hooks"]["fancy-pypi-readme"]
+    (fragment,) = hook["fragments"]
+    text = (ROOT / fragment["path"]).read_text("utf-8")
+    for rule in hook["substitutions"]:
+        text = re.sub(rule["pattern"], rule["replacement"], text)
+
+    assert "the command line: no Python needed" in text
+    links = re.findall(r"\]\(([^)]*)\)", text)
+    assert [link for link in links if not link.startswith("https://")] == []
