@@ -393,8 +393,8 @@ class DBSCAN(CallbackMixin, ClusterMixin, VersionsMixin, BaseEstimator):
         New rows are compared only with the micro-clusters within their radius. The
         first call after `fit` or loading computes all clusters once more, for the
         weight of every neighborhood; so does one where `min_samples` is "auto" and
-        changes with the number of rows. With negative weights, or a metric other than
-        Euclidean and cosine, every call clusters all rows again.
+        changes with the number of rows, or new rows have negative weights. With a
+        metric other than Euclidean and cosine, every call clusters all rows again.
 
         Examples
         --------
@@ -953,8 +953,7 @@ class DBSCAN(CallbackMixin, ClusterMixin, VersionsMixin, BaseEstimator):
             clusters.add(new, valid & self._takes_part(more), more)
         else:
             rows = self._unique_rows(X, weights)
-            positive = len(rows.first) > 0 and rows.points.weights.min() >= 0
-            if self._space.name is None or not positive:
+            if self._space.name is None or not len(rows.first):
                 self._set_result(X, weights, rows, *self._clusters(rows.points))
                 return
             clusters = IncrementalClusters(rows, *wanted)

@@ -121,7 +121,7 @@ def broader_layers(
     """
     from scipy.cluster.hierarchy import linkage  # .1 s, which `load` does not need
 
-    n_clusters = int(labels.max(initial=-1)) + 1
+    n_clusters = len(np.bincount(labels))
     if not MIN_RATIO * 2 <= n_clusters <= MAX_MERGED:
         return []
     merges = linkage(cluster_means(rows, labels, weights), "average")
@@ -287,8 +287,8 @@ def nested_around(layers: np.ndarray, place: int, labels: np.ndarray) -> np.ndar
         result[:, finer] = np.unique(pairs, axis=0, return_inverse=True)[1].ravel()
     for broader in range(place - 1, -1, -1):
         parents, children = result[:, broader], result[:, broader + 1]
-        n_parents = int(parents.max(initial=-1)) + 1
-        n = n_parents + int(children.max(initial=-1)) + 1
+        n_parents = len(np.bincount(parents))
+        n = n_parents + len(np.bincount(children))
         edges = (np.ones(len(parents)), (parents, n_parents + children))
         _, joined = connected_components(coo_array(edges, shape=(n, n)), directed=False)
         result[:, broader] = joined[parents]

@@ -392,7 +392,7 @@ def _path_order(tree: _Edges, n_points: int) -> tuple[np.ndarray, np.ndarray]:
     """
     parent = list(range(n_points))
     first, last = list(range(n_points)), list(range(n_points))
-    follower, gap_after = [-1] * n_points, [0.0] * n_points
+    follower, gap_after = [-1] * n_points, np.zeros(n_points)
 
     def root(point: int) -> int:
         while parent[point] != point:
@@ -411,7 +411,7 @@ def _path_order(tree: _Edges, n_points: int) -> tuple[np.ndarray, np.ndarray]:
     while follower[order[-1]] >= 0:
         order.append(follower[order[-1]])
     line = np.array(order)
-    return line, np.array(gap_after)[line[:-1]]
+    return line, gap_after[line[:-1]]
 
 
 def _heights(

@@ -116,9 +116,9 @@ def split_by_means(
     """
     for means in splits:
         nearest = [int(squared_distances(rows, mean).argmin()) for mean in means]
-        holders = np.unique(labels[nearest])
-        if len(holders) == 1:
-            labels = _split(rows, labels, int(holders[0]), means)
+        held_by = labels[nearest]
+        if (held_by == held_by[0]).all():
+            labels = _split(rows, labels, int(held_by[0]), means)
     return labels
 
 
