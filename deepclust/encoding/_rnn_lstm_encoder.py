@@ -839,14 +839,17 @@ class RNNLSTMEncoder(CallbackMixin, TransformerMixin, VersionsMixin, BaseEstimat
     ) -> None:
         """Count what backpropagation keeps of a batch, and the optimizer of weights."""
         n_rows, length = min(self.batch_size, len(sequences)), sequences.lengths.max()
-        n_directions = 2 if self.bidirectional else 1
-        recurrent = self.rnn_units + _LSTM_VALUES * n_directions * self.lstm_units
-        batch = n_rows * int(length) * (vectors.shape[1] + recurrent)
+        n_words, width = vectors.shape
+        cells = self.lstm_units * (2 if self.bidirectional else 1)
+        batch = n_rows * int(length) * (width + self.rnn_units + _LSTM_VALUES * cells)
+        weights = n_words * width + self.rnn_units * (width + self.rnn_units)
+        weights += 4 * cells * (width + self.lstm_units)
         refuse_beyond_memory(
-            4 * (batch + 3 * vectors.size),
-            f"Training on batches of {n_rows:,} texts of up to {length:,} tokens, with "
-            f"{len(vectors):,} word vectors,",
-            "Lower batch_size, or the vectorizer's max_len or max_features.",
+            4 * (batch + 3 * weights),
+            f"Training {weights:,} weights, {n_words:,} word vectors among them, on "
+            f"batches of {n_rows:,} texts of up to {length:,} tokens",
+            "Lower batch_size, rnn_units or lstm_units, or the vectorizer's max_len or "
+            "max_features.",
         )
 
     def _head_weights(self, names: Iterable[str]) -> dict[str, float]:
