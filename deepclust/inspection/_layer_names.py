@@ -13,7 +13,7 @@ from deepclust.inspection._labeled_texts import (
 )
 from deepclust.inspection._namer import Namer, Topic, as_namer
 from deepclust.inspection._representatives import find_representatives
-from deepclust.sequences import NOISE
+from deepclust.sequences import NOISE, content_words
 
 __all__ = ["layer_names"]
 
@@ -103,7 +103,7 @@ def layer_names(
     shown = texts
     if originals is not None:
         shown, _ = check_labeled(originals, layers[:, 0], "originals")
-    counted = term_counts(texts, (1, 2))
+    counted = term_counts([content_words(text) for text in texts], (1, 2))
     root = np.zeros(len(texts), dtype=np.intp)
     above = [root, *layers.T]
     sets: list[tuple[LabeledTexts, dict[int, tuple[int, bool]]]] = []

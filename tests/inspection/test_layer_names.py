@@ -41,6 +41,11 @@ def test_words_are_shown_as_they_are_written():
     assert names[1][3] == "OPEN"
 
 
+def test_stop_words_that_the_cleaner_keeps_name_nothing():
+    texts = [f"how_ {text} my_ my_" for text in TEXTS]
+    assert layer_names(texts, LAYERS) == layer_names(TEXTS, LAYERS)
+
+
 @st.composite
 def nested(draw):
     rng = np.random.default_rng(draw(st.integers(0, 10**6)))
