@@ -343,8 +343,8 @@ def cluster_means(
 def _cut(merges: np.ndarray, k: int) -> np.ndarray:
     """Return the group, of k, of each leaf of a linkage matrix."""
     n = len(merges) + 1
-    group = np.arange(2 * n - 1)
-    for node in range(2 * n - k - 1, n - 1, -1):
+    group = np.arange(2 * n - k)
+    for node in range(len(group) - 1, n - 1, -1):
         group[merges[node - n, :2].astype(np.intp)] = group[node]
     return group[:n]
 

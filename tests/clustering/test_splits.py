@@ -127,3 +127,10 @@ def test_a_row_of_no_part_is_no_part(stray):
     tree = reachability_trees(Points(X, np.ones(13)), [2])[0]
     (means,) = part_means(tree, [1.0], X, np.repeat([0, 1], [9, 4]))
     np.testing.assert_allclose(means, [[0.15], [5.15]])
+
+
+@pytest.mark.parametrize("means", [[[0.5], [5.5]], [[5.5], [0.5]]])
+def test_means_that_two_clusters_hold_split_none(means):
+    X, labels = np.array([[0.0], [1.0], [5.0], [6.0]]), np.array([0, 0, 1, 1])
+
+    assert split_by_means(X, labels, [np.array(means)]).tolist() == [0, 0, 1, 1]
