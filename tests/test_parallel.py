@@ -29,10 +29,10 @@ def test_every_step_says_what_to_lower(step, monkeypatch):
         work()
 
 
-@pytest.mark.parametrize("units", ["rnn_units", "lstm_units"])
+@pytest.mark.parametrize("units", ["rnn_units", "lstm_units", "embedding_dim"])
 def test_a_network_that_no_machine_holds_is_refused_at_once(units):
     with pytest.raises(MemoryError, match=rf"Training [\d,]+ weights.* {units}"):
-        RNNLSTMEncoder(**{units: 10**7}).fit([[2, 3], [3, 4]] * 20)
+        RNNLSTMEncoder(**{units: 10**10}).fit([[2, 3], [3, 4]] * 20)
 
 
 def test_a_matrix_that_no_machine_holds_is_refused_at_once():

@@ -844,12 +844,13 @@ class RNNLSTMEncoder(CallbackMixin, TransformerMixin, VersionsMixin, BaseEstimat
         batch = n_rows * int(length) * (width + self.rnn_units + _LSTM_VALUES * cells)
         weights = n_words * width + self.rnn_units * (width + self.rnn_units)
         weights += 4 * cells * (width + self.lstm_units)
+        weights += (width + max(self.rnn_units, cells)) * self.embedding_dim
         refuse_beyond_memory(
             4 * (batch + 3 * weights),
             f"Training {weights:,} weights, {n_words:,} word vectors among them, on "
             f"batches of {n_rows:,} texts of up to {length:,} tokens",
-            "Lower batch_size, rnn_units or lstm_units, or the vectorizer's max_len or "
-            "max_features.",
+            "Lower batch_size, rnn_units, lstm_units or embedding_dim, or the "
+            "vectorizer's max_len, max_features or vector_dim.",
         )
 
     def _head_weights(self, names: Iterable[str]) -> dict[str, float]:
