@@ -370,8 +370,8 @@ def components(tree: ReachabilityTree, radius: float) -> np.ndarray:
     >>> from deepclust.clustering._mutual_reachability import reachability_trees
     >>> from deepclust.clustering._unique_rows import Points
     >>> X = np.array([[0.0], [1.0], [5.0]])
-    >>> components(reachability_trees(Points(X, np.ones(3)), [1])[0], 1.0)
-    array([0, 0, 1], dtype=int32)
+    >>> components(reachability_trees(Points(X, np.ones(3)), [2])[0], 1.0)
+    array([ 0,  0, -1], dtype=int32)
     """
     core = tree.is_core(radius)
     stop = np.searchsorted(tree.height_squares, radius * radius, side="right")
