@@ -225,7 +225,7 @@ def _check_format(version: int, flags: int, manifest: Any) -> None:
     if oldest > FORMAT or version < 1:
         raise ModelFormatError(
             f"it is of format {version}, and this deepclust reads formats up to "
-            f"{FORMAT}. Install deepclust {manifest.get('deepclust', '')} or newer"
+            f"{FORMAT}. Install a newer deepclust"
         )
     sections = manifest.get("sections")
     if not isinstance(sections, list) or not all(map(_is_section, sections)):

@@ -311,7 +311,7 @@ def test_a_newer_format_is_refused_clearly(tmp_path, monkeypatch):
     forge(path, path, newer)
     monkeypatch.undo()
 
-    with pytest.raises(ModelFormatError, match=r"format 2.*reads formats up to 1"):
+    with pytest.raises(ModelFormatError, match=r"2, .* up to 1\. Install a newer"):
         load(path)
     with pytest.raises(ModelFormatError, match="format 2"):
         inspect(path)
