@@ -1,12 +1,15 @@
 """Inside scikit-learn: numbers beside texts, data frames, weights, metadata routing."""
 
 import copy
+import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
 import sklearn
+from scripts import load_module
 from sklearn.compose import ColumnTransformer
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV, GroupKFold
@@ -14,7 +17,7 @@ from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from tiny import TINIER
 
-from deepclust import DBSCAN, RNNLSTMEncoder, make_text_clusterer
+from deepclust import DBSCAN, RNNLSTMEncoder, _optional, make_text_clusterer
 from deepclust.pipeline import TextClusterer
 
 
@@ -180,3 +183,11 @@ def test_a_callback_stops_the_training(corpus):
     pipe.set_callbacks(Tasks(last_epoch=1)).fit(corpus.texts)
 
     assert len(pipe["encode"].history_) == 2
+
+
+def test_an_older_scikit_learn_has_no_callbacks(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn.callback", None)  # cannot be imported
+    older = load_module(Path(_optional.__file__))
+
+    assert not hasattr(older.CallbackMixin(), "set_callbacks")
+    assert older.fit_task()(print) is print
