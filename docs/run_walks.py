@@ -101,6 +101,7 @@ def run_python(code: str, session: dict) -> str:
 def take_screenshots(report: Path) -> None:
     """Take screenshots of a report, as wide as a desktop and as a phone."""
     from draw_images import PROGRAMS, shrink
+    from PIL import Image, ImageOps
     from selenium import webdriver
     from selenium.webdriver.support.wait import WebDriverWait
 
@@ -120,6 +121,7 @@ def take_screenshots(report: Path) -> None:
             WebDriverWait(chrome, 60).until(lambda c: c.execute_script(ready))
             path = DOCS / "images" / f"walk_{name}.png"
             chrome.save_screenshot(str(path))
+            ImageOps.expand(Image.open(path), border=1, fill="gray").save(path)
             shrink(path)
 
 
