@@ -122,6 +122,19 @@ def test_layers_of_a_tree_of_a_sample(monkeypatch):
     assert same_partition(model.layers_[:, -1], levels[:, 1])
 
 
+@pytest.mark.parametrize("most", [3, 4])
+def test_of_too_many_layers_the_broadest_are_left_out(monkeypatch, most):
+    X, _ = nested_blobs((3, 4, 4), size=6, noise=0.05)
+    model = DBSCAN(2.0, min_samples=3).fit(X)
+    expected = model.layers_
+    assert expected.shape[1] > most
+
+    monkeypatch.setattr("deepclust.clustering._dbscan.MAX_LAYERS", most)
+    found = clone(model).fit(X).layers_
+
+    np.testing.assert_array_equal(found, expected[:, -most:])
+
+
 def test_clusters_at_equal_distances_have_no_broader_layer():
     corners = 5 * np.eye(6)
     X = np.repeat(corners, 5, axis=0)
