@@ -977,7 +977,6 @@ class DBSCAN(CallbackMixin, ClusterMixin, VersionsMixin, BaseEstimator):
         if (
             tree is None
             or self._space.name is None
-            or tree.min_samples != self.min_samples_
             or len(tree.weights) != len(points.rows)
             or points.weights.min() < 1
         ):
