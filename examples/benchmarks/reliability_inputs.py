@@ -465,7 +465,7 @@ def names_that_are_attacks(kind: str) -> str:
         n = 0
 
         def handle_starttag(self, tag, attrs):
-            self.n += any(name.startswith("on") for name, _ in attrs)
+            self.n += ("onerror", "alert(1)") in attrs
 
     if kind == "deepclust":
         from deepclust import load
@@ -489,4 +489,4 @@ def names_that_are_attacks(kind: str) -> str:
     assert "onerror" in page
     parser = Attacks()
     parser.feed(page)
-    return f"{parser.n} attributes that run"
+    return f"{parser.n} that run"
