@@ -244,21 +244,27 @@ def _is_han(token: str) -> bool:
 _IDENTIFIERS = {
     "url_": re.compile(r"://|\bwww\."),
     "email_": re.compile(r"\S@\S"),
-    "number_": re.compile(r"(?:\d[^\d ]*){5}"),
+    # five digits, or four that are neither a year, 1500 to 2099, nor a round number
+    "number_": re.compile(
+        r"(?:\d[^\d ]*){5}|(?<!\S)(?!1[5-9]|20|[0-9]{2}00)[0-9]{4}(?!\S)"
+    ),
 }
 
 
 def identifier_kind(token: str) -> str:
     """Return the token that stands for identifiers of this kind, or "" if it is none.
 
-    A link, an address or a token with five digits names one thing and no topic.
+    A link, an address, a token with five digits or a number of four digits names one
+    thing and no topic; but for years from 1500 to 2099, and multiples of 100.
 
     Examples
     --------
     >>> from deepclust.cleaning._tokenizer import identifier_kind
     >>> [identifier_kind(token) for token in ("www.shop.com", "a1@b.org", "no-12345")]
     ['url_', 'email_', 'number_']
-    >>> [identifier_kind(token) for token in ("2024", "float64", "asp.net", "@home")]
+    >>> [identifier_kind(token) for token in ("order 4711", "4711")]
+    ['number_', 'number_']
+    >>> [identifier_kind(token) for token in ("2024", "3000", "asp.net", "@home")]
     ['', '', '', '']
     """
     found = (kind for kind, shape in _IDENTIFIERS.items() if shape.search(token))

@@ -62,7 +62,8 @@ def cluster_keywords(
         stands in at least two texts of the cluster and in 60 % of those with the
         shorter one: "visual studio" for "visual". (1, 1) gives single tokens. A term
         whose tokens all stand in stronger terms of the cluster is left out, and so are
-        e-mail addresses, links, and tokens with five digits, such as order numbers.
+        e-mail addresses, links, and order numbers: tokens with five digits, and numbers
+        of four that are neither a year from 1500 to 2099 nor a multiple of 100.
 
     originals : iterable of str, length n_docs, default=None
         The texts before cleaning. If given, keywords are shown as they are most often

@@ -146,10 +146,11 @@ class Vectorizer(  # type: ignore[call-arg]
     -----
     Linear time in the tokens, plus the decomposition of the co-occurrence matrix, about
     two seconds for 10,000 tokens. Tokens outside the vocabulary become the
-    unknown id 1 and keep their position; links, e-mail addresses and tokens with five
-    digits, such as order numbers, become `url_`, `email_` and `number_`, one token for
-    all of a kind, if `min_df` texts of `fit` hold such. Checksums of rare tokens take 4
-    bytes each; one in 40,000 unseen words passes for one of 100,000 rare ones.
+    unknown id 1 and keep their position; links, e-mail addresses and order numbers
+    (tokens with five digits, or numbers of four but years from 1500 on and multiples of
+    100) become `url_`, `email_` and `number_`, one token for all of a kind, if `min_df`
+    texts of `fit` hold such. Checksums of rare tokens take 4 bytes each; one in 40,000
+    unseen words passes for one of 100,000 rare ones.
 
     Examples
     --------

@@ -119,14 +119,22 @@ def test_a_name_holds_different_words(keywords, name):
 
 def test_identifiers_are_no_keywords():
     texts = [
-        "parcel 25455 late help@shop.com",
-        "parcel ab-12-345 android 14 float64 2024",
+        "parcel 25455 late help@shop.com 4711",
+        "parcel ab-12-345 android 14 float64 2024 1789 3000",
         "see https://a.b/c www.shop.com 10.0.0.255",
     ]
     keywords = cluster_keywords(texts * 4, [0, 1, 2] * 4, n_keywords=20)
     words = {cluster: " ".join(terms).split() for cluster, terms in keywords.items()}
     assert sorted(words[0]) == ["late", "parcel"]
-    assert sorted(words[1]) == ["14", "2024", "android", "float64", "parcel"]
+    assert sorted(words[1]) == [
+        "14",
+        "1789",
+        "2024",
+        "3000",
+        "android",
+        "float64",
+        "parcel",
+    ]
     assert words[2] == ["see"]
 
 

@@ -341,7 +341,7 @@ def test_the_vocabulary_grows_within_its_limits():
     assert vectorizer.embedding_matrix_[2:].tolist() == [[1.0, 0.0], [0.0, 1.0]]
 
 
-ORDERS = ["order 25455 late", "order 31999 late", "mail a@b.org", "mail c@d.org"]
+ORDERS = ["order 25455 late", "order 4711 late", "mail a@b.org", "mail c@d.org"]
 
 
 def test_identifiers_of_a_kind_share_a_token():
@@ -353,14 +353,22 @@ def test_identifiers_of_a_kind_share_a_token():
     assert vocabulary.tokens[2:] == tokens  # one link alone is rare
     assert vocabulary.document_frequency[2:].tolist() == [2] * 8
     assert vectorizer.oov_rate_ == pytest.approx(3 / 19)
-    new = ["order ab-12-345 order", "plan 37777", "mail e@f.org https://a.b", "order x"]
+    new = [
+        "order ab-12-345 order",
+        "order 1234 order",
+        "plan 37777",
+        "mail e@f.org https://a.b",
+        "order x",
+    ]
     sequences = vectorizer.transform(new)
     found = [[vocabulary.tokens[i] for i in row] for row in sequences]
     assert found[0] == ["order", "number_", "order"]
-    assert found[1] == ["plan", "37777"]
-    assert found[2] == ["mail", "email_", "[unk]"]
-    np.testing.assert_allclose(vectorizer.known_share(new), [1, 1, 0.5, 0.5])
+    assert found[1] == found[0]
+    assert found[2] == ["plan", "37777"]
+    assert found[3] == ["mail", "email_", "[unk]"]
+    np.testing.assert_allclose(vectorizer.known_share(new), [1, 1, 1, 0.5, 0.5])
     assert not vectorizer._is_rare("25455")
+    assert vectorizer._is_rare("2024")
 
 
 def test_identifiers_of_further_texts_are_counted_by_kind():
