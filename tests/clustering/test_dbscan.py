@@ -214,6 +214,7 @@ def test_memory_limit_names_the_estimate():
         DBSCAN(memory_limit="40MiB").fit(np.zeros((19_000, 2)))
     with pytest.raises(MemoryError, match="Raise memory_limit, lower n_jobs, or"):
         DBSCAN(memory_limit="90MiB", n_jobs=3).fit(np.zeros((19_000, 50)))
+    DBSCAN(1.0, memory_limit="2MiB", n_jobs=1).fit(np.zeros((100, 2)))  # no tree
     DBSCAN(memory_limit="90MiB", n_jobs=1).fit(np.zeros((19_000, 50)))
     DBSCAN(memory_limit="90MiB", n_jobs=3, min_samples=5).fit(np.zeros((19_000, 50)))
     with pytest.raises(ValueError, match="memory_limit must be"):
