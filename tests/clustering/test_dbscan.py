@@ -207,6 +207,13 @@ def test_predict_before_fit():
         DBSCAN().predict([[1.0]])
 
 
+def test_a_given_eps_needs_no_memory_for_trees():
+    model = DBSCAN(1.0, memory_limit="2MiB", n_jobs=1)
+    for _ in range(3):  # the third goes on from the clusters of the second
+        model.partial_fit(np.zeros((50, 2)))
+    assert model.labels_.tolist() == [0] * 150
+
+
 def test_memory_limit_names_the_estimate():
     with pytest.raises(MemoryError, match=r"needs about .* MiB"):
         DBSCAN(1.0, memory_limit="10kB").fit(np.zeros((1000, 50)))
@@ -214,7 +221,6 @@ def test_memory_limit_names_the_estimate():
         DBSCAN(memory_limit="40MiB").fit(np.zeros((19_000, 2)))
     with pytest.raises(MemoryError, match="Raise memory_limit, lower n_jobs, or"):
         DBSCAN(memory_limit="90MiB", n_jobs=3).fit(np.zeros((19_000, 50)))
-    DBSCAN(1.0, memory_limit="2MiB", n_jobs=1).fit(np.zeros((100, 2)))  # no tree
     DBSCAN(memory_limit="90MiB", n_jobs=1).fit(np.zeros((19_000, 50)))
     DBSCAN(memory_limit="90MiB", n_jobs=3, min_samples=5).fit(np.zeros((19_000, 50)))
     with pytest.raises(ValueError, match="memory_limit must be"):
