@@ -208,7 +208,7 @@ def test_predict_before_fit():
 
 
 def test_a_given_eps_needs_no_memory_for_trees():
-    model = DBSCAN(1.0, memory_limit="2MiB", n_jobs=1)
+    model = DBSCAN(1.0, min_samples=5, memory_limit="2MiB", n_jobs=1)
     for _ in range(3):  # the third goes on from the clusters of the second
         model.partial_fit(np.zeros((50, 2)))
     assert model.labels_.tolist() == [0] * 150
