@@ -27,9 +27,9 @@ from deepclust._text_input import (
     refuse_containers_without_rows,
 )
 from deepclust.cleaning import TextCleaner
-from deepclust.clustering import DBSCAN, align
+from deepclust.clustering import DBSCAN, align, split_by_labels
 from deepclust.encoding import RNNLSTMEncoder
-from deepclust.encoding._validation import check_training_parameters
+from deepclust.encoding._validation import check_training_parameters, encode_labels
 from deepclust.exceptions import ClusteringWarning, InvalidTextError, TextWarning
 from deepclust.pseudo_labels import seed_word_labels
 from deepclust.sequences import NOISE
@@ -132,7 +132,9 @@ class TextClusterer(Pipeline):
             workers draw the sample, and predict in `fit_predict`.
 
         y : array-like of shape (n_docs,), default=None
-            Labels; see `RNNLSTMEncoder`.
+            Labels; see `RNNLSTMEncoder`. Where DBSCAN selects eps, and no `n_clusters`
+            or `layer` is given, clusters in which they show several classes are split;
+            see `deepclust.clustering.split_by_labels`.
 
         namer : callable or Namer, default=None
             Names clusters, see `deepclust.inspection.layer_names`. It is sent texts, in
@@ -323,6 +325,7 @@ class TextClusterer(Pipeline):
             y = None if y is None else _safe_indexing(y, rows)
             params = _check_method_params(range(n_docs), params, rows)
         labels = method(texts, y, **params)
+        self._split_by_labels(texts, y)
         self._finish(texts, namer, old)
         if rows is None and hasattr(self[-1], "labels_"):
             self._labels = slice(None)
@@ -331,6 +334,16 @@ class TextClusterer(Pipeline):
         elif not _has_no_length(X) and hasattr(self[-1], "predict"):
             self._labels = self._predict_in_parts(X)
         return getattr(self, "labels_", None)
+
+    def _split_by_labels(self, texts: Any, y: Any) -> None:
+        """Split clusters whose labels the encoder has learned apart."""
+        learns = any(isinstance(step, RNNLSTMEncoder) for _, step in self.steps)
+        if y is None or not (learns and _selects_clusters(self[-1])):
+            return
+        labels, _ = encode_labels(y, len(texts))
+        if labels is not None:
+            rows = np.flatnonzero(labels >= 0)
+            split_by_labels(self, _safe_indexing(texts, rows), labels[rows])
 
     def _to_learn_from(self, X: Any) -> tuple[Any, np.ndarray | None, int]:
         """Return the texts to fit on, their rows if they are a sample, and n_docs."""
@@ -427,6 +440,13 @@ def name_clusters(
         for names in layers
     ]
     clusterer.cluster_names_ = dict(clusterer.layer_names_[clusterer.layer_])
+
+
+def _selects_clusters(clusterer: Any) -> bool:
+    """Return whether DBSCAN is free in the number of clusters."""
+    return isinstance(clusterer, DBSCAN) and (
+        (clusterer.eps, clusterer.n_clusters, clusterer.layer) == ("auto", None, "auto")
+    )
 
 
 def _topics_of_clusters(

@@ -20,7 +20,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils._param_validation import InvalidParameterError
 from tiny import TINIER, light_clusterer, tiny_clusterer
 
-from deepclust import DBSCAN, TextCleaner, make_text_clusterer
+from deepclust import DBSCAN, RNNLSTMEncoder, TextCleaner, make_text_clusterer
 from deepclust.clustering import merge
 from deepclust.exceptions import ClusteringWarning, InvalidTextError, TextWarning
 from deepclust.pipeline import TextClusterer, name_clusters, sample_texts
@@ -256,6 +256,35 @@ def test_topics_of_seed_words_are_names(fitted_clusterer, corpus):
     for topic, code in (("Food", 0), ("Code", 3)):
         mine = labels[corpus.target == code]
         assert names[np.bincount(mine[mine >= 0]).argmax()] == topic
+
+
+class RowsAsTheyAre(RNNLSTMEncoder):
+    """An encoder whose texts are rows already."""
+
+    def fit(self, X, y=None):
+        self.fitted_ = True
+        return self
+
+    def transform(self, X):
+        return np.asarray(X)
+
+
+@pytest.mark.parametrize(
+    ("options", "n_clusters"),
+    [({}, 3), ({"n_clusters": 2}, 2), ({"layer": "broad"}, 2), ({"eps": 0.5}, 2)],
+)
+def test_labels_split_clusters_where_their_number_is_free(options, n_clusters):
+    rows = np.linspace(0.0, 9.0, 200)[:, None]
+    X = np.append(rows, rows[:60] + 30.0, axis=0)
+    y = np.full(260, None, dtype=object)
+    y[:100:10], y[100:200:10] = "left", "right"
+    pipeline = TextClusterer([("e", RowsAsTheyAre()), ("c", DBSCAN(**options))])
+
+    assert pipeline.fit(X)[-1].n_clusters_ == 2
+    labels = pipeline.fit_predict(X, y)
+
+    assert labels.max() + 1 == pipeline[-1].n_clusters_ == n_clusters
+    np.testing.assert_array_equal(labels, pipeline.labels_)
 
 
 def test_a_namer_is_sent_texts_without_what_the_cleaner_removes():

@@ -1,11 +1,20 @@
-"""Seed words: documents that contain the seed words of one class are labeled."""
+"""Seed words: documents with those of one class are labeled, if other words agree.
+
+1. A document that contains the seed words of exactly one class has a label.
+2. Many a word has several meanings. The label is taken back where the other words of
+   the document are more probable in another class, by the words of all documents that
+   have a label. Each is judged without what it says itself (leave-one-out).
+"""
 
 import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
+from scipy.sparse import csr_matrix
 
+from deepclust.pseudo_labels._features import document_term_matrix
+from deepclust.pseudo_labels._mixture import PSEUDO_COUNT, word_frequencies
 from deepclust.sequences import TokenSequences, Vocabulary
 
 __all__ = ["seed_word_labels"]
@@ -15,6 +24,8 @@ def seed_word_labels(
     sequences: TokenSequences, seed_words: Mapping[str, Iterable[str]]
 ) -> np.ndarray:
     """Label the documents that contain seed words of exactly one class.
+
+    A document whose other words speak for another class has no label.
 
     Parameters
     ----------
@@ -28,8 +39,8 @@ def seed_word_labels(
     Returns
     -------
     labels : ndarray of shape (n_docs,), object
-        Name of a class; None for a document without seed words, or with those of
-        several classes.
+        Name of a class; None for a document without seed words, with those of several
+        classes, or with other words that are more probable in another class.
 
     Raises
     ------
@@ -46,12 +57,17 @@ def seed_word_labels(
 
     Notes
     -----
-    Time and memory O(tokens).
+    The classes' words are multinomials of the documents labeled so far, smoothed as
+    those of the mixtures [2]_; without the document itself, in its own class. Time
+    O(tokens × n_classes); memory O(n_classes × (n_tokens + n_docs)).
 
     References
     ----------
     .. [1] Meng, Shen, Zhang, Han, "Weakly-supervised neural text classification",
        CIKM 2018, doi:10.1145/3269206.3271737.
+    .. [2] Nigam, McCallum, Thrun, Mitchell, "Text classification from labeled and
+       unlabeled documents using EM", Machine Learning 39, 2000,
+       doi:10.1023/A:1007692713085.
 
     Examples
     --------
@@ -77,7 +93,51 @@ def seed_word_labels(
     highest = np.full(len(sequences), -1, dtype=np.intp)
     np.minimum.at(lowest, document[seeds], classes[seeds])
     np.maximum.at(highest, document[seeds], classes[seeds])
-    return names[np.where(lowest == highest, highest, len(seed_words))]
+    labels = np.where(lowest == highest, highest, -1)
+    counts = document_term_matrix(sequences)[:, np.flatnonzero(class_of_token < 0)]
+    labels[_speak_for_another(counts, labels, len(seed_words))] = -1
+    return names[labels]
+
+
+def _speak_for_another(
+    counts: csr_matrix, labels: np.ndarray, n_classes: int
+) -> np.ndarray:
+    """Return the documents whose words are more probable in another class.
+
+    Parameters
+    ----------
+    counts : sparse matrix of shape (n_docs, n_tokens), float32
+        Of the words that are no seed words.
+
+    labels : ndarray of shape (n_docs,), int
+        -1 where there is none.
+
+    Returns
+    -------
+    documents : ndarray of int
+    """
+    labeled = np.flatnonzero(labels >= 0)
+    if n_classes < 2 or not len(labeled):
+        return labeled[:0]
+    frequencies = word_frequencies(counts)
+    counts, labels = counts[labeled], labels[labeled]
+    members = csr_matrix(
+        (np.ones(len(labels)), (labels, np.arange(len(labels)))),
+        shape=(n_classes, len(labels)),
+    )
+    prior = PSEUDO_COUNT * len(frequencies) * frequencies.ravel()
+    words = (members @ counts).toarray()
+    totals = words.sum(axis=1) + prior.sum()
+    scores = counts @ np.log((words + prior) / totals[:, None]).T
+    row = np.repeat(np.arange(len(labels)), np.diff(counts.indptr))
+    own = labels[row]
+    rest = words[own, counts.indices] - counts.data + prior[counts.indices]
+    total = (totals[labels] - np.asarray(counts.sum(axis=1)).ravel())[row]
+    own_scores = np.bincount(row, counts.data * np.log(rest / total), len(labels))
+    scores[np.arange(len(labels)), labels] = own_scores
+    doubtful = scores.max(axis=1) > own_scores
+    doubtful &= np.isin(labels, labels[~doubtful])  # no class loses all its documents
+    return labeled[doubtful]
 
 
 def _classes_of_tokens(
