@@ -87,14 +87,14 @@ def split_by_labels(model: Any, X: Any, y: Any) -> list[int]:
         means = _class_means(rows[inside], classes[inside])
         if means is not None:
             members = np.flatnonzero(clusterer._core_labels == cluster)
-            found.append((members, _nearest(points[members], means)))
+            found.append((members, _parts_by_means(points[members], means)))
     for members, parts in found:  # the numbers of all clusters change with each split
         split_core(clusterer, int(clusterer._core_labels[members[0]]), parts)
     numbers = [clusterer._core_labels[members] for members, _ in found]
     return np.unique(np.concatenate(numbers)).tolist() if numbers else []
 
 
-def _nearest(rows: np.ndarray, means: np.ndarray) -> np.ndarray:
+def _parts_by_means(rows: np.ndarray, means: np.ndarray) -> np.ndarray:
     """Return the nearest mean of each row, 0, 1, ... without those that none has."""
     nearest = with_parts(
         rows,

@@ -135,9 +135,11 @@ def _speak_for_another(
     total = (totals[labels] - np.asarray(counts.sum(axis=1)).ravel())[row]
     own_scores = np.bincount(row, counts.data * np.log(rest / total), len(labels))
     scores[np.arange(len(labels)), labels] = own_scores
-    doubtful = scores.max(axis=1) > own_scores
-    doubtful &= np.isin(labels, labels[~doubtful])  # no class loses all its documents
-    return labeled[doubtful]
+    contradicted = scores.max(axis=1) > own_scores
+    contradicted &= np.isin(
+        labels, labels[~contradicted]
+    )  # no class loses all its documents
+    return labeled[contradicted]
 
 
 def _classes_of_tokens(
