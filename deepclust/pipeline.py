@@ -28,6 +28,7 @@ from deepclust._text_input import (
 )
 from deepclust.cleaning import TextCleaner
 from deepclust.clustering import DBSCAN, align, split_by_labels
+from deepclust.clustering._metric_space import MetricSpace
 from deepclust.encoding import RNNLSTMEncoder
 from deepclust.encoding._validation import check_training_parameters, encode_labels
 from deepclust.exceptions import ClusteringWarning, InvalidTextError, TextWarning
@@ -498,7 +499,7 @@ def warn_of_another_number(clusterer: Any) -> None:
         )
 
 
-def _wrong_parameters(step: Any) -> Iterator[ValueError]:
+def _wrong_parameters(step: Any) -> Iterator[Exception]:
     """Yield an error for each wrong parameter of a step, as its `fit` would raise."""
     is_right = True
     if hasattr(step, "_validate_params"):
@@ -517,7 +518,9 @@ def _wrong_parameters(step: Any) -> Iterator[ValueError]:
             check_training_parameters(step.get_params(deep=False))
         elif isinstance(step, Vectorizer):
             check_sources(step.word_vectors)
-    except ValueError as error:
+        elif is_right and isinstance(step, DBSCAN) and step.eps == "auto":
+            MetricSpace(step.metric, None).need_dense_rows('eps="auto"')
+    except (ValueError, OSError, ImportError) as error:
         yield error
 
 

@@ -146,7 +146,11 @@ class TextCleaner(  # type: ignore[call-arg]
         "redact": [tuple, list, set, frozenset],
         "min_token_length": [Interval(Integral, 1, None, closed="left")],
         "keep_numbers": ["boolean"],
-        "n_jobs": [Integral, None],
+        "n_jobs": [
+            Interval(Integral, 1, None, closed="left"),
+            Interval(Integral, None, -1, closed="right"),
+            None,
+        ],
         "verbose": ["verbose"],
     }
 

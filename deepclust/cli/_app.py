@@ -178,6 +178,8 @@ def _session(quiet: bool) -> Iterator[Progress]:
 
 def _drop_output() -> None:
     """Send what standard output still holds nowhere, if it cannot be written."""
+    if sys.stdout is None:  # it was closed from the start
+        return
     try:
         sys.stdout.flush()
     except OSError:

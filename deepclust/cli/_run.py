@@ -371,6 +371,8 @@ def run_predict(
 
     from deepclust.inspection import prediction_table
 
+    if out is None and sys.stdout is None:
+        raise InputError("standard output is closed: write to a file by --out")
     texts = corpus.data
     _check_form(form, len(texts))
     progress("predicting", spinner=len(texts) <= TEXTS_A_STEP)

@@ -275,7 +275,11 @@ class DBSCAN(CallbackMixin, ClusterMixin, VersionsMixin, BaseEstimator):
             Interval(Integral, 0, MAX_LAYERS - 1, closed="both"),
         ],
         "memory_limit": [Interval(Integral, 1, None, closed="left"), str],
-        "n_jobs": [Integral, None],
+        "n_jobs": [
+            Interval(Integral, 1, None, closed="left"),
+            Interval(Integral, None, -1, closed="right"),
+            None,
+        ],
     }
 
     def __init__(

@@ -14,6 +14,7 @@ from deepclust.metrics._pairwise import unit_rows
 __all__ = ["ReportInputs", "encode_classes", "read_inputs"]
 
 _LSA_DIM = 50
+_MOST_VALUE = 1e150
 
 
 @dataclass
@@ -106,7 +107,8 @@ def read_inputs(
     InvalidTextError
         If `texts` or `cleaned` is not an iterable of str.
     ValueError
-        If there are no texts, lengths differ, or labels are missing.
+        If there are no texts, lengths differ, labels are missing, or squares of the
+        embeddings do not fit float64.
     TypeError
         If `pipeline` is not a Pipeline.
     """
@@ -141,6 +143,11 @@ def read_inputs(
     names = {**getattr(clusterer, "cluster_names_", {}), **names_by_label(names)}
     classes, class_codes = encode_classes(y)
     X = check_array(embeddings, dtype=np.float64)
+    if (largest := np.abs(X).max()) > _MOST_VALUE:
+        raise ValueError(
+            f"embeddings have the value {largest:.3g}, and squares beyond "
+            f"{_MOST_VALUE:g} do not fit float64. Divide them by {largest:.0e}."
+        )
     found, layer, layer_names = _layers(clusterer, labels, X, layers)
     return ReportInputs(
         *(texts, labels, cleaned, X, is_embedded),

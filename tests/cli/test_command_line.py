@@ -329,6 +329,23 @@ def test_faults_of_the_system_are_one_line_and_status_2(
     assert (done.stderr.count("\n"), message in done.stderr) == (1, True), done.stderr
 
 
+def test_closed_standard_output_is_one_line_and_status_2(monkeypatch, capsys):
+    corpus = Bunch(data=["a"])
+
+    def fail_to_write(*_, **__):
+        raise OSError("full")
+
+    monkeypatch.setattr(sys, "stdout", None)
+
+    with pytest.raises(InputError, match="standard output is closed"):
+        _run.run_predict(None, corpus, Progress(quiet=True), None, "csv")
+    monkeypatch.setattr(_run, "run_cluster", fail_to_write)
+    monkeypatch.setattr(_run, "read_corpus", lambda *_, **__: corpus)
+    assert main(["demo", "--quiet"]) == 2
+
+    assert capsys.readouterr().err == "deepclust: error: cannot read or write: full\n"
+
+
 def test_a_limit_spreads_over_texts_labels_and_dates(tmp_path):
     path = tmp_path / "a.csv"
     rows = [f"text {n},{'ab'[n % 2]},{1990 + n}\n" for n in range(9)]

@@ -35,6 +35,7 @@ def test_texts_without_a_class_do_not_count():
         ({"labels": LABELS, "dates": [2020]}, ValueError, "dates need one row a text"),
         ({"labels": LABELS, "cleaned": [1] * 6}, InvalidTextError, "cleaned"),
         ({"labels": LABELS, "embeddings": [[np.nan]] * 6}, ValueError, "NaN"),
+        ({"labels": LABELS, "embeddings": [[1e300]] * 6}, ValueError, r"by 1e\+300"),
         ({"labels": LABELS, "projection": "som"}, ValueError, "projection must be"),
         ({"labels": LABELS, "format": "pdf"}, ValueError, "format must be"),
         ({"labels": LABELS, "colors": 1}, TypeError, "colors"),
