@@ -17,7 +17,7 @@ from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from tiny import TINIER
 
-from deepclust import DBSCAN, RNNLSTMEncoder, _optional, make_text_clusterer
+from deepclust import DBSCAN, RNNLSTMEncoder, _estimators, make_text_clusterer
 from deepclust.pipeline import TextClusterer
 
 
@@ -187,7 +187,7 @@ def test_a_callback_stops_the_training(corpus):
 
 def test_an_older_scikit_learn_has_no_callbacks(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.callback", None)  # cannot be imported
-    older = load_module(Path(_optional.__file__))
+    older = load_module(Path(_estimators.__file__))
 
     assert not hasattr(older.CallbackMixin(), "set_callbacks")
     assert older.fit_task()(print) is print

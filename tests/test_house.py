@@ -14,7 +14,7 @@ import deepclust
 PACKAGE = Path(deepclust.__file__).parent
 
 GROUND = {"exceptions", "sequences", "_text_input", "_optional", "_parallel"}
-GROUND |= {"_atomic_file", "_versions"}
+GROUND |= {"_atomic_file", "_estimators"}
 
 # Package → packages of ours that it may import, beside itself and the ground.
 MAY_IMPORT: dict[str, set[str]] = {

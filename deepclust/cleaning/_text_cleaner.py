@@ -23,10 +23,9 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 from tqdm import tqdm
 
-from deepclust._optional import CallbackMixin, fit_task
+from deepclust._estimators import CallbackMixin, VersionsMixin, fit_task
 from deepclust._parallel import refuse_beyond_memory
 from deepclust._text_input import check_texts
-from deepclust._versions import VersionsMixin
 from deepclust.cleaning._language_check import find_language, likely_language
 from deepclust.cleaning._language_rules import TokenRules, tokenizer_for
 from deepclust.cleaning._person_names import PERSON, name_analyzer, remove_names

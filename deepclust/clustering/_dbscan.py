@@ -17,9 +17,8 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from deepclust._optional import CallbackMixin, fit_task
+from deepclust._estimators import CallbackMixin, VersionsMixin, fit_task
 from deepclust._parallel import limit_blas
-from deepclust._versions import VersionsMixin
 from deepclust.clustering._components import renumbered
 from deepclust.clustering._eps_selection import (
     MIN_SAMPLES_TRIED,

@@ -34,9 +34,8 @@ from sklearn.utils.validation import (
 )
 
 from deepclust._atomic_file import replacing
-from deepclust._optional import CallbackMixin, fit_task
+from deepclust._estimators import CallbackMixin, VersionsMixin, fit_task
 from deepclust._parallel import refuse_beyond_memory
-from deepclust._versions import VersionsMixin
 from deepclust.encoding._devices import (
     on_device,
     refuse_forked_backend,

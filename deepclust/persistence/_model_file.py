@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from deepclust._versions import library_versions, warn_of_other_versions
+from deepclust._estimators import library_versions, warn_of_other_versions
 from deepclust.exceptions import ModelFormatError
 from deepclust.persistence._arrays import array_table, read_arrays, write_arrays
 from deepclust.persistence._container import (

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from deepclust._versions import library_versions
+from deepclust._estimators import library_versions
 from deepclust.exceptions import ModelDriftWarning, ModelFormatError, TextWarning
 
 __all__ = ["check_probes", "probe_embeddings"]

@@ -13,10 +13,9 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from deepclust._optional import CallbackMixin, fit_task
+from deepclust._estimators import CallbackMixin, VersionsMixin, fit_task
 from deepclust._parallel import refuse_beyond_memory
 from deepclust._text_input import check_texts
-from deepclust._versions import VersionsMixin
 from deepclust.cleaning._tokenizer import (
     hide_unseen,
     identifier_kind,

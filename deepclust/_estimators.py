@@ -1,15 +1,35 @@
-"""Versions of what a fitted object depends on: kept with it, and compared."""
+"""What all estimators have: versions in their pickles, callbacks of scikit-learn.
+
+Callbacks are in scikit-learn 1.9 or newer; with older ones, estimators have no
+`set_callbacks`.
+"""
 
 import functools
 import importlib.metadata
 import platform
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from deepclust.exceptions import VersionWarning
 
-__all__ = ["VersionsMixin", "library_versions", "warn_of_other_versions"]
+try:
+    from sklearn.callback import CallbackSupportMixin as CallbackMixin
+    from sklearn.callback import with_callbacks
+except ImportError:
+
+    class CallbackMixin:  # type: ignore[no-redef]
+        """Nothing, without `sklearn.callback`."""
+
+    with_callbacks = None
+
+__all__ = [
+    "CallbackMixin",
+    "VersionsMixin",
+    "fit_task",
+    "library_versions",
+    "warn_of_other_versions",
+]
 
 _LIBRARIES = (
     "numpy",
@@ -41,7 +61,7 @@ def library_versions() -> dict[str, str]:
 
     Examples
     --------
-    >>> from deepclust._versions import library_versions
+    >>> from deepclust._estimators import library_versions
     >>> list(library_versions())[:3]
     ['python', 'deepclust', 'numpy']
     """
@@ -104,3 +124,31 @@ class VersionsMixin:
         then = state.pop(_KEY, None)
         warn_of_other_versions(type(self).__name__, then)
         super().__setstate__(state)  # type: ignore[misc]
+
+
+def fit_task(max_subtasks: Callable[[Any], int | None] = lambda _: 0) -> Any:
+    """Return a decorator of `fit` that calls the callbacks at its start and end.
+
+    Parameters
+    ----------
+    max_subtasks : callable, default=None
+        Of the estimator: the number of tasks within `fit`; None if it is not known.
+    """
+
+    def decorated(fit: Any) -> Any:
+        if with_callbacks is None:
+            return fit
+
+        @functools.wraps(fit)
+        def fit_with_callbacks(self: Any, X: Any, *args: Any, **kwargs: Any) -> Any:
+            context = self._init_callback_context(max_subtasks=max_subtasks(self))
+            context.call_on_fit_task_begin(estimator=self, X=X)
+            result = fit(self, X, *args, **kwargs)
+            context.call_on_fit_task_end(
+                estimator=self, X=X, reconstruction_attributes=dict
+            )
+            return result
+
+        return with_callbacks(fit_with_callbacks)
+
+    return decorated

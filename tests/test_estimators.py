@@ -12,7 +12,7 @@ from deepclust import (
     RNNLSTMEncoder,
     TextCleaner,
     Vectorizer,
-    _versions,
+    _estimators,
     load,
     save,
 )
@@ -21,8 +21,8 @@ from deepclust.persistence import inspect
 
 
 def at(monkeypatch, **versions):
-    now = _versions._installed()
-    monkeypatch.setattr(_versions, "_installed", lambda: now | versions)
+    now = _estimators._installed()
+    monkeypatch.setattr(_estimators, "_installed", lambda: now | versions)
 
 
 @pytest.mark.parametrize("kind", [DBSCAN, RNNLSTMEncoder, TextCleaner, Vectorizer])
@@ -42,7 +42,7 @@ def test_a_pickle_of_other_versions_warns(kind, monkeypatch):
 
 def test_a_patch_of_a_library_and_a_copy_do_not(monkeypatch):
     pickled = pickle.dumps(DBSCAN())
-    numpy = _versions.library_versions()["numpy"].split(".")
+    numpy = _estimators.library_versions()["numpy"].split(".")
     at(monkeypatch, numpy=".".join([*numpy[:2], "999"]))
 
     pickle.loads(pickled)
@@ -51,7 +51,7 @@ def test_a_patch_of_a_library_and_a_copy_do_not(monkeypatch):
 
 def test_a_model_file_of_other_versions_warns(tmp_path, monkeypatch):
     path = save(TextCleaner(), tmp_path / "cleaner.dct")
-    assert inspect(path)["libraries"] == _versions.library_versions()
+    assert inspect(path)["libraries"] == _estimators.library_versions()
     at(monkeypatch, spacy="99.0.1")
 
     with pytest.warns(VersionWarning, match=r"cleaner.dct .*spacy .* → 99.0.1"):
