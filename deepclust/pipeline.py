@@ -28,6 +28,7 @@ from deepclust._text_input import (
 )
 from deepclust.cleaning import TextCleaner
 from deepclust.clustering import DBSCAN, align, split_by_labels
+from deepclust.clustering._membership import share_kept
 from deepclust.clustering._metric_space import MetricSpace
 from deepclust.encoding import RNNLSTMEncoder
 from deepclust.encoding._validation import check_training_parameters, encode_labels
@@ -181,6 +182,25 @@ class TextClusterer(Pipeline):
         if in_partitions(X):
             return self._predict_in_parts(X)
         return super().predict(X, **params)
+
+    @available_if(lambda self: hasattr(self._final_estimator, "predict_proba"))
+    def predict_proba(self, X: Any, **params: Any) -> np.ndarray:
+        """Return how much texts belong to each cluster, (n_docs, n_clusters), float32.
+
+        The rest belongs to noise. As that of the last step, but less where words were
+        never seen at `fit`; see `Vectorizer.unseen_share`.
+        """
+        unseen = None
+        for _, _, step in self._iter(with_final=False):
+            if hasattr(step, "unseen_share"):
+                unseen = step.unseen_share(X)
+            X = step.transform(X)
+        shares = self._final_estimator.predict_proba(X, **params)
+        if unseen is None:
+            return shares
+        greatest = shares.max(axis=1, initial=0)
+        kept = share_kept(greatest, 1 - shares.sum(axis=1), unseen)
+        return shares * kept[:, None].astype(shares.dtype)
 
     @available_if(lambda self: hasattr(self._final_estimator, "score"))
     def score(

@@ -622,6 +622,7 @@ class DBSCAN(CallbackMixin, ClusterMixin, VersionsMixin, BaseEstimator):
             cluster : as of `predict`, (n_rows,), intp.
             membership : the share that `predict_proba` gives this cluster, or noise,
             (n_rows,), float32.
+            noise : the share that is left to noise, (n_rows,), float32.
             nearest : the nearest cluster, also of noise, (n_rows,), intp.
             layers : as of `predict_layers`, (n_rows, n_layers), intp.
 
@@ -660,6 +661,7 @@ class DBSCAN(CallbackMixin, ClusterMixin, VersionsMixin, BaseEstimator):
         return {
             "cluster": labels,
             "membership": shares,
+            "noise": noise[:, 0],
             "nearest": clusters[nearest],
             "layers": self._layers_of(within),
         }

@@ -18,7 +18,7 @@ from deepclust.clustering._layers import cluster_means
 from deepclust.clustering._unique_rows import content_hashes, dense
 from deepclust.metrics._pairwise import row_blocks, squared_distances
 
-__all__ = ["Membership", "outlier_scores"]
+__all__ = ["Membership", "outlier_scores", "share_kept"]
 
 _ROWS_LIMITS = 100, 2000
 _SAMPLE_ENTRIES = 2**20
@@ -153,6 +153,39 @@ def outlier_scores(distances: np.ndarray, eps: float) -> np.ndarray:
     array([0.        , 0.33333333, 0.5       , 0.75      , 1.        ])
     """
     return 1 - eps / (eps + distances)
+
+
+def share_kept(
+    greatest: np.ndarray, noise: np.ndarray, unseen: np.ndarray
+) -> np.ndarray:
+    """Return by how much to multiply the shares of texts with words never seen.
+
+    1 where every word was seen, and falling with the part that was not: a text without
+    a seen word would be noise as much as it is in its cluster.
+
+    Parameters
+    ----------
+    greatest, noise : ndarray of shape (n_docs,)
+        Share of the greatest cluster, and of noise.
+
+    unseen : ndarray of shape (n_docs,), float64
+        Part of each text's words, 0 to 1.
+
+    Returns
+    -------
+    kept : ndarray of shape (n_docs,), float64
+        1 for noise, whatever its words.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from deepclust.clustering._membership import share_kept
+    >>> greatest, noise = np.full(3, 0.8), np.full(3, 0.0)
+    >>> (greatest * share_kept(greatest, noise, np.array([0.0, 0.5, 1.0]))).round(2)
+    array([0.8 , 0.62, 0.44])
+    """
+    least = 1 / np.maximum(1.0 + greatest - noise, 1.0)
+    return 1 - unseen * (1 - least)
 
 
 def _squared_distances(rows: np.ndarray, means: np.ndarray) -> np.ndarray:

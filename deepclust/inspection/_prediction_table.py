@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from deepclust._text_input import check_texts
+from deepclust.clustering._membership import share_kept
 from deepclust.inspection._cluster_table import data_frame_backend
 from deepclust.inspection._keywords import names_by_label
 
@@ -35,8 +36,8 @@ def prediction_table(pipeline: Any, texts: Any, *, output: str | None = None) ->
         the last step has `cluster_ids_`.
         name : name of the cluster, "" where it has none.
         known_words : share of the text's tokens that are in the vocabulary, 0 to 1.
-        membership : probability of the cluster, or of noise; only where the last step
-        has `predict_proba`.
+        membership : probability of the cluster, or of noise; less where words were
+        never seen at `fit`; only where the last step has `predict_proba`.
         nearest, nearest_name : the nearest cluster of a text that is noise; −1 where
         the text has no known word, or hardly one (`Vectorizer(max_unseen=)`).
         layer_0, layer_1, ... : the cluster at each layer, the broadest first; only
@@ -73,17 +74,20 @@ def prediction_table(pipeline: Any, texts: Any, *, output: str | None = None) ->
     check_is_fitted(pipeline)
     backend = data_frame_backend(output)
     rows: Any = check_texts(texts, estimator="prediction_table")
-    known = None
+    known = unseen = None
     for _, step in pipeline.steps[:-1]:
         if hasattr(step, "known_share"):
-            known = step.known_share(rows)
+            known, unseen = step.known_share(rows), step.unseen_share(rows)
         rows = step.transform(rows)
-    columns = prediction_columns(pipeline[-1], rows, known)
+    columns = prediction_columns(pipeline[-1], rows, known, unseen)
     return nw.from_dict(columns, backend=backend).to_native()
 
 
 def prediction_columns(
-    clusterer: Any, embeddings: np.ndarray, known_share: np.ndarray | None
+    clusterer: Any,
+    embeddings: np.ndarray,
+    known_share: np.ndarray | None,
+    unseen_share: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
     """Return the columns of `prediction_table` for the results of the steps before."""
     found = _assigned(clusterer, embeddings)
@@ -95,7 +99,11 @@ def prediction_columns(
     if known_share is not None:
         columns["known_words"] = np.round(known_share, 3)
     if "membership" in found:
-        columns["membership"] = found["membership"].astype(np.float64).round(3)
+        membership = found["membership"].astype(np.float64)
+        if unseen_share is not None:
+            kept = share_kept(membership, found["noise"], unseen_share)
+            membership *= np.where(found["cluster"] < 0, 1.0, kept)
+        columns["membership"] = membership.round(3)
     if "nearest" in found:
         columns["nearest"] = found["nearest"]
         columns["nearest_name"] = _names_of(found["nearest"], names)
@@ -111,6 +119,7 @@ def _assigned(clusterer: Any, X: np.ndarray) -> dict[str, np.ndarray]:
     if hasattr(clusterer, "predict_proba"):
         membership = _membership(clusterer.predict_proba(X))
         found["membership"] = membership[np.arange(len(X)), found["cluster"]]
+        found["noise"] = membership[:, -1]
     if hasattr(clusterer, "predict_layers"):
         found["layers"] = np.asarray(clusterer.predict_layers(X))
     return found

@@ -17,6 +17,7 @@ from deepclust._estimators import CallbackMixin, VersionsMixin, fit_task
 from deepclust._parallel import refuse_beyond_memory
 from deepclust._text_input import check_texts
 from deepclust.cleaning._tokenizer import (
+    MARK,
     hide_unseen,
     identifier_kind,
     token_checksum,
@@ -391,6 +392,31 @@ class Vectorizer(  # type: ignore[call-arg]
         texts = check_texts(X, estimator="Vectorizer")
         ids = [self._ids(text)[1] for text in texts]
         return TokenSequences.from_lists(ids, self.vocabulary_).known_share
+
+    def unseen_share(self, X: Iterable[str]) -> np.ndarray:
+        """Return the share of each text's tokens that `fit` never saw.
+
+        Parameters
+        ----------
+        X : iterable of str, length n_docs
+            Clean texts.
+
+        Returns
+        -------
+        unseen_share : ndarray of shape (n_docs,), float64
+            Marked stop words are not counted. 0 for the texts of `fit`, and for all
+            with `max_unseen=1.0`, which compares none.
+        """
+        check_is_fitted(self)
+        texts = check_texts(X, estimator="Vectorizer")
+        if self.max_unseen >= 1.0:
+            return np.zeros(len(texts))
+        return np.array([self._unseen_share(*self._ids(text)) for text in texts])
+
+    def _unseen_share(self, tokens: list[str], ids: list[int]) -> float:
+        words = [(t, i) for t, i in zip(tokens, ids, strict=True) if t[-1:] != MARK]
+        n_unseen = sum(i == UNKNOWN_ID and not self._is_rare(t) for t, i in words)
+        return n_unseen / max(len(words), 1)
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Return the tokens of the vocabulary in the order of their ids, from id 2."""

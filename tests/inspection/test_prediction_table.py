@@ -1,3 +1,5 @@
+import copy
+
 import numpy as np
 import pytest
 
@@ -25,6 +27,25 @@ def test_the_known_words_of_a_text_that_is_taken_for_unknown(fitted_clusterer):
 
     row = table.iloc[0]
     assert (row["cluster"], row["nearest"], row["known_words"]) == (-1, -1, 0.25)
+
+
+def test_words_never_seen_leave_more_to_noise(fitted_clusterer):
+    words = ["qwertz", "zxcvb"]
+    texts = [" ".join(["Simmer the garlic soup", *words[:n]]) for n in (0, 1, 2)]
+    pipeline = copy.deepcopy(fitted_clusterer).set_params(cluster__noise="nearest")
+
+    table = prediction_table(pipeline, texts)
+
+    membership = table["membership"].tolist()
+    assert table["cluster"].nunique() == 1
+    assert membership[0] > membership[1] > membership[2] > 0
+    shares = pipeline.predict_proba(texts)
+    np.testing.assert_allclose(shares.max(axis=1), membership, atol=6e-4)
+    assert (shares.argmax(axis=1) == table["cluster"]).all()
+    assert (shares.max(axis=1) > 1 - shares.sum(axis=1)).all()
+    assert not pipeline["vectorize"].unseen_share(["simmer garlic"]).any()
+    pipeline.set_params(vectorize__max_unseen=1.0)
+    assert prediction_table(pipeline, texts)["membership"].nunique() == 1
 
 
 def test_one_text_alone_equals_the_batch(fitted_clusterer, corpus):
