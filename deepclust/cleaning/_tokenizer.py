@@ -167,12 +167,14 @@ _HAS_CONTENT = re.compile(r"[^\W_]|[\u2600-\u27bf\U0001f000-\U0001faff]")
 _NUMBER = re.compile(r"[\d.,:/-]+")
 _EDGES = "-_'\"*~^|\\/=+,:;!?()[]{}.#`&%$"
 _HAN_PARTS = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]|[^\u3400-\u9fff\uf900-\ufaff]+")
-# Names that spaCy's English rules would cut: c++, c#, .net, Node.JS, Objective-C.
+# Names that spaCy's English rules would cut: c++, c#, .net, Node.JS, Objective-C, and
+# identifiers of letters and seven digits, such as INV-2024-00123.
 _NAME = re.compile(
     r"(?<!\w)[a-z]\w{0,11}\+\+(?:\d\w?)?(?![\w+])"
     r"|(?<!\w)[a-z]{1,2}#(?![a-z_#])"
     r"|(?<![\w.])\w*\.net(?!\w)|(?<![\w.])\w+\.js(?!\w)"
-    r"|(?<![\w-])(?:[a-z]{2,}-[a-z]|[a-z]-[a-z]{2,})(?:\+\+|(?![\w-]))",
+    r"|(?<![\w-])(?:[a-z]{2,}-[a-z]|[a-z]-[a-z]{2,})(?:\+\+|(?![\w-]))"
+    r"|(?<![\w-])(?=[0-9-]*[a-z])(?=(?:[a-z-]*[0-9]){7})[a-z0-9]+(?:-[a-z0-9]+)+(?![\w-])",
     re.IGNORECASE,
 )
 

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deepclust import TextCleaner
 from deepclust.inspection import cluster_keywords, cluster_names
 
 TEXTS = [
@@ -136,6 +137,18 @@ def test_identifiers_are_no_keywords():
         "parcel",
     ]
     assert words[2] == ["see"]
+
+
+def test_no_part_of_an_identifier_is_a_keyword():
+    identifiers = "INV-2024-00123", "550e8400-e29b-41d4-a716-446655440000"
+    texts = [f"invoice ({identifier}) covid-19" for identifier in identifiers]
+
+    cleaned = TextCleaner().fit_transform(texts)
+
+    assert [text.split()[1] for text in cleaned] == [i.lower() for i in identifiers]
+    assert TextCleaner().fit_transform(cleaned) == cleaned
+    keywords = cluster_keywords(cleaned * 4, [0] * 8, n_keywords=20)
+    assert sorted(" ".join(keywords[0]).split()) == ["covid-19", "invoice"]
 
 
 def test_no_texts_no_keywords():
