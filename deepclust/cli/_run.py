@@ -235,12 +235,11 @@ def run_cluster(
 
     progress("describing")
     from deepclust.inspection import cluster_table
-    from deepclust.inspection._prediction_table import prediction_columns
 
     how: dict[str, Any] = {"cleaned": cleaned, "embeddings": embeddings}
     names = pipeline[-1].cluster_names_
     table = cluster_table(corpus.data, labels, output="pandas", names=names, **how)
-    found = prediction_columns(pipeline[-1], embeddings, sequences.known_share)
+    found = _predicted(pipeline, cleaned, sequences, embeddings)
     _say_what_stays_noise(pipeline, labels, progress)
     label_table = _label_table(corpus, found, id_column, progress)
     for kind, frame in (("labels", label_table), ("clusters", table.frame.round(4))):
@@ -456,6 +455,18 @@ def _say_what_stays_noise(
             f"deepclust: {n_noise:,} texts are empty, or hold hardly a known word: "
             "they stay noise"
         )
+
+
+def _predicted(
+    pipeline: Any, cleaned: list[str], sequences: Any, embeddings: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Return the columns of `prediction_table` for the texts of the corpus."""
+    from deepclust.inspection._prediction_table import prediction_columns
+
+    unseen = None  # where all texts were in `fit`, all words were seen
+    if len(cleaned) > pipeline.max_fit_texts:
+        unseen = pipeline["vectorize"].unseen_share(cleaned)
+    return prediction_columns(pipeline[-1], embeddings, sequences.known_share, unseen)
 
 
 def _label_table(

@@ -23,10 +23,10 @@ from deepclust.clustering._neighbors import NearestSearch
 from deepclust.clustering._unique_rows import Points, UniqueRows
 from deepclust.metrics._pairwise import row_blocks, squared_distances
 
-__all__ = ["METRICS", "MetricSpace"]
+__all__ = ["METRICS", "MOST_VALUE", "MetricSpace"]
 
 METRICS = set().union(*VALID_METRICS.values()) - {"pyfunc"}
-_MOST_VALUE = 1e150
+MOST_VALUE = 1e150
 _LEAST_RADIUS = 1e-150
 _MOST_RADIUS = 1e154  # farther than any two rows in range; its square is finite
 _OWN = {"euclidean": "euclidean", "l2": "euclidean", "cosine": "cosine"}
@@ -135,10 +135,10 @@ class MetricSpace:
     def check_range(self, X: np.ndarray) -> None:
         """Raise a ValueError if squares of Euclidean distances do not fit float64."""
         largest = float(np.abs(X).max(initial=0)) if self.name == "euclidean" else 0.0
-        if largest > _MOST_VALUE:
+        if largest > MOST_VALUE:
             raise ValueError(
                 f"X has the value {largest:.3g}, and squares of distances beyond "
-                f"{_MOST_VALUE:g} do not fit float64. "
+                f"{MOST_VALUE:g} do not fit float64. "
                 f"Divide X, and eps, by {largest:.0e}."
             )
 

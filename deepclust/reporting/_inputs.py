@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.utils import check_array, column_or_1d
 
 from deepclust._text_input import check_texts
+from deepclust.clustering._metric_space import MOST_VALUE
 from deepclust.inspection._keywords import names_by_label
 from deepclust.inspection._labeled_texts import run_steps, steps_of
 from deepclust.metrics._pairwise import unit_rows
@@ -14,7 +15,6 @@ from deepclust.metrics._pairwise import unit_rows
 __all__ = ["ReportInputs", "encode_classes", "read_inputs"]
 
 _LSA_DIM = 50
-_MOST_VALUE = 1e150
 
 
 @dataclass
@@ -142,12 +142,7 @@ def read_inputs(
     clusterer = [*steps.values()][-1] if steps else None
     names = {**getattr(clusterer, "cluster_names_", {}), **names_by_label(names)}
     classes, class_codes = encode_classes(y)
-    X = check_array(embeddings, dtype=np.float64)
-    if (largest := np.abs(X).max()) > _MOST_VALUE:
-        raise ValueError(
-            f"embeddings have the value {largest:.3g}, and squares beyond "
-            f"{_MOST_VALUE:g} do not fit float64. Divide them by {largest:.0e}."
-        )
+    X = _check_embeddings(embeddings)
     found, layer, layer_names = _layers(clusterer, labels, X, layers)
     return ReportInputs(
         *(texts, labels, cleaned, X, is_embedded),
@@ -203,6 +198,16 @@ def encode_classes(y: Any) -> tuple[list[str] | None, np.ndarray | None]:
 def _name_of_class(value: Any) -> str | None:
     missing = value is None or value == "" or value != value  # NaN differs from itself
     return None if missing or str(value) in ("-1", "-1.0", "<NA>") else str(value)
+
+
+def _check_embeddings(embeddings: Any) -> np.ndarray:
+    X = check_array(embeddings, dtype=np.float64)
+    if (largest := np.abs(X).max()) > MOST_VALUE:
+        raise ValueError(
+            f"embeddings have the value {largest:.3g}, and squares beyond "
+            f"{MOST_VALUE:g} do not fit float64. Divide them by {largest:.0e}."
+        )
+    return X
 
 
 def _check_labels(labels: Any) -> np.ndarray:

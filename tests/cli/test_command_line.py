@@ -28,6 +28,7 @@ from deepclust.cli._output import (
     write_table,
 )
 from deepclust.datasets import load_texts
+from deepclust.inspection import prediction_table
 from deepclust.inspection._overview import cluster_overview
 from deepclust.persistence import inspect
 from deepclust.plotting._map import even_sample
@@ -215,8 +216,10 @@ def test_of_many_texts_a_sample_is_learned_from(
     assert f"fitted on 200 of the {n_texts} texts" in capsys.readouterr().err
     model = load(tmp_path / "out" / "model.dct")
     assert len(model[-1].labels_) == 200
-    found = pd.read_csv(tmp_path / "out" / "labels.csv")["cluster"]
-    assert found.tolist() == model.predict(corpus.texts).tolist()
+    found = pd.read_csv(tmp_path / "out" / "labels.csv")
+    again = prediction_table(model, corpus.texts)
+    for column in ("cluster", "known_words", "membership"):
+        assert found[column].tolist() == again[column].tolist()
 
 
 @pytest.mark.parametrize(
