@@ -8,6 +8,7 @@ How one text is redacted:
 2. Each kind finds its spans in the plain characters. A pattern proposes them, and
    where the identifier carries a check, it decides: the Luhn sum of cards, length and
    remainder of bank accounts, the ranges of IP addresses.
+   Characters that are not seen count once as they are, and once as if not there.
 3. Where spans of any kind overlap, they are one; each is replaced by a space.
 
 No pattern backtracks over what it has read: repeated parts are possessive, or bounded.
@@ -19,12 +20,14 @@ import ipaddress
 import itertools
 import re
 import unicodedata
+from array import array
 from collections.abc import Callable, Iterable, Iterator
 
 __all__ = ["KINDS", "redact"]
 
 Span = tuple[int, int]
 
+_INVISIBLE = "\u200b"  # soft hyphens, joiners, marks of direction
 _WORD_WITHOUT_SPACES = "※"
 _PUNCTUATION_WITHOUT_SPACES = "、"
 _CAN_HOLD_ANY = re.compile(r"[\d@]|://|www\.", re.IGNORECASE)
@@ -115,8 +118,20 @@ def redact(text: str, kinds: Iterable[str]) -> str:
     plain = text.translate(_ASCII) if chosen else ""
     if not _CAN_HOLD_ANY.search(plain):
         return text
-    found = (_FINDERS[kind](plain) for kind in KINDS if kind in chosen)
-    return _without(text, itertools.chain.from_iterable(found))
+    found = _find(plain, chosen)
+    if _INVISIBLE in plain:  # between two words, or where one may be broken
+        places = array("I", (n for n, c in enumerate(plain) if c != _INVISIBLE))
+        spans = _find(plain.replace(_INVISIBLE, ""), chosen)
+        inside = ((places[start], places[stop - 1] + 1) for start, stop in spans)
+        found = itertools.chain(found, inside)
+    return _without(text, found)
+
+
+def _find(plain: str, kinds: set[str]) -> Iterator[Span]:
+    """Yield the spans of all identifiers of these kinds."""
+    for kind in KINDS:
+        if kind in kinds:
+            yield from _FINDERS[kind](plain)
 
 
 def _without(text: str, spans: Iterable[Span]) -> str:
@@ -146,6 +161,8 @@ class _PlainCharacters(dict[int, str]):
             plain = " "
         elif category == "Pd" or plain == "\u2212":
             plain = "-"
+        elif category == "Cf":
+            plain = _INVISIBLE
         elif "\u3000" < plain < "\u3040" and category[0] == "P":
             plain = _PUNCTUATION_WITHOUT_SPACES
         elif self.spaceless.match(plain) or "\U00020000" <= plain < "\U00040000":

@@ -61,7 +61,7 @@ _INLINE_TAGS = (
     "data datalist del details dfn dialog dir em embed font i iframe img input ins kbd "
     "label legend link map mark menu meta meter nobr noscript object optgroup output "
     "param path picture progress q rp rt ruby s samp script small source span strike "
-    "strong style sub summary sup svg template time track tt u var video"
+    "strong style sub summary sup svg template time track tt u var video wbr"
 ).replace(" ", "|")
 _TAGS = f"(?:{_BLOCK_TAGS}|{_INLINE_TAGS})"
 _DECLARATION = r"<(?:!doctype\b|\?xml\b|!\[CDATA\[)"
@@ -75,7 +75,7 @@ _LOST_APOSTROPHE = re.compile(r"(?<=\w) ?#0?39;(?=\w)")
 # stands alone (<br>, <p>), one that starts the text or is glued to the next word.
 _MARKUP = re.compile(
     rf"</{_TAGS}\s*>|<{_TAGS}\s+[\w:-]+\s*=|<{_TAGS}>(?=\w)"
-    r"|<(?:br|hr|img)(?:\s[^<>]*)?/?>|(?<!\w)<(?:p|li|td|tr)(?:\s[^<>]*)?>"
+    r"|<(?:br|wbr|hr|img)(?:\s[^<>]*)?/?>|(?<!\w)<(?:p|li|td|tr)(?:\s[^<>]*)?>"
     rf"|\A\s*<{_TAGS}\s*/?>|<!--|{_DECLARATION}",
     re.IGNORECASE,
 )

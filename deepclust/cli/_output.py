@@ -202,9 +202,14 @@ def _lines_of(
 
     table = nested_as_json(table)
     if form == "tsv":  # as `load_texts` reads it: no quotes, tabs, line breaks
-        table = table.map(lambda x: " ".join(x.split()) if isinstance(x, str) else x)
+        table = table.map(_one_field).rename(columns=_one_field)
         dialect |= {"sep": "\t", "quoting": csv.QUOTE_NONE}
-    return table.map(_guarded).to_csv(index=False, lineterminator="\n", **dialect)
+    table = table.map(_guarded).rename(columns=_guarded)
+    return table.to_csv(index=False, lineterminator="\n", **dialect)
+
+
+def _one_field(value: Any) -> Any:
+    return " ".join(value.split()) if isinstance(value, str) else value
 
 
 def _guarded(value: Any) -> Any:

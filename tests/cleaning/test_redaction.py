@@ -273,6 +273,8 @@ def test_only_the_chosen_kinds_go():
         (f"{'x' * 70}@example.org", ""),
         ("请联系zhang@example.com。谢谢", "请联系 。谢谢"),
         ("张三@例子.中国", ""),
+        ("55\u00ad5-123-4567 at zz\u200b.top@exam\u00adple.org", "at"),
+        ("192.168\u200b.0.1, abc\u200b5551234567\u200bdef", ", abc\u200b \u200bdef"),
         ("10.0.0.1:8080 或者地址10.0.0.1是", ":8080 或者地址 是"),
         ("请看http://a.com/x，谢谢", "请看 ，谢谢"),
     ],
@@ -283,6 +285,7 @@ def test_identifiers_beside_other_characters(text, kept):
 
 HOSTILE = ["1" * 24 + "a ", "x", "1", "a@", "a@a.", "1:", "1.", "1 ", "123 ", "+1 (0) "]
 HOSTILE += ["DE12 ", "www.", "4111 ", "2004-08-13 ", "1.1 ", "::", "1,1", "\u4e2d1"]
+HOSTILE += ["1\u200b"]
 
 
 @pytest.mark.parametrize("unit", HOSTILE)
@@ -349,8 +352,9 @@ def test_cleaner_redacts_before_it_cuts_into_words():
         '<a href="mailto:x@y.org">x@y.org</a> wrote on +49 30 1234567',
         "pay DE89 3704 0044 0532 0130 00 or 4111-1111-1111-1111 from 10.0.0.1",
         "x&#64;y.org and http://example.org/secret",
+        "x.y<wbr>@example.<wbr>org wrote",
     ]
-    assert cleaner.transform(texts) == ["wrote", "pay", ""]
+    assert cleaner.transform(texts) == ["wrote", "pay", "", "wrote"]
     assert TextCleaner().transform(texts) != cleaner.transform(texts)
 
 

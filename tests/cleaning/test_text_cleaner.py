@@ -42,6 +42,7 @@ def clean(text, **parameters):
         ("<p>red</p><p>blue</p>", "red blue"),
         ("<b>un</b>happy", "unhappy"),
         ("line<br>break", "line break"),
+        ("a long<wbr>est <wbr>word", "longest word"),
         ("x <script>var a = '<b>';</script> y", "x y"),
         ("x <style>p {color: red}</style> y", "x y"),
         ("x <!-- hidden <b>words</b> --> y", "x y"),

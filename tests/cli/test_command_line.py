@@ -529,6 +529,16 @@ def test_cells_that_are_formulas_are_guarded(tmp_path, form):
     assert set(numbers) == {"-1"}
 
 
+@pytest.mark.parametrize("form", ["csv", "tsv"])
+def test_names_of_columns_that_are_formulas_are_guarded(tmp_path, form):
+    write_table(
+        tmp_path / "a", pd.DataFrame({"=1+1": [1], "@a": [2], "b\tc": [3]}), form
+    )
+
+    names = (tmp_path / "a").read_text().splitlines()[0]
+    assert names == {"csv": "'=1+1,'@a,b\tc", "tsv": "'=1+1\t'@a\tb c"}[form]
+
+
 @pytest.mark.parametrize(
     ("text", "written"),
     [
