@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-__all__ = ["replacing"]
+__all__ = ["remove_parts", "replacing"]
 
 
 @contextmanager
@@ -62,6 +62,12 @@ def replacing(path: Any) -> Iterator[Path]:
         part.unlink(missing_ok=True)
     with suppress(OSError):  # not every file system can flush a folder
         _flush(path.parent)
+
+
+def remove_parts(folder: Path) -> None:
+    """Remove what a killed writer left in a folder that nothing else writes to."""
+    for part in folder.glob(f".{'[0-9a-f]' * 16}.part"):
+        part.unlink(missing_ok=True)
 
 
 def _is_stream(path: Path) -> bool:

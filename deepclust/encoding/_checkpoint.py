@@ -19,7 +19,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from deepclust._atomic_file import replacing
+from deepclust._atomic_file import remove_parts, replacing
 
 __all__ = ["Checkpoints", "fingerprint"]
 
@@ -188,6 +188,7 @@ class Checkpoints(keras.callbacks.Callback):
             path.unlink()
 
     def clear(self) -> None:
-        """Remove the checkpoints of a run that is complete."""
+        """Remove the checkpoints of a run that is complete, also a half-written one."""
         for path in self._paths():
             path.unlink()
+        remove_parts(self.folder)
