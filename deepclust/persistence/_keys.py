@@ -153,8 +153,15 @@ def generate_keys(folder: Any) -> list[Path]:
 
 
 def _write_new(path: Path, content: bytes, *, mode: int) -> Path:
-    with open(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode), "wb") as file:
-        file.write(content)
+    number = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode)
+    try:
+        with open(number, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(number)
+    except BaseException:
+        path.unlink()  # a part of a key opens nothing, and would stand in the way
+        raise
     return path
 
 

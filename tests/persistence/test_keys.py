@@ -40,6 +40,19 @@ def test_a_key_is_never_overwritten(tmp_path):
     assert (tmp_path / "a.key").read_bytes() == old
 
 
+def test_a_full_disk_leaves_no_part_of_a_key(tmp_path):
+    resource = pytest.importorskip("resource")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (9, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            RoleKey.generate("inspect").write(tmp_path / "a.key")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+    assert os.listdir(tmp_path) == []
+
+
 def test_a_secret_is_not_shown(tmp_path):
     key = RoleKey.generate("owner")
     path = key.write(tmp_path / "a.key")
