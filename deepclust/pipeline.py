@@ -346,7 +346,7 @@ class TextClusterer(Pipeline):
             y = None if y is None else _safe_indexing(y, rows)
             params = _check_method_params(range(n_docs), params, rows)
         labels = method(texts, y, **params)
-        self._split_by_labels(texts, y)
+        self.split_by_labels(texts, y)
         self._finish(texts, namer, old)
         if rows is None and hasattr(self[-1], "labels_"):
             self._labels = slice(None)
@@ -356,8 +356,19 @@ class TextClusterer(Pipeline):
             self._labels = self._predict_in_parts(X)
         return getattr(self, "labels_", None)
 
-    def _split_by_labels(self, texts: Any, y: Any) -> None:
-        """Split clusters whose labels the encoder has learned apart."""
+    def split_by_labels(self, texts: Any, y: Any) -> None:
+        """Split clusters in which labels show several classes, as `fit` does.
+
+        Only where the number of clusters is free; else, and without an encoder that
+        learns labels, nothing changes. See `deepclust.clustering.split_by_labels`.
+
+        Parameters
+        ----------
+        texts : array-like of length n_docs
+
+        y : array-like of shape (n_docs,) or None
+            Labels; see `RNNLSTMEncoder`.
+        """
         learns = any(isinstance(step, RNNLSTMEncoder) for _, step in self.steps)
         if y is None or not (learns and _selects_clusters(self[-1])):
             return

@@ -80,7 +80,8 @@ Encoding = Annotated[str, _reading(help="Encoding of a text file.")]
 SEPARATOR_HELP = "Between the fields of a .csv file; recognized by default."
 Separator = Annotated[str | None, _reading(help=SEPARATOR_HELP)]
 Sheet = Annotated[str | None, _reading(help="Sheet of an .xlsx file, by default 1.")]
-LABEL_HELP = "Column with known classes, used only to measure the agreement."
+LABEL_HELP = """Column with known classes, used only to measure the agreement; see \
+--learn-labels."""
 Label = Annotated[str | None, _reading(help=LABEL_HELP)]
 DATES_HELP = "Column with dates: the report shows each cluster over time."
 Dates = Annotated[str | None, _reading(help=DATES_HELP)]
@@ -105,6 +106,8 @@ WordVectors = Annotated[
 ]
 CLUSTERS_HELP = "Aim at about so many clusters."
 NClusters = Annotated[int | None, _clustering("--clusters", min=1, help=CLUSTERS_HELP)]
+LEARN_HELP = "Learn from --label. Rows without a label get a cluster all the same."
+Learn = Annotated[bool, _clustering("--learn-labels", help=LEARN_HELP)]
 Seed = Annotated[int, _clustering(help="Same seed, same result.")]
 
 Folder = Annotated[Path, _output(help="Folder for the results.")]
@@ -215,6 +218,7 @@ def cluster(
     layer: Layer = "auto",
     n_clusters: NClusters = None,
     word_vectors: WordVectors = None,
+    learn_labels: Learn = False,
     seed: Seed = 0,
     out: Folder = Path("clusters"),
     form: TableFormat = "csv",
@@ -248,6 +252,9 @@ def cluster(
     with _session(quiet) as progress:
         protected = protection(encrypt, key, sign_with)  # before the work begins
         protected["profile"] = profile
+        if learn_labels and label is None:
+            raise InputError("--learn-labels needs --label, the column of the labels")
+        settings["learn_labels"] = learn_labels
         settings["word_vectors"] = _run.check_word_vectors(word_vectors)
         corpus = _run.read_corpus(file, progress, limit, **reading, **columns)
         _run.run_cluster(corpus, progress, out, form, top, seed, protected, **settings)

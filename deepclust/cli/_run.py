@@ -187,6 +187,7 @@ def run_cluster(
     protection: dict[str, Any],
     *,
     id_column: str | None = None,
+    learn_labels: bool = False,
     **parameters: Any,
 ) -> None:
     """Cluster a corpus, write the results to the folder `out`, print an overview.
@@ -216,21 +217,28 @@ def run_cluster(
     id_column : str, default=None
         Column that identifies a text in the table of labels; its row when None.
 
+    learn_labels : bool, default=False
+        Whether to learn from the labels of the corpus.
+
     **parameters : Any
         Further parameters of `make_text_clusterer`.
 
     Raises
     ------
     InputError
-        If the folder cannot be written to, the language is not known, or there are more
-        texts to share a model of than it is fitted on.
+        If the folder cannot be written to, the language is not known, there are more
+        texts to share a model of than it is fitted on, or there are no labels to learn
+        from.
     """
     _check_form(form, len(corpus.data))
     if protection.get("profile") == "share":
         protection["texts"] = _texts_to_share(corpus.data)
     _make_folder(out)
     parameters["random_state"] = seed
-    pipeline, cleaned, sequences, embeddings = _fit(corpus.data, parameters, progress)
+    y = _labels_to_learn(corpus) if learn_labels else None
+    pipeline, cleaned, sequences, embeddings = _fit(
+        corpus.data, y, parameters, progress
+    )
     labels = _labels(pipeline[-1], embeddings)
 
     progress("describing")
@@ -290,7 +298,10 @@ def _print_overview(
 
 
 def _fit(
-    texts: list[str], parameters: dict[str, Any], progress: Progress
+    texts: list[str],
+    y: np.ndarray | None,
+    parameters: dict[str, Any],
+    progress: Progress,
 ) -> tuple[Any, list[str], Any, np.ndarray]:
     """Fit step by step, as `Pipeline.fit_predict` does, and keep what is between.
 
@@ -325,12 +336,13 @@ def _fit(
     with muted_libraries():
         importlib.import_module("deepclust.encoding._network")
     progress("encoding: the network trains on the texts", spinner=False)
-    embeddings = _fit_transform(pipeline["encode"], sequences, rows)
+    embeddings = _fit_transform(pipeline["encode"], sequences, rows, y)
     progress("clustering")
     pipeline["cluster"].fit(embeddings[rows])
     warn_of_another_number(pipeline["cluster"])
+    fitted = [[which[row] for row in rows] for which in (texts, cleaned)]
+    pipeline.split_by_labels(fitted[0], None if y is None else y[rows])
     progress("naming")
-    fitted = ([which[row] for row in rows] for which in (texts, cleaned))
     name_clusters(pipeline, *fitted)
     pipeline.set_params(clean__verbose=0, encode__verbose=0)  # as it is saved
     if set(check_sources(parameters["word_vectors"])[1]) - {"wordllama"}:
@@ -348,11 +360,14 @@ def _labels(clusterer: Any, embeddings: np.ndarray) -> np.ndarray:
     )
 
 
-def _fit_transform(step: Any, X: Any, rows: np.ndarray) -> Any:
+def _fit_transform(
+    step: Any, X: Any, rows: np.ndarray, y: np.ndarray | None = None
+) -> Any:
     """Fit a step on some rows, and transform all."""
     if len(rows) == len(X):
-        return step.fit_transform(X)
-    step.fit([X[row] for row in rows] if isinstance(X, list) else X[rows])
+        return step.fit_transform(X, y)
+    some = [X[row] for row in rows] if isinstance(X, list) else X[rows]
+    step.fit(some, None if y is None else y[rows])
     return step.transform(X)
 
 
@@ -501,6 +516,14 @@ def _class_names(corpus: Any) -> np.ndarray | None:
     if corpus.target is None:
         return None
     return np.array([*corpus.target_names, None], dtype=object)[corpus.target]
+
+
+def _labels_to_learn(corpus: Any) -> np.ndarray:
+    """Return the names of the labels; raise InputError if there are none."""
+    names = _class_names(corpus)
+    if names is None or not any(names):
+        raise InputError("--learn-labels: no text has a label")
+    return names
 
 
 def _draw_map(

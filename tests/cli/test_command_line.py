@@ -222,9 +222,34 @@ def test_of_many_texts_a_sample_is_learned_from(
         assert found[column].tolist() == again[column].tolist()
 
 
+@pytest.mark.usefixtures("tiny_network")
+def test_labels_of_some_rows_are_learned(tmp_path, corpus, corpus_file, capsys):
+    frame = pd.read_csv(corpus_file)
+    frame.loc[frame.index % 4 > 0, "topic"] = None
+    frame.to_csv(corpus_file, index=False)
+    options = ["--column", "body", "--label", "topic", "--out", str(tmp_path / "out")]
+
+    assert main(["cluster", str(corpus_file), *options, "--learn-labels"]) == 0
+
+    model = load(tmp_path / "out" / "model.dct")
+    assert model["encode"].classes_.tolist() == sorted(corpus.target_names)
+    found = pd.read_csv(tmp_path / "out" / "labels.csv")
+    assert found["cluster"].tolist() == model.predict(corpus.texts).tolist()
+    assert len(found) == len(corpus.texts)
+    frame["topic"] = None
+    frame.to_csv(corpus_file, index=False)
+    capsys.readouterr()
+    assert main(["cluster", str(corpus_file), *options, "--learn-labels"]) == 2
+    assert "no text has a label" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (
+            ["cluster", "{corpus}", "--column", "body", "--learn-labels"],
+            "needs --label",
+        ),
         (["cluster", "no-such-file.csv"], "no file or folder 'no-such-file.csv'"),
         (["cluster", "{corpus}"], "several columns: 'id', 'body', 'topic'"),
         (["cluster", "{corpus}", "--column", "text"], "no column 'text'"),
