@@ -27,7 +27,7 @@ __all__ = ["KINDS", "redact"]
 
 Span = tuple[int, int]
 
-_INVISIBLE = "\u200b"  # soft hyphens, joiners, marks of direction
+_UNSEEN = "\u200b"  # soft hyphens, joiners, marks of direction
 _WORD_WITHOUT_SPACES = "※"
 _PUNCTUATION_WITHOUT_SPACES = "、"
 _CAN_HOLD_ANY = re.compile(r"[\d@]|://|www\.", re.IGNORECASE)
@@ -119,9 +119,9 @@ def redact(text: str, kinds: Iterable[str]) -> str:
     if not _CAN_HOLD_ANY.search(plain):
         return text
     found = _find(plain, chosen)
-    if _INVISIBLE in plain:  # between two words, or where one may be broken
-        places = array("I", (n for n, c in enumerate(plain) if c != _INVISIBLE))
-        spans = _find(plain.replace(_INVISIBLE, ""), chosen)
+    if _UNSEEN in plain:  # between two words, or where one may be broken
+        places = array("I", (n for n, c in enumerate(plain) if c != _UNSEEN))
+        spans = _find(plain.replace(_UNSEEN, ""), chosen)
         inside = ((places[start], places[stop - 1] + 1) for start, stop in spans)
         found = itertools.chain(found, inside)
     return _without(text, found)
@@ -162,7 +162,7 @@ class _PlainCharacters(dict[int, str]):
         elif category == "Pd" or plain == "\u2212":
             plain = "-"
         elif category == "Cf":
-            plain = _INVISIBLE
+            plain = _UNSEEN
         elif "\u3000" < plain < "\u3040" and category[0] == "P":
             plain = _PUNCTUATION_WITHOUT_SPACES
         elif self.spaceless.match(plain) or "\U00020000" <= plain < "\U00040000":

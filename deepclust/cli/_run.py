@@ -256,12 +256,29 @@ def run_cluster(
     progress("drawing")
     points = _draw_map(out / "map.png", embeddings, labels, table.names, seed)
     progress("writing the report")
+    _write_report(pipeline, corpus, out / "report.html", labels, points, **how)
+    progress("done", spinner=False)
+    _print_overview(corpus, table.frame, top, labels, found["nearest"])
+    files = f"labels.{form}, clusters.{form}, report.html, map.png, model.dct"
+    seconds = time.perf_counter() - progress.start
+    terminal().print(f"{one_line(out)}/: {files} ({seconds:.0f} s)", soft_wrap=True)
+
+
+def _write_report(
+    pipeline: Any,
+    corpus: Any,
+    path: Path,
+    labels: np.ndarray,
+    points: np.ndarray,
+    **how: Any,
+) -> None:
+    """Write the report of the corpus, which the pipeline was fitted on."""
     from deepclust.reporting import write_report
 
     write_report(
         pipeline,
         corpus.data,
-        out / "report.html",
+        path,
         labels=labels,
         y=_class_names(corpus),
         dates=corpus.get("dates"),
@@ -269,11 +286,6 @@ def run_cluster(
         max_points=MAX_POINTS_REPORTED,
         **how,
     )
-    progress("done", spinner=False)
-    _print_overview(corpus, table.frame, top, labels, found["nearest"])
-    files = f"labels.{form}, clusters.{form}, report.html, map.png, model.dct"
-    seconds = time.perf_counter() - progress.start
-    terminal().print(f"{one_line(out)}/: {files} ({seconds:.0f} s)", soft_wrap=True)
 
 
 def _make_folder(out: Path) -> None:
