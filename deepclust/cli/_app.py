@@ -80,6 +80,8 @@ Encoding = Annotated[str, _reading(help="Encoding of a text file.")]
 SEPARATOR_HELP = "Between the fields of a .csv file; recognized by default."
 Separator = Annotated[str | None, _reading(help=SEPARATOR_HELP)]
 Sheet = Annotated[str | None, _reading(help="Sheet of an .xlsx file, by default 1.")]
+LINKS_HELP = "Read links of a folder that leave it as well."
+FollowLinks = Annotated[bool, _reading("--follow-links", help=LINKS_HELP)]
 LABEL_HELP = """Column with known classes, used only to measure the agreement; see \
 --learn-labels."""
 Label = Annotated[str | None, _reading(help=LABEL_HELP)]
@@ -209,6 +211,7 @@ def cluster(
     encoding: Encoding = "utf-8",
     separator: Separator = None,
     sheet: Sheet = None,
+    follow_links: FollowLinks = False,
     label: Label = None,
     dates: Dates = None,
     date_format: DateFormat = None,
@@ -244,7 +247,7 @@ def cluster(
     """
     reading: dict[str, Any] = {"header": not no_header, "encoding": encoding}
     reading |= {"separator": separator, "sheet": sheet, "keep": keep}
-    reading["id_column"] = id_column
+    reading |= {"id_column": id_column, "follow_links": follow_links}
     columns: dict[str, Any] = {"column": column, "label": label, "dates": dates}
     columns["date_format"] = date_format
     settings: dict[str, Any] = {"language": language, "noise": noise, "layer": layer}
@@ -269,6 +272,7 @@ def predict(
     encoding: Encoding = "utf-8",
     separator: Separator = None,
     sheet: Sheet = None,
+    follow_links: FollowLinks = False,
     noise: Annotated[
         NoiseKind | None,
         typer.Option(help=f"{NOISE_HELP} By default as the model does."),
@@ -296,8 +300,8 @@ def predict(
     """
     reading: dict[str, Any] = {"header": not no_header, "encoding": encoding}
     reading |= {"separator": separator, "sheet": sheet, "keep": keep}
-    reading["id_column"] = id_column
-    reading["column"] = column
+    reading |= {"id_column": id_column, "column": column}
+    reading["follow_links"] = follow_links
     with _session(quiet) as progress:
         if parts is not None and (out or form or keep or sheet):
             raise InputError("--parts takes no --out, --format, --keep and --sheet")
@@ -307,7 +311,7 @@ def predict(
         if noise is not None:
             pipeline[-1].set_params(noise=noise)
         if parts is not None:
-            del reading["sheet"], reading["keep"]
+            del reading["sheet"], reading["keep"], reading["follow_links"]
             _run.run_parts(pipeline, file, progress, parts, **reading)
             return
         corpus = _run.read_corpus(file, progress, **reading)
@@ -323,6 +327,7 @@ def report(
     encoding: Encoding = "utf-8",
     separator: Separator = None,
     sheet: Sheet = None,
+    follow_links: FollowLinks = False,
     label: Label = None,
     dates: Dates = None,
     date_format: DateFormat = None,
@@ -344,7 +349,7 @@ def report(
     The page needs no network; it holds the texts, so share it accordingly.
     """
     reading: dict[str, Any] = {"header": not no_header, "encoding": encoding}
-    reading |= {"separator": separator, "sheet": sheet}
+    reading |= {"separator": separator, "sheet": sheet, "follow_links": follow_links}
     columns: dict[str, Any] = {"column": column, "label": label, "dates": dates}
     columns["date_format"] = date_format
     with _session(quiet) as progress:
@@ -370,6 +375,7 @@ def drift(
     encoding: Encoding = "utf-8",
     separator: Separator = None,
     sheet: Sheet = None,
+    follow_links: FollowLinks = False,
     out: Annotated[
         Path | None, _output(help="File for the shares of all clusters.")
     ] = None,
@@ -387,6 +393,7 @@ def drift(
     """
     reading: dict[str, Any] = {"header": not no_header, "encoding": encoding}
     reading |= {"separator": separator, "sheet": sheet, "column": column}
+    reading["follow_links"] = follow_links
     with _session(quiet) as progress:
         form = format_of(out, form)
         _run.check_place(out)

@@ -270,7 +270,8 @@ def _read_folder(folder: Path, how: Reading) -> Table:
         if n_left_out := len(paths) - len(inside):
             warnings.warn(
                 f"{n_left_out} files of {folder} are links that leave the folder, and "
-                "were not read. load_texts(..., follow_links=True) reads them.",
+                "were not read. load_texts(..., follow_links=True) reads them, or "
+                "--follow-links on the command line.",
                 UserWarning,
                 stacklevel=4,
             )
