@@ -2,13 +2,15 @@
 
     python examples/benchmarks/reliability.py [case ...]
     python examples/benchmarks/reliability.py --grid-search 100
+    python examples/benchmarks/reliability.py --kills 20
 
 Prints a table in Markdown, of all cases or of those that are named; the numbers are the
 rows of the page on reliability. Each cell runs in a process of its own, which may take
 `TIMEOUT` seconds. BERTopic runs where it is installed, as does beautifulsoup4, beside
 scikit-learn, for HTML. The second form searches a grid over a whole tiny pipeline in
 two processes, that many times, and says how long the longest took: one that hangs is a
-timeout.
+timeout. The third kills the training of a network at that many times, spread over its
+epochs, and trains on from the checkpoints.
 """
 
 import multiprocessing
@@ -133,5 +135,7 @@ def main(names: list[str]) -> None:
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--grid-search"]:
         grid_searches(int(sys.argv[2]))
+    elif sys.argv[1:2] == ["--kills"]:
+        faults.killed_at_times(int(sys.argv[2]))
     else:
         main(sys.argv[1:])

@@ -11,6 +11,7 @@ import resource
 import signal
 import sys
 import tempfile
+import threading
 import time
 import warnings
 import zipfile
@@ -311,6 +312,63 @@ def killed_training(kind: str) -> str:
     away = max(np.abs(a - b).max() for a, b in zip(*weights, strict=True))
     largest = max(np.abs(a).max() for a in weights[0])
     return "the same bits" if not away else f"weights differ by {away / largest:.1%}"
+
+
+def _train_until(folder: str, seconds: float, queue) -> None:
+    """Train, and kill the process so many seconds after the first epoch began."""
+    from deepclust import RNNLSTMEncoder
+    from deepclust.encoding._checkpoint import Checkpoints
+
+    begun = []
+
+    def begin(self, epoch, logs=None):
+        if not begun:
+            begun.append(time.perf_counter())
+            if seconds < np.inf:
+                kill = (os.getpid(), signal.SIGKILL)
+                threading.Timer(seconds, os.kill, kill).start()
+
+    warnings.simplefilter("ignore")  # the network need not learn here
+    Checkpoints.on_epoch_begin = begin
+    rng = np.random.default_rng(0)
+    sizes = {"rnn_units": 4, "lstm_units": 8, "embedding_dim": 8, "epochs": 40}
+    model = RNNLSTMEncoder(
+        **sizes, n_pseudo_classes=3, random_state=0, checkpoint_dir=folder
+    )
+    model.fit([rng.integers(2, 40, 8).tolist() for _ in range(400)])
+    queue.put(([*model.weights_.values()], time.perf_counter() - begun[0]))
+
+
+def killed_at_times(n_times: int) -> None:
+    """Kill the training at times spread over its epochs, and start it again each time.
+
+    Prints when each was killed, and raises if the weights are not those of a training
+    that nothing interrupted.
+    """
+    context = multiprocessing.get_context("spawn")
+
+    def trained(folder: str, seconds: float = np.inf):
+        queue = context.Queue()
+        process = context.Process(target=_train_until, args=(folder, seconds, queue))
+        process.start()
+        found = queue.get(timeout=300) if seconds == np.inf else None
+        process.join()
+        assert process.exitcode == (0 if found else -signal.SIGKILL), process.exitcode
+        return found
+
+    with tempfile.TemporaryDirectory() as folder:
+        expected, duration = trained(f"{folder}/whole")
+        for n in range(n_times):
+            seconds = duration * (n + 0.5) / (n_times + 1)
+            trained(f"{folder}/{n}", seconds)
+            left = len(os.listdir(f"{folder}/{n}"))
+            found, _ = trained(f"{folder}/{n}")
+            assert all(map(np.array_equal, found, expected)), n
+            print(
+                f"killed after {seconds:.2f} of {duration:.2f} s, {left} files left: "
+                "the same bits",
+                flush=True,
+            )
 
 
 def forked_child(kind: str) -> str:
