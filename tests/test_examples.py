@@ -364,8 +364,8 @@ def test_files_of_the_walks_run(tmp_path, monkeypatch, capsys):
         deepclust.save(pipe.fit(texts), f"{name}/model.dct", **options)
     monkeypatch.setattr("sys.stdin", io.StringIO("Solve the equation.\n"))
     for name in ("edit.py", "serve.py", "next_month.py"):
-        # there are four clusters here
-        exec(files[name].replace("6:", "2:").replace("12", "0"), {})
+        # there are at least two clusters here
+        exec(files[name].replace("6:", "0:").replace("12", "0"), {})
 
     printed = capsys.readouterr().out
     assert "the parts of cluster 0 are" in printed
