@@ -121,6 +121,7 @@ def test_weights_and_groups_reach_encoder_and_folds(corpus, monkeypatch):
     with sklearn.config_context(enable_metadata_routing=True):
         pipe["encode"].set_fit_request(sample_weight=True)
         pipe["cluster"].set_fit_request(sample_weight=False)
+        pipe.set_score_request(sample_weight=False)  # scikit-learn 1.7 asks for it
         search = GridSearchCV(pipe, grid, cv=GroupKFold(2), refit=False)
         search.fit(texts, sample_weight=weights, groups=groups)
 
