@@ -613,6 +613,24 @@ def token_checksum(token: str) -> int:
     return zlib.crc32(token.encode("utf-8", "surrogatepass"))
 
 
+def unseen_share(
+    tokens: list[str], ids: list[int], is_rare: Callable[[str], bool]
+) -> float:
+    """Return the share of the tokens that are not in the vocabulary and not rare.
+
+    Marked stop words are not counted; without other tokens, the share is 0.
+
+    >>> unseen_share(["a", "b", "c", "the_"], [1, 1, 5, 1], {"b"}.__contains__)
+    0.3333333333333333
+    >>> unseen_share(["the_"], [1], set().__contains__)
+    0.0
+    """
+    pairs = zip(tokens, ids, strict=True)
+    words = [(token, i) for token, i in pairs if not token.endswith(MARK)]
+    n_unseen = sum(i == 1 and not is_rare(token) for token, i in words)
+    return n_unseen / max(len(words), 1)
+
+
 def hide_unseen(
     tokens: list[str],
     ids: list[int],
@@ -631,9 +649,8 @@ def hide_unseen(
     >>> hide_unseen(["a", "the_", "is_"], [1, 3, 4], 0.6, set().__contains__)
     [1, 1, 1]
     """
-    limit = max_unseen * sum(not token.endswith(MARK) for token in tokens)
-    if ids.count(1) <= limit:
+    n_words = sum(not token.endswith(MARK) for token in tokens)
+    if ids.count(1) <= max_unseen * n_words:  # of most texts; whatever is rare
         return ids
-    unknown = (token for token, i in zip(tokens, ids, strict=True) if i == 1)
-    n_unseen = sum(not (token.endswith(MARK) or is_rare(token)) for token in unknown)
-    return [1] * len(ids) if n_unseen > limit else ids
+    share = unseen_share(tokens, ids, is_rare)
+    return [1] * len(ids) if share > max_unseen else ids

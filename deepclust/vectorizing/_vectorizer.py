@@ -17,10 +17,10 @@ from deepclust._estimators import CallbackMixin, VersionsMixin, fit_task
 from deepclust._parallel import refuse_beyond_memory
 from deepclust._text_input import check_texts
 from deepclust.cleaning._tokenizer import (
-    MARK,
     hide_unseen,
     identifier_kind,
     token_checksum,
+    unseen_share,
     with_han_pairs,
     with_kinds,
 )
@@ -388,9 +388,7 @@ class Vectorizer(  # type: ignore[call-arg]
             Marked stop words are not counted. 0 for a text without other tokens. Not
             affected by `max_unseen`.
         """
-        check_is_fitted(self)
-        texts = check_texts(X, estimator="Vectorizer")
-        ids = [self._ids(text)[1] for text in texts]
+        ids = [ids for _, ids in self._tokens_and_ids(X)]
         return TokenSequences.from_lists(ids, self.vocabulary_).known_share
 
     def unseen_share(self, X: Iterable[str]) -> np.ndarray:
@@ -407,16 +405,10 @@ class Vectorizer(  # type: ignore[call-arg]
             Marked stop words are not counted. 0 for the texts of `fit`, and for all
             with `max_unseen=1.0`, which compares none.
         """
-        check_is_fitted(self)
-        texts = check_texts(X, estimator="Vectorizer")
+        rows = self._tokens_and_ids(X)
         if self.max_unseen >= 1.0:
-            return np.zeros(len(texts))
-        return np.array([self._unseen_share(*self._ids(text)) for text in texts])
-
-    def _unseen_share(self, tokens: list[str], ids: list[int]) -> float:
-        words = [(t, i) for t, i in zip(tokens, ids, strict=True) if t[-1:] != MARK]
-        n_unseen = sum(i == UNKNOWN_ID and not self._is_rare(t) for t, i in words)
-        return n_unseen / max(len(words), 1)
+            return np.zeros(len(rows))
+        return np.array([unseen_share(*row, self._is_rare) for row in rows])
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Return the tokens of the vocabulary in the order of their ids, from id 2."""
@@ -507,6 +499,11 @@ class Vectorizer(  # type: ignore[call-arg]
         width = self.max_len_
         sequences = TokenSequences.from_lists(rows, self.vocabulary_, max_len=width)
         return sequences, n_unknown
+
+    def _tokens_and_ids(self, X: Iterable[str]) -> list[tuple[list[str], list[int]]]:
+        """Check the texts, and return the tokens and the ids of each."""
+        check_is_fitted(self)
+        return [self._ids(text) for text in check_texts(X, estimator="Vectorizer")]
 
     def _ids(self, text: str) -> tuple[list[str], list[int]]:
         index = self.vocabulary_.index

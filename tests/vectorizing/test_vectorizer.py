@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -16,7 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from deepclust import TextCleaner, Vectorizer
 from deepclust.cleaning import Tokenizer
-from deepclust.exceptions import EmptyVocabularyError, TextWarning
+from deepclust.exceptions import EmptyVocabularyError, InvalidTextError, TextWarning
 from deepclust.persistence import export_tokenizer
 from deepclust.vectorizing import _vectorizer
 
@@ -300,8 +301,22 @@ def test_a_text_of_unseen_tokens_is_unknown():
     assert rows[1] == [time, 1, 1]  # "flies" was, in one text
     assert rows[2] == [time, 1]
     np.testing.assert_allclose(vectorizer.known_share(new), [1 / 3, 1 / 3, 1 / 2, 0])
+    np.testing.assert_allclose(
+        vectorizer.unseen_share(new), [2 / 3, 1 / 3, 1 / 2, 1 / 3]
+    )
     kept = vectorizer.set_params(max_unseen=1.0).transform(new)[0]
     assert np.asarray(kept)[0].tolist()[0] == time
+    assert vectorizer.unseen_share(new).tolist() == [0.0] * 4
+
+
+@pytest.mark.parametrize("method", ["known_share", "unseen_share"])
+def test_shares_of_tokens_need_fit_and_a_list(method):
+    with pytest.raises(NotFittedError):
+        getattr(Vectorizer(), method)(["time"])
+    vectorizer = Vectorizer(word_vectors=None).fit(["time flies"] * 2)
+    with pytest.raises(InvalidTextError, match="wrap it in a list"):
+        getattr(vectorizer, method)("time")
+    assert getattr(vectorizer, method)([]).shape == (0,)
 
 
 def test_texts_of_fit_are_not_affected_by_unseen_tokens():
