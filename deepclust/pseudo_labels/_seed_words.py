@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_matrix
+from sklearn.utils import gen_batches
 
-from deepclust.pseudo_labels._features import document_term_matrix
+from deepclust.pseudo_labels._features import BATCH_SIZE, document_term_matrix
 from deepclust.pseudo_labels._mixture import PSEUDO_COUNT, word_frequencies
 from deepclust.sequences import TokenSequences, Vocabulary
 
@@ -59,7 +60,7 @@ def seed_word_labels(
     -----
     The classes' words are multinomials of the documents labeled so far, smoothed as
     those of the mixtures [2]_; without the document itself, in its own class. Time
-    O(tokens × n_classes); memory O(n_classes × (n_tokens + n_docs)).
+    O(tokens × n_classes); memory O(tokens + n_classes × n_tokens).
 
     References
     ----------
@@ -128,17 +129,19 @@ def _speak_for_another(
     prior = PSEUDO_COUNT * len(frequencies) * frequencies.ravel()
     words = (members @ counts).toarray()
     totals = words.sum(axis=1) + prior.sum()
-    scores = counts @ np.log((words + prior) / totals[:, None]).T
+    log_shares = np.log((words + prior) / totals[:, None])
     row = np.repeat(np.arange(len(labels)), np.diff(counts.indptr))
     own = labels[row]
     rest = words[own, counts.indices] - counts.data + prior[counts.indices]
     total = (totals[labels] - np.asarray(counts.sum(axis=1)).ravel())[row]
     own_scores = np.bincount(row, counts.data * np.log(rest / total), len(labels))
-    scores[np.arange(len(labels)), labels] = own_scores
-    contradicted = scores.max(axis=1) > own_scores
-    contradicted &= np.isin(
-        labels, labels[~contradicted]
-    )  # no class loses all its documents
+    contradicted = np.zeros(len(labels), dtype=bool)
+    for batch in gen_batches(len(labels), BATCH_SIZE):
+        scores = counts[batch] @ log_shares.T
+        scores[np.arange(len(scores)), labels[batch]] = own_scores[batch]
+        contradicted[batch] = scores.max(axis=1) > own_scores[batch]
+    # No class loses all its documents.
+    contradicted &= np.isin(labels, labels[~contradicted])
     return labeled[contradicted]
 
 

@@ -42,6 +42,14 @@ def test_one_class_keeps_all():
     assert labels_of(texts, {"finance": ["bank"]})[-1] == "finance"
 
 
+def test_the_size_of_a_batch_does_not_matter(monkeypatch):
+    texts = [*MONEY, *SHORE, "bank shore boat fish", "river credit", "bank money"]
+    found = labels_of(texts)
+    assert found[40:] == [None, None, "finance"]
+    monkeypatch.setattr("deepclust.pseudo_labels._seed_words.BATCH_SIZE", 7)
+    assert labels_of(texts) == found
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_the_order_does_not_matter(seed):
     texts = np.array([*MONEY, *SHORE, "bank shore boat fish", "bank money"])
