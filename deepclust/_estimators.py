@@ -131,11 +131,13 @@ def fit_task(max_subtasks: Callable[[Any], int | None] = lambda _: 0) -> Any:
 
     Parameters
     ----------
-    max_subtasks : callable, default=None
-        Of the estimator: the number of tasks within `fit`; None if it is not known.
+    max_subtasks : callable, default=lambda _: 0
+        Of the estimator: the number of tasks within `fit`, 0 by default; None if it is
+        not known.
     """
 
     def decorated(fit: Any) -> Any:
+        """Return `fit` with the callbacks; as it is where scikit-learn has none."""
         if with_callbacks is None:
             return fit
 
