@@ -31,7 +31,7 @@ from deepclust.clustering import DBSCAN, align, split_by_labels
 from deepclust.clustering._membership import share_kept
 from deepclust.clustering._metric_space import MetricSpace
 from deepclust.encoding import RNNLSTMEncoder
-from deepclust.encoding._validation import check_training_parameters, encode_labels
+from deepclust.encoding._validation import check_training_parameters
 from deepclust.exceptions import ClusteringWarning, InvalidTextError, TextWarning
 from deepclust.pseudo_labels import seed_word_labels
 from deepclust.sequences import NOISE
@@ -370,12 +370,8 @@ class TextClusterer(Pipeline):
             Labels; see `RNNLSTMEncoder`.
         """
         learns = any(isinstance(step, RNNLSTMEncoder) for _, step in self.steps)
-        if y is None or not (learns and _selects_clusters(self[-1])):
-            return
-        labels, _ = encode_labels(y, len(texts))
-        if labels is not None:
-            rows = np.flatnonzero(labels >= 0)
-            split_by_labels(self, _safe_indexing(texts, rows), labels[rows])
+        if y is not None and learns and _selects_clusters(self[-1]):
+            split_by_labels(self, texts, y)
 
     def _to_learn_from(self, X: Any) -> tuple[Any, np.ndarray | None, int]:
         """Return the texts to fit on, their rows if they are a sample, and n_docs."""

@@ -6,11 +6,12 @@ import numpy as np
 from scipy.stats import binomtest
 from sklearn.metrics import euclidean_distances
 from sklearn.pipeline import Pipeline
-from sklearn.utils import column_or_1d
+from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_consistent_length
 
 from deepclust.clustering._editing import clusterer_of, split_core
 from deepclust.clustering._layers import with_parts
+from deepclust.metrics._known_labels import encode_labels
 
 __all__ = ["split_by_labels"]
 
@@ -29,11 +30,12 @@ def split_by_labels(model: Any, X: Any, y: Any) -> list[int]:
     model : fitted Pipeline that ends in DBSCAN, search over one, or DBSCAN
         Changed in place, at the layer of its labels.
 
-    X : array-like or iterable of str, length n_labeled
-        What `model` predicts: labeled texts or embeddings, of `fit` or new ones.
+    X : array-like or sequence of str, length n_docs
+        What `model` predicts: texts or embeddings, of `fit` or new ones.
 
-    y : array-like of shape (n_labeled,)
-        The class of each.
+    y : array-like of shape (n_docs,)
+        The class of each. Rows without one, see `RNNLSTMEncoder.fit`, are passed over:
+        the model does not transform them.
 
     Returns
     -------
@@ -45,7 +47,8 @@ def split_by_labels(model: Any, X: Any, y: Any) -> list[int]:
     TypeError
         If the model has no DBSCAN.
     ValueError
-        If `X` and `y` differ in length, or rows are sparse or distances.
+        If `X` and `y` differ in length, `y` holds texts and numbers, or rows are sparse
+        or distances.
 
     Notes
     -----
@@ -74,9 +77,14 @@ def split_by_labels(model: Any, X: Any, y: Any) -> list[int]:
     array([0, 1, 2])
     """
     clusterer = clusterer_of(model)
+    clusterer._space.need_dense_rows("split_by_labels")
     model = getattr(model, "best_estimator_", model)
-    classes = np.unique(column_or_1d(y), return_inverse=True)[1]
-    check_consistent_length(X, classes)
+    check_consistent_length(X, y)
+    known, _ = encode_labels(y, len(y))
+    if known is None:
+        return []
+    labeled = np.flatnonzero(known >= 0)
+    X, classes = _safe_indexing(X, labeled), known[labeled]
     rows = model[:-1].transform(X) if isinstance(model, Pipeline) else X
     labels = clusterer.assign(rows)["layers"][:, clusterer.layer_]
     rows = clusterer._space.features(np.asarray(rows))

@@ -47,13 +47,13 @@ from deepclust.encoding._validation import (
     check_document_vectors,
     check_ids,
     check_training_parameters,
-    encode_labels,
     grown_vectors,
     known_tokens,
     sequences_of_matrix,
     start_vectors,
 )
 from deepclust.exceptions import EmptyVocabularyError
+from deepclust.metrics._known_labels import encode_labels
 from deepclust.metrics._pairwise import unit_rows
 from deepclust.pseudo_labels import PseudoLabels, make_pseudo_labels
 from deepclust.pseudo_labels._seed_words import seed_word_labels
@@ -133,7 +133,8 @@ class RNNLSTMEncoder(CallbackMixin, TransformerMixin, VersionsMixin, BaseEstimat
     seed_words : dict of str to list of str, default=None
         Topics and words of each, such as `{"billing": ["invoice", "refund"]}`. A text
         that has words of exactly one topic is labeled with it, unless `y` gives it a
-        label.
+        label; it is passed over also where its other words are more probable in another
+        topic.
 
     label_weight : float, default=0.3
         Weight of the labels in the loss, against 1 for all pseudo-labels together. The
@@ -408,7 +409,7 @@ class RNNLSTMEncoder(CallbackMixin, TransformerMixin, VersionsMixin, BaseEstimat
             Token ids, right-padded with 0; 1 is an unknown token.
 
         y : array-like of shape (n_docs,), default=None
-            Labels; -1, None, NaN or "" where a text has none.
+            Labels; -1, None, NaN, NA or "" where a text has none.
 
         document_vectors : array-like of shape (n_docs, dim), float, default=None
             Embeddings of the texts by another model, such as a sentence transformer.

@@ -1,11 +1,10 @@
-"""What `RNNLSTMEncoder` takes: token ids, labels and vectors of texts, parameters."""
+"""What `RNNLSTMEncoder` takes: token ids, vectors of texts, parameters."""
 
 from numbers import Integral
 from typing import Any
 
 import numpy as np
-from sklearn.utils import check_array, column_or_1d
-from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils import check_array
 from threadpoolctl import threadpool_limits
 
 from deepclust.sequences import UNKNOWN_ID, TokenSequences
@@ -14,7 +13,6 @@ __all__ = [
     "check_document_vectors",
     "check_ids",
     "check_training_parameters",
-    "encode_labels",
     "grown_vectors",
     "known_tokens",
     "sequences_of_matrix",
@@ -162,49 +160,6 @@ def grown_vectors(trained: np.ndarray, vectors: np.ndarray) -> np.ndarray:
         moved = np.linalg.lstsq(vectors[:n_old], trained, rcond=None)[0]
         new = (vectors[n_old:] @ moved).astype(trained.dtype)
     return np.concatenate((trained, new))
-
-
-def encode_labels(
-    y: Any, n_docs: int, otherwise: np.ndarray | None = None
-) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """Return class numbers (-1: unlabeled) and the classes, or (None, None).
-
-    Parameters
-    ----------
-    y : array-like of shape (n_docs,) or None
-        Labels; -1, None, NaN or "" where a text has none.
-    n_docs : int
-    otherwise : ndarray of shape (n_docs,), object, default=None
-        Labels of texts that have none in `y`.
-    """
-    given = np.full(n_docs, None, dtype=object) if y is None else np.asarray(y)
-    given = column_or_1d(given)
-    if len(given) != n_docs:
-        raise ValueError(f"X has {n_docs} texts, but y has {len(given)} labels.")
-    values = given.tolist()
-    labeled = ~np.array([_is_missing(value) for value in values], dtype=bool)
-    if otherwise is not None:
-        pairs = zip(values, otherwise.tolist(), labeled, strict=True)
-        values = [value if has else other for value, other, has in pairs]
-        labeled = ~np.array([_is_missing(value) for value in values], dtype=bool)
-    if not labeled.any():
-        return None, None
-    known = [value for value, has in zip(values, labeled, strict=True) if has]
-    kinds = {isinstance(value, str) for value in known}
-    if len(kinds) > 1:
-        raise ValueError(
-            "Labels are of two kinds, texts and numbers: the topics of seed_words "
-            "have names, so y must hold texts, too."
-        )
-    check_classification_targets(known)
-    classes, codes = np.unique(known, return_inverse=True)
-    labels = np.full(n_docs, -1, dtype=np.int32)
-    labels[labeled] = codes
-    return labels, classes
-
-
-def _is_missing(value: Any) -> bool:
-    return value is None or value != value or value in (-1, "", "-1")
 
 
 def check_training_parameters(parameters: dict[str, Any]) -> None:

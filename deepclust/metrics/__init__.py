@@ -3,8 +3,8 @@
 `_supervised.py` scores labels against true classes, `_unsupervised.py` without them,
 `_compare.py` compares two clusterings, `_stable_ids.py` carries ids and names from one
 to the next; the callables that end in `_scorer` fit `GridSearchCV(scoring=...)`. Other
-rooms use `_matching.py` (Hungarian method), `_pairwise.py` and
-`_noise_aware_silhouette.py`. Open `_unsupervised.py` first.
+rooms use `_matching.py` (Hungarian method), `_pairwise.py`, `_known_labels.py` (which
+texts have a label) and `_noise_aware_silhouette.py`. Open `_unsupervised.py` first.
 """
 
 from deepclust.metrics._compare import Comparison, compare_clusterings

@@ -10,6 +10,7 @@ from deepclust._text_input import check_texts
 from deepclust.clustering._metric_space import MOST_VALUE
 from deepclust.inspection._keywords import names_by_label
 from deepclust.inspection._labeled_texts import run_steps, steps_of
+from deepclust.metrics._known_labels import is_unlabeled
 from deepclust.metrics._pairwise import unit_rows
 
 __all__ = ["ReportInputs", "encode_classes", "read_inputs"]
@@ -177,7 +178,7 @@ def encode_classes(y: Any) -> tuple[list[str] | None, np.ndarray | None]:
     Parameters
     ----------
     y : array-like of shape (n_docs,), or None
-        −1, None, NaN and "" mean that a text has no class.
+        −1, None, NaN, NA and "" mean that a text has no class.
 
     Returns
     -------
@@ -187,17 +188,13 @@ def encode_classes(y: Any) -> tuple[list[str] | None, np.ndarray | None]:
     codes : ndarray of shape (n_docs,), intp, or None
         −1 where a text has no class.
     """
-    names = [] if y is None else [_name_of_class(value) for value in y]
+    given = [] if y is None else y
+    names = [None if is_unlabeled(value) else str(value) for value in given]
     classes = sorted({name for name in names if name is not None})
     if not classes:
         return None, None
     code: dict[Any, int] = {name: k for k, name in enumerate(classes)}
     return classes, np.array([code.get(name, -1) for name in names], dtype=np.intp)
-
-
-def _name_of_class(value: Any) -> str | None:
-    missing = value is None or value == "" or value != value  # NaN differs from itself
-    return None if missing or str(value) in ("-1", "-1.0", "<NA>") else str(value)
 
 
 def _check_embeddings(embeddings: Any) -> np.ndarray:

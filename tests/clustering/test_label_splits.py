@@ -1,9 +1,11 @@
 """Clusters are split where labeled rows show several classes, and nowhere else."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.sparse import csr_matrix
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.metrics import euclidean_distances
 from sklearn.pipeline import make_pipeline
 
 from deepclust import DBSCAN
@@ -84,17 +86,42 @@ def test_the_order_of_the_labeled_rows_does_not_matter(model, rows):
     np.testing.assert_array_equal(model.labels_, other.labels_)
 
 
+@pytest.mark.parametrize("none", [-1, None, float("nan"), "", pd.NA], ids=repr)
+@pytest.mark.parametrize("classes", [CLASSES, np.array(["a", "b"])[CLASSES]])
+def test_rows_without_a_label_are_passed_over(model, rows, none, classes):
+    other = DBSCAN(eps=1.5, min_samples=3).fit(rows)
+    y = np.full(len(rows), none, dtype=object)
+    y[LABELED] = classes
+    assert len(split_by_labels(model, rows, y.tolist())) == 2
+    split_by_labels(other, rows[LABELED], classes)
+    np.testing.assert_array_equal(model.labels_, other.labels_)
+    assert split_by_labels(other, rows, [none] * len(rows)) == []
+
+
+class Halved(TransformerMixin, BaseEstimator):
+    """Divide by two, and count the rows."""
+
+    n_rows = 0
+
+    def fit(self, X, y=None):
+        self.fitted_ = True
+        return self
+
+    def transform(self, X):
+        self.n_rows += len(X)
+        return np.asarray(X) / 2
+
+
+def test_rows_without_a_label_are_not_transformed(rows):
+    pipe = make_pipeline(Halved(), DBSCAN(eps=0.75, min_samples=3)).fit(rows)
+    pipe[0].n_rows = 0
+    y = np.full(len(rows), None)
+    y[LABELED] = CLASSES
+    assert len(split_by_labels(pipe, rows.tolist(), y)) == 2
+    assert pipe[0].n_rows == len(LABELED)
+
+
 def test_a_pipeline_takes_what_it_predicts(rows):
-    class Halved(TransformerMixin, BaseEstimator):
-        """Divide by two."""
-
-        def fit(self, X, y=None):
-            self.fitted_ = True
-            return self
-
-        def transform(self, X):
-            return np.asarray(X) / 2
-
     pipe = make_pipeline(Halved(), DBSCAN(eps=0.75, min_samples=3)).fit(rows)
     assert len(split_by_labels(pipe, rows[LABELED], CLASSES)) == 2
     assert pipe[-1].n_clusters_ == 3
@@ -105,7 +132,11 @@ def test_bad_input_is_refused(model, rows):
         split_by_labels(model, rows[LABELED], CLASSES[:-1])
     sparse = csr_matrix(rows)
     other = DBSCAN(eps=1.5, min_samples=3).fit(sparse)
-    with pytest.raises(ValueError, match="sparse"):
+    with pytest.raises(ValueError, match="split_by_labels needs dense rows"):
         split_by_labels(other, sparse[LABELED], CLASSES)
+    distances = euclidean_distances(rows)
+    other = DBSCAN(eps=1.5, min_samples=3, metric="precomputed").fit(distances)
+    with pytest.raises(ValueError, match='cannot be had with metric="precomputed"'):
+        split_by_labels(other, distances[LABELED], CLASSES)
     with pytest.raises(TypeError, match="DBSCAN"):
         split_by_labels(object(), rows[LABELED], CLASSES)

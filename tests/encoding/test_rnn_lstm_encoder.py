@@ -198,10 +198,10 @@ def test_labels_can_be_words(trained):
     assert list(worded.classes_) == ["a", "b", "c"]
 
 
-@pytest.mark.parametrize("y", [[-1] * 90, [None] * 90, [""] * 90, [np.nan] * 90])
-def test_no_label_at_all_is_as_no_labels(fitted, y):
+@pytest.mark.parametrize("none", [-1, None, "", np.nan, pd.NA], ids=repr)
+def test_no_label_at_all_is_as_no_labels(fitted, none):
     encoder, texts = fitted
-    again = make_encoder().fit(texts, y)
+    again = make_encoder().fit(texts, [none] * 90)
     assert not hasattr(again, "classes_")
     np.testing.assert_array_equal(again.transform(texts), encoder.transform(texts))
 

@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.cluster import KMeans
 
@@ -11,10 +12,10 @@ LABELS = [0, 0, 0, 1, 1, -1]
 
 
 def test_texts_without_a_class_do_not_count():
-    names, codes = encode_classes(["a", -1, None, np.nan, "", "b"])
+    names, codes = encode_classes(["a", -1, None, np.nan, "", pd.NA, "b"])
 
     assert names == ["a", "b"]
-    assert codes.tolist() == [0, -1, -1, -1, -1, 1]
+    assert codes.tolist() == [0, -1, -1, -1, -1, -1, 1]
     assert encode_classes([-1, -1]) == (None, None)
     assert encode_classes(None) == (None, None)
 
