@@ -346,7 +346,7 @@ class TextClusterer(Pipeline):
             y = None if y is None else _safe_indexing(y, rows)
             params = _check_method_params(range(n_docs), params, rows)
         labels = method(texts, y, **params)
-        self.split_by_labels(texts, y)
+        split_by_labels_of_fit(self, texts, y)
         self._finish(texts, namer, old)
         if rows is None and hasattr(self[-1], "labels_"):
             self._labels = slice(None)
@@ -355,23 +355,6 @@ class TextClusterer(Pipeline):
         elif not _has_no_length(X) and hasattr(self[-1], "predict"):
             self._labels = self._predict_in_parts(X)
         return getattr(self, "labels_", None)
-
-    def split_by_labels(self, texts: Any, y: Any) -> None:
-        """Split clusters in which labels show several classes, as `fit` does.
-
-        Only where the number of clusters is free; else, and without an encoder that
-        learns labels, nothing changes. See `deepclust.clustering.split_by_labels`.
-
-        Parameters
-        ----------
-        texts : array-like of length n_docs
-
-        y : array-like of shape (n_docs,) or None
-            Labels; see `RNNLSTMEncoder`.
-        """
-        learns = any(isinstance(step, RNNLSTMEncoder) for _, step in self.steps)
-        if y is not None and learns and _selects_clusters(self[-1]):
-            split_by_labels(self, texts, y)
 
     def _to_learn_from(self, X: Any) -> tuple[Any, np.ndarray | None, int]:
         """Return the texts to fit on, their rows if they are a sample, and n_docs."""
@@ -468,6 +451,27 @@ def name_clusters(
         for names in layers
     ]
     clusterer.cluster_names_ = dict(clusterer.layer_names_[clusterer.layer_])
+
+
+def split_by_labels_of_fit(pipeline: Pipeline, texts: Any, y: Any) -> None:
+    """Split clusters in which the labels of `fit` show several classes.
+
+    Only where the number of clusters is free; else, and without an encoder that learns
+    labels, nothing changes. See `deepclust.clustering.split_by_labels`.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        Fitted on the texts; changed in place.
+
+    texts : array-like of length n_docs
+
+    y : array-like of shape (n_docs,) or None
+        Labels; see `RNNLSTMEncoder`.
+    """
+    learns = any(isinstance(step, RNNLSTMEncoder) for _, step in pipeline.steps)
+    if y is not None and learns and _selects_clusters(pipeline[-1]):
+        split_by_labels(pipeline, texts, y)
 
 
 def _selects_clusters(clusterer: Any) -> bool:

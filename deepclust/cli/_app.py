@@ -82,8 +82,7 @@ Separator = Annotated[str | None, _reading(help=SEPARATOR_HELP)]
 Sheet = Annotated[str | None, _reading(help="Sheet of an .xlsx file, by default 1.")]
 LINKS_HELP = "Read links of a folder that leave it as well."
 FollowLinks = Annotated[bool, _reading("--follow-links", help=LINKS_HELP)]
-LABEL_HELP = """Column with known classes, used only to measure the agreement; see \
---learn-labels."""
+LABEL_HELP = "Column with known classes, to compare the clusters with."
 Label = Annotated[str | None, _reading(help=LABEL_HELP)]
 DATES_HELP = "Column with dates: the report shows each cluster over time."
 Dates = Annotated[str | None, _reading(help=DATES_HELP)]
@@ -108,7 +107,8 @@ WordVectors = Annotated[
 ]
 CLUSTERS_HELP = "Aim at about so many clusters."
 NClusters = Annotated[int | None, _clustering("--clusters", min=1, help=CLUSTERS_HELP)]
-LEARN_HELP = "Learn from --label. Rows without a label get a cluster all the same."
+LEARN_HELP = """Learn the classes of --label, and split clusters that hold several of \
+them. Texts without a class get a cluster all the same."""
 Learn = Annotated[bool, _clustering("--learn-labels", help=LEARN_HELP)]
 Seed = Annotated[int, _clustering(help="Same seed, same result.")]
 

@@ -323,6 +323,7 @@ def _fit(
         make_text_clusterer,
         name_clusters,
         sample_texts,
+        split_by_labels_of_fit,
         warn_of_another_number,
         warn_of_few_texts,
     )
@@ -353,7 +354,7 @@ def _fit(
     pipeline["cluster"].fit(embeddings[rows])
     warn_of_another_number(pipeline["cluster"])
     fitted = [[which[row] for row in rows] for which in (texts, cleaned)]
-    pipeline.split_by_labels(fitted[0], None if y is None else y[rows])
+    split_by_labels_of_fit(pipeline, fitted[0], None if y is None else y[rows])
     progress("naming")
     name_clusters(pipeline, *fitted)
     pipeline.set_params(clean__verbose=0, encode__verbose=0)  # as it is saved
