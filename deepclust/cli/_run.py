@@ -258,7 +258,7 @@ def run_cluster(
     progress("writing the report")
     _write_report(pipeline, corpus, out / "report.html", labels, points, **how)
     progress("done", spinner=False)
-    _print_overview(corpus, table.frame, top, labels, found["nearest"])
+    _print_overview(corpus, table.frame, top, labels, found["nearest"], learn_labels)
     files = f"labels.{form}, clusters.{form}, report.html, map.png, model.dct"
     seconds = time.perf_counter() - progress.start
     terminal().print(f"{one_line(out)}/: {files} ({seconds:.0f} s)", soft_wrap=True)
@@ -297,7 +297,12 @@ def _make_folder(out: Path) -> None:
 
 
 def _print_overview(
-    corpus: Any, clusters: Any, top: int, labels: np.ndarray, nearest: np.ndarray
+    corpus: Any,
+    clusters: Any,
+    top: int,
+    labels: np.ndarray,
+    nearest: np.ndarray,
+    learned: bool,
 ) -> None:
     """Print a table of the clusters, and their agreement with the labels if any."""
     from deepclust.inspection._overview import cluster_overview
@@ -306,7 +311,7 @@ def _print_overview(
     console.print(one_line(corpus.DESCR), "", sep="\n")
     console.print(cluster_overview(clusters, top), "", sep="\n")
     if corpus.target is not None:
-        console.print(_agreement_lines(corpus, labels, nearest), "", sep="\n")
+        console.print(_agreement_lines(corpus, labels, nearest, learned), "", sep="\n")
 
 
 def _fit(
@@ -566,15 +571,18 @@ def _draw_map(
     return points
 
 
-def _agreement_lines(corpus: Any, labels: np.ndarray, assigned: np.ndarray) -> str:
+def _agreement_lines(
+    corpus: Any, labels: np.ndarray, assigned: np.ndarray, learned: bool
+) -> str:
     """Return lines that compare the clusters with the labels of the corpus."""
     from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
 
     known = corpus.target >= 0
     target = corpus.target[known]
+    used = "used" if learned else "not used"
     text = (
         f"{len(np.unique(labels[labels >= 0]))} clusters, {len(np.unique(target))} "
-        "labels. Agreement with the labels, which were not used\n"
+        f"labels. Agreement with the labels, which were {used}\n"
         "to find the clusters (1 = identical, 0 = chance):"
     )
     kinds = {"noise as one cluster": labels, "every text assigned": assigned}

@@ -231,6 +231,7 @@ def test_labels_of_some_rows_are_learned(tmp_path, corpus, corpus_file, capsys):
 
     assert main(["cluster", str(corpus_file), *options, "--learn-labels"]) == 0
 
+    assert "which were used\nto find the clusters" in capsys.readouterr().out
     model = load(tmp_path / "out" / "model.dct")
     assert model["encode"].classes_.tolist() == sorted(corpus.target_names)
     found = pd.read_csv(tmp_path / "out" / "labels.csv")
@@ -879,9 +880,11 @@ def test_agreement_counts_labeled_texts_only():
     corpus = Bunch(target=np.array([0, 0, 1, 1, -1]))
     labels = np.array([0, 0, 1, -1, 1])
 
-    text = _run._agreement_lines(corpus, labels, np.array([0, 0, 1, 1, 1]))
+    assigned = np.array([0, 0, 1, 1, 1])
+    text = _run._agreement_lines(corpus, labels, assigned, learned=False)
 
     assert "2 clusters, 2 labels" in text
+    assert "which were not used" in text
     assert "every text assigned   AMI 1.000   ARI 1.000" in text
     assert "noise as one cluster  AMI 1.000" not in text
 
