@@ -77,7 +77,11 @@ def lone_surrogate(kind: str) -> str:
 
 def long_word(kind: str) -> str:
     """Read a text of 10 MB without a space."""
-    text = "x" * 10_000_000
+    return cost_of_reading(kind, "x" * 10_000_000)
+
+
+def cost_of_reading(kind: str, text: str) -> str:
+    """Read a text after others, which load what the first one needs."""
     if kind == "BERTopic":
         texts, rows = corpus()[:60], np.random.default_rng(0).normal(size=(60, 16))
         bertopic(texts, rows)
@@ -157,13 +161,7 @@ def equal_rows_on_a_map(kind: str) -> str:
 def nested_tags(kind: str) -> str:
     """Read tags nested 80,000 deep, 320 kB."""
     text = "<ul><li>" * 40_000
-    if kind == "BERTopic":
-        texts, rows = corpus()[:60], np.random.default_rng(0).normal(size=(60, 16))
-        bertopic(texts, rows)
-        return cost(lambda: bertopic([text, *texts[1:]], rows))
-    read = reader(kind)
-    read(["one two"])
-    said = cost(lambda: read([text]))
+    said = cost_of_reading(kind, text)
     if kind == "scikit-learn" and find_spec("bs4"):
         from bs4 import BeautifulSoup
 
