@@ -47,17 +47,27 @@ def shrink(path):
     print(f"{path.name}: {path.stat().st_size / 1000:.0f} kB")
 
 
-def take_screenshot(page, path):
-    """Take a screenshot of the top of a report after a search."""
+def start_chromium(flag):
+    """Return a browser without a window, started with a further flag."""
     options = webdriver.ChromeOptions()
     options.binary_location = PROGRAMS[0]
-    for flag in ("--headless=new", "--no-sandbox", "--window-size=1300,1000"):
-        options.add_argument(flag)
+    for given in ("--headless=new", "--no-sandbox", flag):
+        options.add_argument(given)
     service = webdriver.ChromeService(executable_path=PROGRAMS[1])
-    with webdriver.Chrome(options=options, service=service) as chrome:
-        chrome.get(page.as_uri())
-        ready = "return document.documentElement.dataset.ready"
-        WebDriverWait(chrome, 60).until(lambda chrome: chrome.execute_script(ready))
+    return webdriver.Chrome(options=options, service=service)
+
+
+def open_report(chrome, page):
+    """Open a report, and wait until it is drawn."""
+    chrome.get(page.as_uri())
+    ready = "return document.documentElement.dataset.ready"
+    WebDriverWait(chrome, 60).until(lambda chrome: chrome.execute_script(ready))
+
+
+def take_screenshot(page, path):
+    """Take a screenshot of the top of a report after a search."""
+    with start_chromium("--window-size=1300,1000") as chrome:
+        open_report(chrome, page)
         chrome.find_element("id", "search").send_keys("matrix")
         time.sleep(1)  # the others fade out
         chrome.save_screenshot(str(path))

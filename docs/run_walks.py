@@ -100,25 +100,16 @@ def run_python(code: str, session: dict) -> str:
 
 def take_screenshots(report: Path) -> None:
     """Take screenshots of a report, as wide as a desktop and as a phone."""
-    from draw_images import PROGRAMS, shrink
+    from draw_images import open_report, shrink, start_chromium
     from PIL import Image, ImageOps
-    from selenium import webdriver
-    from selenium.webdriver.support.wait import WebDriverWait
 
-    options = webdriver.ChromeOptions()
-    options.binary_location = PROGRAMS[0]
-    for flag in ("--headless=new", "--no-sandbox", "--hide-scrollbars"):
-        options.add_argument(flag)
-    service = webdriver.ChromeService(executable_path=PROGRAMS[1])
-    with webdriver.Chrome(options=options, service=service) as chrome:
-        ready = "return document.documentElement.dataset.ready"
+    with start_chromium("--hide-scrollbars") as chrome:
         for name, (width, height) in SCREENSHOTS.items():
             size = {"width": width, "height": height, "deviceScaleFactor": 1}
             chrome.execute_cdp_cmd(
                 "Emulation.setDeviceMetricsOverride", size | {"mobile": name == "phone"}
             )
-            chrome.get(report.as_uri())
-            WebDriverWait(chrome, 60).until(lambda c: c.execute_script(ready))
+            open_report(chrome, report)
             path = DOCS / "images" / f"walk_{name}.png"
             chrome.save_screenshot(str(path))
             ImageOps.expand(Image.open(path), border=1, fill="gray").save(path)
