@@ -65,15 +65,15 @@ ONLY_UNKNOWN_TOKENS = dict.fromkeys(
     ),
     "its ids are all padding or unknown tokens",
 )
-WITHOUT_WEIGHTS = {
-    "check_sample_weight_equivalence_on_dense_data": "pseudo-labels and batches are "
-    "those of the texts, not of so many copies; weights count in the loss"
+FRACTIONS = {
+    "check_sample_weight_equivalence_on_dense_data": "its rows are fractions, and no "
+    "ids"
 }
 
 
 @parametrize_with_checks(
     [make_encoder(rnn_units=0, lstm_units=0)],
-    expected_failed_checks=lambda _: ONLY_UNKNOWN_TOKENS | WITHOUT_WEIGHTS,
+    expected_failed_checks=lambda _: ONLY_UNKNOWN_TOKENS | FRACTIONS,
 )
 def test_scikit_learn_checks(estimator, check):
     check(estimator)
