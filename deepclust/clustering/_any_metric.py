@@ -120,7 +120,7 @@ class NeighborSearch:
         params = dict(metric_params or {})
         search = NearestNeighbors(
             metric=metric,
-            p=params.pop("p", 2),
+            p=params.pop("p", 2) if metric == "minkowski" else None,
             metric_params=params or None,
             n_jobs=points.n_jobs,
         )

@@ -71,6 +71,28 @@ def test_labels_equal_scikit_learn(metric, params):
         np.testing.assert_array_equal(single, model.labels_[:20])
 
 
+def power(a, b, p=1):
+    """The Minkowski distance of order p."""
+    return float((np.abs(a - b) ** p).sum() ** (1 / p))
+
+
+@pytest.mark.parametrize("metric", [power, "p"], ids=["function", "p"])
+@pytest.mark.parametrize("eps", [0.1, "auto"])
+def test_the_parameter_p_of_another_metric_than_minkowski(metric, eps):
+    X = rows_for(metric, 120)
+    expected = DBSCAN(eps, metric="minkowski", metric_params={"p": 3}).fit(X)
+    found = DBSCAN(eps, metric=metric, metric_params={"p": 3}).fit(X)
+    np.testing.assert_array_equal(found.labels_, expected.labels_)
+    np.testing.assert_array_equal(found.predict(X + 0.05), expected.predict(X + 0.05))
+    other = DBSCAN(found.eps_, metric=metric, metric_params={"p": 1}).fit(X)
+    assert not np.array_equal(other.labels_, found.labels_)
+
+
+def test_a_metric_without_p_refuses_it():
+    with pytest.raises(TypeError, match="'p'"):
+        DBSCAN(0.1, metric="manhattan", metric_params={"p": 3}).fit(rows_for("", 60))
+
+
 @settings(max_examples=15)
 @given(st.integers(0, 2**32 - 1), st.sampled_from(["manhattan", "chebyshev"]))
 def test_ties_weights_batches_and_blocks(seed, metric):
