@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
 from itertools import islice
+from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -326,7 +327,9 @@ class TextClusterer(Pipeline):
         And what a step raises of parameters that do not go together, or of
         `word_vectors` that are not there.
         """
-        errors = [error for _, step in self.steps for error in _wrong_parameters(step)]
+        steps = [step for _, step in self.steps]
+        pairs = zip(steps, [None, *steps], strict=False)
+        errors = [error for pair in pairs for error in _wrong_parameters(*pair)]
         if len(errors) == 1:
             raise errors[0]
         if errors:
@@ -530,8 +533,11 @@ def warn_of_another_number(clusterer: Any) -> None:
         )
 
 
-def _wrong_parameters(step: Any) -> Iterator[Exception]:
-    """Yield an error for each wrong parameter of a step, as its `fit` would raise."""
+def _wrong_parameters(step: Any, before: Any) -> Iterator[Exception]:
+    """Yield an error for each wrong parameter of a step, as its `fit` would raise.
+
+    The step `before` gives the length of the rows, if it is an encoder.
+    """
     is_right = True
     if hasattr(step, "_validate_params"):
         for name, value in step.get_params(deep=False).items():
@@ -549,10 +555,20 @@ def _wrong_parameters(step: Any) -> Iterator[Exception]:
             check_training_parameters(step.get_params(deep=False))
         elif isinstance(step, Vectorizer):
             check_sources(step.word_vectors)
-        elif is_right and isinstance(step, DBSCAN) and step.eps == "auto":
-            MetricSpace(step.metric, None).need_dense_rows('eps="auto"')
+        elif is_right and isinstance(step, DBSCAN):
+            _check_metric(step, before)
     except (ValueError, OSError, ImportError) as error:
         yield error
+
+
+def _check_metric(step: DBSCAN, before: Any) -> None:
+    """Raise a ValueError if a metric does not go with eps or its parameters."""
+    space, selects = MetricSpace(step.metric, step.metric_params), step.eps == "auto"
+    if selects:
+        space.need_dense_rows('eps="auto"')
+    width = before.embedding_dim if isinstance(before, RNNLSTMEncoder) else None
+    is_width = isinstance(width, Integral) and width > 0  # else it is told of before
+    space.check_params(width if is_width else None, needs_tree=selects)
 
 
 def make_text_clusterer(

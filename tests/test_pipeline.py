@@ -1,6 +1,7 @@
 """The whole pipeline: the promises that hold from raw text to label."""
 
 import copy
+import math
 import os
 import pickle
 import re
@@ -17,6 +18,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.metrics import adjusted_rand_score
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils._param_validation import InvalidParameterError
 from tiny import TINIER, light_clusterer, tiny_clusterer
 
@@ -377,6 +379,61 @@ def test_parameters_that_do_not_go_together_are_refused_before_any_work(
         tiny_clusterer(**wrong).fit(corpus.texts)
     with pytest.raises(ValueError, match='eps="auto" needs dense rows'):
         tiny_clusterer(cluster__metric="precomputed", cluster__eps="auto").fit(["a"])
+
+
+@pytest.mark.parametrize(
+    ("metric", "params", "eps", "message"),
+    [
+        ("manhattan", {"q": 2}, 0.5, "'manhattan' and rows of 4 feat.*Received: q,"),
+        ("correlation", {"z": 2}, "auto", "'correlation'"),
+        ("seuclidean", {"V": [1.0, 2.0]}, 0.5, "'seuclidean'.* size of V"),
+        ("seuclidean", None, "auto", "'seuclidean'.*Received: None"),
+        ("mahalanobis", {"V": np.eye(4)}, "auto", "Received: V,.* 'VI'"),
+        ("minkowski", {"p": -1}, "auto", "Received: p,.* in the range"),
+        ("haversine", None, 0.5, "only valid in 2 dimensions"),
+        (lambda a, b: 0.0, {"scale": 2}, "auto", "<lambda>'.* argument 'scale'"),
+    ],
+)
+def test_params_of_the_metric_are_tried_before_any_work(
+    corpus, monkeypatch, metric, params, eps, message
+):
+    monkeypatch.setattr(TextCleaner, "transform", lambda *a: pytest.fail("has begun"))
+    wrong = {"cluster__metric": metric, "cluster__metric_params": params}
+    wrong |= {"cluster__eps": eps, "encode__embedding_dim": 4}
+
+    with pytest.raises(ValueError, match="The 'metric_params' param.*" + message):
+        tiny_clusterer(**wrong).fit(corpus.texts)
+
+
+@pytest.mark.parametrize(
+    ("metric", "params", "eps"),
+    [
+        ("manhattan", None, "auto"),
+        ("minkowski", {"p": 3, "w": [1.0, 2.0, 3.0, 4.0]}, "auto"),
+        ("seuclidean", {"V": [1.0, 2.0, 3.0, 4.0]}, "auto"),
+        ("mahalanobis", {"V": np.eye(4)}, 0.5),  # without a tree, V is enough
+        ("jaccard", None, "auto"),
+        (math.dist, None, 0.5),
+        (lambda a, b, scale: scale * abs(a - b).sum(), {"scale": 2}, "auto"),
+        ("cosine", {"q": 2}, "auto"),  # without effect
+        ("precomputed", {"q": 2}, 0.5),
+    ],
+)
+def test_params_that_go_with_the_metric_are_accepted(metric, params, eps):
+    right = {"cluster__metric": metric, "cluster__metric_params": params}
+    right |= {"cluster__eps": eps, "encode__embedding_dim": 4}
+    tiny_clusterer(**right).check_parameters()
+
+
+def test_a_metric_is_not_tried_where_the_length_of_the_rows_is_not_known():
+    metric = {"metric": "seuclidean", "metric_params": {"V": [1.0, 2.0]}}
+    steps = [("scale", StandardScaler()), ("cluster", DBSCAN(**metric))]
+    TextClusterer(steps).check_parameters()
+    pipeline = tiny_clusterer(encode__embedding_dim=-1).set_params(
+        cluster__metric="seuclidean", cluster__metric_params={"V": [1.0, 2.0]}
+    )
+    with pytest.raises(InvalidParameterError, match="The 'embedding_dim' param"):
+        pipeline.check_parameters()
 
 
 def test_word_vectors_are_those_of_the_vectorizer():

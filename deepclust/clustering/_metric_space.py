@@ -4,8 +4,10 @@ Euclidean and cosine distances are computed by `_cell_index.py`; cosine is Eucli
 between rows of unit length. Any other metric is left to scikit-learn.
 """
 
+import inspect
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +15,7 @@ import numpy as np
 from scipy.sparse import SparseEfficiencyWarning, issparse
 from sklearn.neighbors import VALID_METRICS
 
+from deepclust._text_input import one_line
 from deepclust.clustering._any_metric import GraphSearch, NeighborSearch
 from deepclust.clustering._components import density_clusters
 from deepclust.clustering._mutual_reachability import (
@@ -27,6 +30,7 @@ __all__ = ["METRICS", "MOST_VALUE", "MetricSpace"]
 
 METRICS = set().union(*VALID_METRICS.values()) - {"pyfunc"}
 MOST_VALUE = 1e150
+_N_TRIED = 20  # rows to try a metric on: as many as scikit-learn makes a tree of
 _LEAST_RADIUS = 1e-150
 _MOST_RADIUS = 1e154  # farther than any two rows in range; its square is finite
 _OWN = {"euclidean": "euclidean", "l2": "euclidean", "cosine": "cosine"}
@@ -111,6 +115,50 @@ class MetricSpace:
         """Raise a ValueError if rows are distances."""
         if self.is_graph:
             self.need_dense_rows(what)
+
+    def check_params(self, n_features: int | None, *, needs_tree: bool) -> None:
+        """Raise a ValueError, before the rows are there, if `metric_params` are wrong.
+
+        A metric of scikit-learn is tried on a few random rows, of a function the
+        signature is read. Those of "euclidean", "cosine" and "precomputed" have no
+        effect.
+
+        Parameters
+        ----------
+        n_features : int or None
+            Length of the rows; when None, only a function is checked.
+
+        needs_tree : bool
+            Whether the density hierarchy is needed, which takes other functions.
+        """
+        if self.name is not None or self.is_graph:
+            return
+        try:
+            if callable(self.metric):
+                self._bind_params(self.metric)
+            elif n_features is not None:
+                self._try_params(n_features, needs_tree)
+        except Exception as error:  # of many kinds; it is named
+            name = getattr(self.metric, "__name__", self.metric)
+            given = ", ".join(map(str, self.metric_params or ())) or None
+            rows = f" and rows of {n_features} features" if n_features else ""
+            raise ValueError(
+                f"The 'metric_params' parameter of DBSCAN must go with metric={name!r}"
+                f"{rows}. Received: {given}, and an error: {one_line(error)}"
+            ) from error
+
+    def _bind_params(self, metric: Callable) -> None:
+        with suppress(ValueError):  # what is written in C may have no signature
+            inspect.signature(metric).bind(None, None, **(self.metric_params or {}))
+
+    def _try_params(self, n_features: int, needs_tree: bool) -> None:
+        rows = np.random.default_rng(0).random((_N_TRIED, n_features))
+        points = Points(rows, np.ones(len(rows)))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of rows that are made up
+            self.clusters(points, 1.0, 2)
+            if needs_tree:
+                self.trees(points, [2])
 
     def as_graph(self, X: Any) -> Any:
         """Return distances between the rows of fit; each row is its own neighbor."""
