@@ -189,7 +189,9 @@ class TextClusterer(Pipeline):
         """Return how much texts belong to each cluster, (n_docs, n_clusters), float32.
 
         The rest belongs to noise. As that of the last step, but less where words were
-        never seen at `fit`; see `Vectorizer.unseen_share`.
+        never seen at `fit`; see `Vectorizer.unseen_share`. A plain `Pipeline` gives
+        that of the last step, since embeddings do not carry the words: make it a
+        `TextClusterer(pipeline.steps)`, which needs no other fit.
         """
         unseen = None
         for _, _, step in self._iter(with_final=False):

@@ -2,10 +2,12 @@ import copy
 
 import numpy as np
 import pytest
+from sklearn.pipeline import Pipeline
 
 from deepclust.exceptions import InvalidTextError
 from deepclust.inspection import prediction_table
 from deepclust.inspection._prediction_table import prediction_columns
+from deepclust.pipeline import TextClusterer
 
 
 def test_one_row_a_text(fitted_clusterer, corpus):
@@ -43,6 +45,10 @@ def test_words_never_seen_leave_more_to_noise(fitted_clusterer):
     np.testing.assert_allclose(shares.max(axis=1), membership, atol=6e-4)
     assert (shares.argmax(axis=1) == table["cluster"]).all()
     assert (shares.max(axis=1) > 1 - shares.sum(axis=1)).all()
+    plain = Pipeline(pipeline.steps)
+    assert (plain.predict_proba(texts)[1:].max(axis=1) > membership[1:]).all()
+    again = TextClusterer(plain.steps).predict_proba(texts)
+    np.testing.assert_array_equal(again, shares)
     assert not pipeline["vectorize"].unseen_share(["simmer garlic"]).any()
     pipeline.set_params(vectorize__max_unseen=1.0)
     assert prediction_table(pipeline, texts)["membership"].nunique() == 1
