@@ -8,8 +8,9 @@
 3. The score of a number K of components is I · κ · κ', with the mutual information I
    and Cohen's kappa κ of the views, and the kappa κ' of the subsamples. Kappa alone
    favors few components, mutual information alone many.
-4. Successive halving: numbers are screened on a coarse grid with few pairs; those with
-   at least half of the best score, and their neighbors, are compared on more pairs, and
+4. Successive halving: numbers are screened on a coarse grid with few pairs, until the
+   mutual information has fallen twice; those up to the greatest information with at
+   least half of the best score, and their neighbors, are compared on more pairs, and
    those with 85 % of it on twice as many.
 5. The score favors the coarse side of what is supported, mutual information alone the
    fine side. Where the two are within two octaves the number is between them, of those
@@ -77,7 +78,7 @@ def select_n_components(
     n_components : int
 
     results : list of dict
-        One row per candidate, in ascending order: "n_components", "kappa" and
+        One row per candidate tried, in ascending order: "n_components", "kappa" and
         "mutual_info" (nats) of the views, "stability", which is the kappa of the
         document subsamples, means over the pairs; "score"; "compared", whether the
         candidate survived the screening; and "supported", whether it is the number
@@ -143,12 +144,14 @@ def select_n_components(
     """
     comparison = _Comparison(counts, vectors, seed)
     grid = _candidate_grid(comparison.min_micro_clusters)
-    results = comparison.evaluate(grid[::2], *ROUNDS[0])
-    candidates = _with_neighbors(_near_best(results, MIN_SHARES[0]), grid)
+    results = _screen(comparison, grid[::2])
+    finest = _finest(results)
+    promising = [k for k in _near_best(results, MIN_SHARES[0]) if k <= finest]
+    candidates = _with_neighbors([*promising, finest], grid)
     results |= (compared := comparison.evaluate(candidates, *ROUNDS[1]))
     finalists = _near_best(compared, MIN_SHARES[1])
     results |= (final := comparison.evaluate(finalists, *ROUNDS[2]))
-    finest = max(candidates, key=lambda k: results[k].mutual_info)
+    finest = _finest({k: results[k] for k in candidates})
     information = results[finest].mutual_info
     share = information / np.log(finest)
     if share >= MIN_INFORMATION:
@@ -240,6 +243,22 @@ class Agreements(NamedTuple):
         """s(K), the product of the three, each at least 0."""
         parts = self.kappa, self.mutual_info, self.stability
         return float(np.prod(np.maximum(parts, 0.0)))
+
+
+def _screen(comparison: "_Comparison", grid: list[int]) -> dict[int, Agreements]:
+    """Evaluate a grid, ascending, until the information has fallen at two numbers."""
+    first = sum(k <= SMALL for k in grid)
+    results = comparison.evaluate(grid[:first], *ROUNDS[0])
+    for k in grid[first:]:
+        results |= comparison.evaluate([k], *ROUNDS[0])
+        if grid.index(k) >= grid.index(_finest(results)) + 2:
+            break
+    return results
+
+
+def _finest(results: dict[int, Agreements]) -> int:
+    """Return the number at which the views share the most information."""
+    return max(results, key=lambda k: results[k].mutual_info)
 
 
 def _near_best(results: dict[int, Agreements], min_share: float) -> list[int]:

@@ -24,6 +24,23 @@ def test_the_selected_number_has_a_high_kappa(topic_counts):
     assert selected["kappa"] > 0.9 * best
 
 
+def test_the_screening_ends_two_numbers_after_the_greatest_information():
+    class Comparison:
+        def evaluate(self, candidates, n_views, n_subsamples):
+            seen.extend(candidates)
+            information = {10: 1.5, 20: 2.0, 30: 1.9, 80: 9.0}
+            return {
+                k: selection.Agreements(
+                    np.array([[0.5, information.get(k, 1.0)]]), np.array([0.5])
+                )
+                for k in candidates
+            }
+
+    seen: list[int] = []
+    results = selection._screen(Comparison(), [2, 4, 6, 8, 10, 20, 30, 50, 80])
+    assert list(results) == seen == [2, 4, 6, 8, 10, 20, 30, 50]
+
+
 def test_two_topics_are_two_components(topic_counts):
     n_components, _ = select_n_components(topic_counts(2, 400)[0])
     assert n_components == 2
