@@ -159,6 +159,8 @@ class Mixture:
         resp = one_hot[labels]
         known = np.full(len(labels), -1) if known is None else known
         labeled = np.flatnonzero(known >= 0)
+        counts, place = _one_absent_token(counts)
+        pseudo_count *= len(place) / counts.shape[1]
         frequencies = word_frequencies(counts)
         transposed = counts.T.tocsr()
         start, anneals_weights = annealing
@@ -180,6 +182,7 @@ class Mixture:
             log_prob = mixture._log_prob(closeness, counts)
             mixture.log_likelihood, resp = _responsibilities(log_prob)
             resp[labeled] = one_hot[known[labeled]]
+        mixture.word_log_ratios = mixture.word_log_ratios[place]
         return mixture
 
     def _log_prob(self, closeness: np.ndarray, counts: csr_matrix) -> np.ndarray:
@@ -222,6 +225,25 @@ class Mixture:
                 two = np.partition(log_prob, -2, axis=1)[:, -2:]
                 log_odds_margin[rows] = two[:, 1] - two[:, 0]
         return labels, log_odds_margin
+
+
+def _one_absent_token(counts: csr_matrix) -> tuple[csr_matrix, np.ndarray]:
+    """Keep one of the tokens that no document has, since all have the same ratios.
+
+    Returns
+    -------
+    counts : sparse matrix of shape (n_docs, n_kept), float32
+
+    place : ndarray of shape (n_tokens,), intp
+        Column of each token.
+    """
+    present = counts.getnnz(axis=0) > 0
+    kept = present.copy()
+    one = int(present.argmin())
+    kept[one] = True
+    place = np.cumsum(kept) - 1
+    place[~present] = place[one]
+    return counts[:, np.flatnonzero(kept)], place
 
 
 def _scaled_cosines(features: np.ndarray, directions: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Mixtures fitted by annealed EM."""
 
 import numpy as np
-from scipy.sparse import vstack
+from scipy.sparse import csr_matrix, hstack, vstack
 from sklearn.metrics import adjusted_rand_score
 
 from deepclust.pseudo_labels._mixture import (
@@ -38,3 +38,15 @@ def test_a_share_of_the_documents_with_that_share_of_the_prior(four_topics):
         rtol=1e-4,
         atol=1e-5,
     )
+
+
+def test_tokens_that_no_document_has_change_nothing(four_topics):
+    features, counts, truth = four_topics
+    n_tokens = counts.shape[1]
+    wider = hstack([csr_matrix(counts.shape, dtype="f"), counts]).tocsr()
+    narrow = Mixture.fit(features, counts, truth, 4, pseudo_count=2.0)
+    wide = Mixture.fit(features, wider, truth, 4, pseudo_count=1.0)
+    np.testing.assert_allclose(
+        wide.word_log_ratios[n_tokens:], narrow.word_log_ratios, atol=1e-4
+    )
+    assert np.ptp(wide.word_log_ratios[:n_tokens], axis=0).max() == 0.0
