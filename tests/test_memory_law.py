@@ -1,9 +1,12 @@
 """The memory law: O(n) with a small constant, and nothing where texts are streamed."""
 
+import importlib
+import inspect
 import tracemalloc
 
 import numpy as np
 import pytest
+from scripts import load_benchmark
 from tiny import light_clusterer
 
 from deepclust import DBSCAN
@@ -99,3 +102,47 @@ def test_clusters_of_many_blocks_take_the_memory_of_two():
 
     cluster(1)  # what the first call imports
     assert cluster(8) < 1.3 * cluster(2)  # 2,000 rows are 0.5 MB
+
+
+# Public functions that the script does not measure, and why.
+OF_A_RESULT = "takes a table of clusters, a model or a history, no texts"
+NOT_MEASURED = {
+    **dict.fromkeys(("cluster_names", "naming_prompt"), OF_A_RESULT),
+    **dict.fromkeys(("plot_dendrogram", "plot_drift", "plot_eps_path"), OF_A_RESULT),
+    **dict.fromkeys(("plot_model_selection", "plot_noise"), OF_A_RESULT),
+    "plot_training": OF_A_RESULT,
+    "clustering_accuracy_scorer": "predict, then the score",
+    "coverage_scorer": "predict, then the score",
+    "matched_f1_scorer": "predict, then the score",
+    "noise_aware_silhouette_scorer": "predict, then the score",
+}
+GROWTH = load_benchmark("memory_growth")
+
+
+@pytest.fixture(scope="module")
+def inputs():
+    return [GROWTH.data(n) for n in (1_000, SMALL // 4, SMALL)]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # the model knows no word, most texts are noise
+@pytest.mark.parametrize("name", GROWTH.FUNCTIONS)
+def test_memory_grows_as_the_texts(name, inputs):
+    """The script measures the same at 10,000 and 40,000 texts."""
+    first, *inputs = inputs
+    function = GROWTH.FUNCTIONS[name]
+    GROWTH.peak(function, first)  # what the first call imports and keeps
+    small, large = (GROWTH.peak(function, given) for given in inputs)
+    assert large < 5 * small + 0.1
+    assert large < 40  # MB: a byte for each pair of texts would be 100
+
+
+def test_every_public_function_is_measured():
+    rooms = ("clustering", "inspection", "metrics", "plotting", "reporting")
+    modules = [importlib.import_module(f"deepclust.{room}") for room in rooms]
+    public = {name for m in modules for name in m.__all__ if _is_function(m, name)}
+    assert public - {*GROWTH.FUNCTIONS} == {*NOT_MEASURED}
+
+
+def _is_function(module, name):
+    return inspect.isfunction(inspect.unwrap(getattr(module, name)))

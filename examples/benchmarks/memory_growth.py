@@ -23,6 +23,7 @@ from deepclust import clustering as c
 from deepclust import inspection as i
 from deepclust import metrics as m
 from deepclust import plotting as p
+from deepclust.datasets import load_texts
 from deepclust.reporting import summarize, write_report
 
 ROOT = Path(__file__).parents[2]
@@ -77,6 +78,18 @@ def report(d):
         write_report(None, d.texts, path, **options)
 
 
+def prompts(d):
+    with TemporaryDirectory() as folder:
+        i.export_prompts(Path(folder) / "prompts.json", d.texts, layers(d))
+
+
+def read(d):
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "texts.txt"
+        path.write_text("\n".join(d.texts), "utf-8")
+        load_texts(path)
+
+
 def layers(d):
     return np.stack([np.where(d.labels < 0, -1, d.labels // 10), d.labels], axis=1)
 
@@ -90,13 +103,21 @@ FUNCTIONS = {
         d.texts
     ),
     "Pipeline.predict": lambda d: d.pipeline.predict(d.texts),
+    "Pipeline.predict_proba": lambda d: d.pipeline.predict_proba(d.texts),
+    "Pipeline[:-1].transform": lambda d: d.pipeline[:-1].transform(d.texts),
+    "load_texts": read,
     "DBSCAN.fit": lambda d: clusterer().fit(d.X),
     "DBSCAN.partial_fit": lambda d: clusterer().partial_fit(d.X),
     "DBSCAN.predict": lambda d: d.model.predict(d.X),
     "DBSCAN.predict_proba": lambda d: d.model.predict_proba(d.X),
+    "DBSCAN.predict_layers": lambda d: d.model.predict_layers(d.X),
+    "DBSCAN.score": lambda d: d.model.score(d.X),
     "merge": edited(c.merge, [0, 1]),
     "split": edited(c.split, 0, 2),
     "rename": edited(c.rename, {0: "first"}),
+    "split_by_labels": lambda d: c.split_by_labels(
+        copy.deepcopy(d.model), d.X, d.X[:, 0] > 0
+    ),
     "align": lambda d: c.align(d.labels, np.roll(d.labels, 1)),
     "cluster_keywords": lambda d: i.cluster_keywords(d.texts, d.labels),
     "representative_texts": lambda d: i.representative_texts(
@@ -105,6 +126,7 @@ FUNCTIONS = {
     "borderline_texts": lambda d: i.borderline_texts(d.texts, d.labels, embeddings=d.X),
     "cluster_table": lambda d: i.cluster_table(d.texts, d.labels, embeddings=d.X),
     "cluster_tree": lambda d: i.cluster_tree(d.X, d.labels),
+    "export_prompts": prompts,
     "layer_names": lambda d: i.layer_names(d.texts, layers(d)),
     "find_topics": lambda d: i.find_topics("word7 word8", d.texts, d.labels),
     "duplicate_groups": lambda d: i.duplicate_groups(d.texts),
@@ -119,6 +141,10 @@ FUNCTIONS = {
     "clustering_accuracy_score": lambda d: m.clustering_accuracy_score(
         d.labels // 2, d.labels
     ),
+    "coverage_score": lambda d: m.coverage_score(d.labels),
+    "matched_precision_recall_f1": lambda d: m.matched_precision_recall_f1(
+        d.labels // 2, d.labels
+    ),
     "matched_confusion_table": lambda d: m.matched_confusion_table(
         d.labels // 2, d.labels
     ),
@@ -127,6 +153,9 @@ FUNCTIONS = {
         d.labels, np.roll(d.labels, 1)
     ),
     "plot_map": lambda d: p.plot_map(d.X, d.labels),
+    "project": lambda d: p.project(d.X),
+    "plot_cluster_sizes": lambda d: p.plot_cluster_sizes(d.labels),
+    "plot_class_table": lambda d: p.plot_class_table(d.labels, d.labels // 2),
     "plot_layers": lambda d: p.plot_layers(layers(d)),
     "plot_similarity": lambda d: p.plot_similarity(d.X, d.labels),
     "plot_topics_over_time": lambda d: p.plot_topics_over_time(d.labels, d.dates),

@@ -65,7 +65,8 @@ def main():
     print("| step | CPU s | peak, MB |\n|---|---:|---:|")
     timed("draw a sample", draw_texts, texts, options.n_sample)
     if options.model is None:
-        pipeline = make_text_clusterer(max_fit_texts=options.n_sample, random_state=0)
+        pipeline = make_text_clusterer(random_state=0)
+        pipeline.set_params(max_fit_texts=options.n_sample)
         timed("fit", pipeline.fit, texts)
     else:
         pipeline = load(options.model)

@@ -6,18 +6,21 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from unittest.mock import create_autospec
 
 import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from scripts import load_benchmark
 from tiny import light_clusterer
 
+from deepclust import make_text_clusterer
 from deepclust.clustering import rename
 from deepclust.datasets import TextFiles
 from deepclust.distributed import predict_to_parquet
 from deepclust.distributed._parquet_parts import iter_parts
-from deepclust.exceptions import InvalidTextError
+from deepclust.exceptions import InvalidTextError, TextWarning
 from deepclust.inspection import prediction_table
 
 pytest.importorskip("pyarrow")
@@ -157,3 +160,23 @@ def test_a_run_that_was_killed_goes_on_where_it_stopped(model, corpus, tmp_path)
         assert (folder / name).stat().st_mtime_ns == written
     labels = pd.read_parquet(folder)["cluster"]
     np.testing.assert_array_equal(labels, model.predict(corpus.texts))
+
+
+def test_the_benchmark_fits_a_model_where_none_is_given(
+    corpus, tmp_path, monkeypatch, capsys
+):
+    script = load_benchmark("out_of_core")
+    light = create_autospec(make_text_clusterer, return_value=light_clusterer())
+    monkeypatch.setattr(script, "make_text_clusterer", light)
+    path = tmp_path / "texts.txt"
+    path.write_text("\n".join(corpus.texts), "utf-8")
+    given = [str(path), "--n-texts", "500", "--n-sample", "200", "--batch-size", "200"]
+    monkeypatch.setattr(sys, "argv", ["out_of_core.py", *given])
+
+    with pytest.warns(TextWarning, match="fitted on 200"):
+        script.main()
+
+    said = capsys.readouterr().out
+    assert "500 texts in 3 parts" in said
+    steps = ["draw a sample", "fit", "predict to files", "again, all parts kept"]
+    assert [line.split(" | ")[0][2:] for line in said.splitlines()[2:-1]] == steps

@@ -1,15 +1,19 @@
 """The partitions of Dask give what a list gives, however many there are."""
 
+import os
+import signal
 import subprocess
 import sys
 import threading
 import time
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from tiny import light_clusterer
 
@@ -194,3 +198,89 @@ def test_dask_is_loaded_by_who_passes_it():
     run = [sys.executable, "-c", code]
     shown = subprocess.run(run, capture_output=True, text=True, check=True).stdout
     assert shown == "[]\n"
+
+
+@pytest.fixture(scope="module")
+def client():
+    """Return a client of two worker processes of one thread each."""
+    distributed = pytest.importorskip("distributed")
+    options = {"threads_per_worker": 1, "dashboard_address": ":0"}
+    # on a busy machine a worker takes longer than 15 s to start again
+    with (
+        dask.config.set({"distributed.deploy.lost-worker-timeout": "10m"}),
+        distributed.LocalCluster(2, **options) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        yield client
+
+
+def slowly(partition):
+    time.sleep(0.2)
+    return partition
+
+
+@pytest.fixture
+def one_worker_dies(client):
+    """Kill a worker when two tasks are done; tell that it was killed."""
+
+    def kill():
+        while len(client.who_has()) < 2:
+            time.sleep(0.02)
+        os.kill(client.cluster.workers[0].pid, signal.SIGKILL)
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    yield
+    thread.join(timeout=0)
+    assert not thread.is_alive()
+    client.wait_for_workers(2)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings(SAMPLED)
+@pytest.mark.parametrize("n_parts", [1, 2, 5, 8])
+def test_two_workers_find_what_a_list_gives(corpus, expected, client, n_parts):
+    pipeline, labels = expected
+    again = clone(pipeline)
+    np.testing.assert_array_equal(
+        again.fit_predict(bag_of(corpus.texts, n_parts)), labels
+    )
+    np.testing.assert_array_equal(again["count"].idf_, pipeline["count"].idf_)
+    assert again["count"].vocabulary_ == pipeline["count"].vocabulary_
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings(SAMPLED)
+@pytest.mark.usefixtures("one_worker_dies")
+def test_a_worker_that_dies_while_the_sample_is_drawn(corpus, expected):
+    pipeline, labels = expected
+    again = clone(pipeline).fit(bag_of(corpus.texts, 12).map_partitions(slowly))
+    np.testing.assert_array_equal(again.predict(corpus.texts), labels)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("one_worker_dies")
+def test_a_worker_that_dies_while_parts_are_written(corpus, expected, tmp_path):
+    pytest.importorskip("pyarrow")
+    pipeline, labels = expected
+    texts = bag_of(corpus.texts, 12).map_partitions(slowly)
+    assert len(predict_to_parquet(pipeline, texts, tmp_path)) == 12
+    found = pd.read_parquet(tmp_path)
+    assert found["row"].tolist() == list(range(300))
+    np.testing.assert_array_equal(found["cluster"], labels)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("client")
+def test_a_grid_search_of_workers_has_the_scores_of_one_process(corpus):
+    grid = {"cluster__eps": [0.1, 0.2, 0.4]}
+    search = GridSearchCV(light_clusterer(), grid, cv=2, error_score="raise")
+    alone = clone(search).fit(corpus.texts)
+    with joblib.parallel_config("dask"):
+        search.fit(corpus.texts)
+    scores = search.cv_results_["mean_test_score"]
+    assert len(set(scores)) > 1
+    np.testing.assert_array_equal(scores, alone.cv_results_["mean_test_score"])
+    np.testing.assert_array_equal(
+        search.predict(corpus.texts), alone.predict(corpus.texts)
+    )
