@@ -82,7 +82,9 @@ def do_not_trace_short_training(most_steps=12):
     train = RNNLSTMEncoder._train
 
     def _train(encoder, sequences, *arguments):
-        n_batches = math.ceil(len(sequences) / encoder.batch_size)
+        n_batches = math.ceil(
+            len(sequences) / encoder._texts_per_update(len(sequences))
+        )
         is_long = encoder.epochs == "auto" or encoder.epochs * n_batches > most_steps
         if is_long or os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
             return train(encoder, sequences, *arguments)

@@ -66,6 +66,7 @@ _NETWORK_OPTIONS = (
     "rnn_units", "lstm_units", "bidirectional", "fusion", "pooling", "activation",
     "embedding_dim", "train_word_vectors", "kernel_initializer",
 )  # fmt: skip
+MANY_DOCS = 38_400  # texts, four passes of which are 600 updates of 256
 _LSTM_VALUES = 6  # of each unit and step: four gates, cell and output
 
 
@@ -165,8 +166,9 @@ class RNNLSTMEncoder(CallbackMixin, TransformerMixin, VersionsMixin, BaseEstimat
         updates in 4 to 20 passes, until the loss is at most a third of that of equal
         class probabilities, or less than 5 % below that of the cycle before.
 
-    batch_size : int, default=128
-        Texts per update.
+    batch_size : int or "auto", default="auto"
+        Texts per update. "auto" takes 128, and 256 from 38,400 texts on, where the 600
+        updates of a cycle are made in 4 passes even so.
 
     validation_fraction : float, default=0.0
         Share of the texts held out to report `val_loss`.
@@ -310,7 +312,7 @@ class RNNLSTMEncoder(CallbackMixin, TransformerMixin, VersionsMixin, BaseEstimat
         "momentum": [Interval(Real, 0, 1, closed="left")],
         "learning_rate_schedule": [StrOptions({"cosine", "linear", "constant"})],
         "epochs": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "validation_fraction": [Interval(Real, 0, 1, closed="left")],
         "early_stopping": ["boolean"],
         "patience": [Interval(Integral, 1, None, closed="left")],
@@ -349,7 +351,7 @@ class RNNLSTMEncoder(CallbackMixin, TransformerMixin, VersionsMixin, BaseEstimat
         momentum: float = 0.9,
         learning_rate_schedule: str = "cosine",
         epochs: int | str = "auto",
-        batch_size: int = 128,
+        batch_size: int | str = "auto",
         validation_fraction: float = 0.0,
         early_stopping: bool = False,
         patience: int = 3,
@@ -804,6 +806,7 @@ class RNNLSTMEncoder(CallbackMixin, TransformerMixin, VersionsMixin, BaseEstimat
 
         values: dict[str, Any] = vars(self) | {"seed": seed}
         values["head_weights"] = list(self._head_weights(targets).values())
+        values["batch_size"] = self._texts_per_update(len(sequences))
         if self.learning_rate == "auto":
             values["learning_rate"] = 0.3 if self.optimizer == "sgd" else 0.003
         names = [field.name for field in fields(TrainingOptions)]
@@ -834,11 +837,18 @@ class RNNLSTMEncoder(CallbackMixin, TransformerMixin, VersionsMixin, BaseEstimat
                 )
         return trained(prototypes), history
 
+    def _texts_per_update(self, n_docs: int) -> int:
+        """Return the batch size of a fit of so many texts."""
+        if isinstance(self.batch_size, str):
+            return 256 if n_docs >= MANY_DOCS else 128
+        return self.batch_size
+
     def _refuse_beyond_memory(
         self, sequences: TokenSequences, vectors: np.ndarray
     ) -> None:
         """Count what backpropagation keeps of a batch, and the optimizer of weights."""
-        n_rows, length = min(self.batch_size, len(sequences)), sequences.lengths.max()
+        n_rows = min(self._texts_per_update(len(sequences)), len(sequences))
+        length = sequences.lengths.max()
         n_words, width = vectors.shape
         cells = self.lstm_units * (2 if self.bidirectional else 1)
         batch = n_rows * int(length) * (width + self.rnn_units + _LSTM_VALUES * cells)

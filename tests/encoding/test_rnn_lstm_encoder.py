@@ -206,6 +206,17 @@ def test_no_label_at_all_is_as_no_labels(fitted, none):
     np.testing.assert_array_equal(again.transform(texts), encoder.transform(texts))
 
 
+def test_batches_are_larger_where_texts_are_many(trained):
+    encoder, texts, _ = trained
+    auto, fixed = (
+        make_encoder(epochs=1, batch_size=size).fit(texts) for size in ("auto", 128)
+    )
+    np.testing.assert_array_equal(auto.transform(texts), fixed.transform(texts))
+    assert auto._texts_per_update(38_399) == 128
+    assert auto._texts_per_update(38_400) == 256
+    assert encoder._texts_per_update(10**6) == encoder.batch_size
+
+
 def named(texts):
     """Return the texts with a vocabulary: words w2, w3, ... by token id."""
     n_tokens = int(texts.ids.max()) + 1
