@@ -96,10 +96,11 @@ def redact(text: str, kinds: Iterable[str]) -> str:
     Linear time. A phone number is any group of 7 digits or more in the usual notations,
     with its extension, that is no date, no span of years and no decimal number such as
     3.1415926. So order numbers and the like go as well, and so do the numbers beside
-    it: better one number too many than a private one left. (`PhoneNumberMatcher` of the
-    package phonenumbers finds no more, needs the country, and takes .3 ms a character
-    of some texts.) A single group of more than 15 digits, or one glued to letters,
-    stays. Names, addresses and identifiers without a structure are not found.
+    it: better one number too many than a private one left. (The package
+    phonenumbers finds no more, and finds less where it decides: it needs the country,
+    and its matcher takes .3 ms a character of some texts.) A single group of more than
+    15 digits, or one glued to letters, stays. Names, addresses and identifiers without
+    a structure are not found.
 
     References
     ----------
