@@ -140,8 +140,11 @@ ProfileKind = Literal["full", "predict", "share"]
 Profile = Annotated[ProfileKind, _protecting(help=PROFILE_HELP)]
 SIGN_HELP = "signing.pem, to sign the model with."
 SignWith = Annotated[Path | None, _protecting(help=SIGN_HELP)]
-TRUSTED_HELP = "signing.pub; the model must be signed by one of these."
-Trusted = Annotated[list[Path] | None, _protecting("--trusted-key", help=TRUSTED_HELP)]
+TRUSTED_HELP = """signing.pub, or its 64 digits as keys show prints them; the model \
+must be signed by one of these."""
+Trusted = Annotated[
+    list[str] | None, _protecting("--trusted-key", metavar="KEY", help=TRUSTED_HELP)
+]
 
 # Commands -------------------------------------------------------------------------
 

@@ -76,7 +76,7 @@ def save_model(model: Any, path: Path, **options: Any) -> None:
 
 
 def load_model(
-    path: Path, keys: list[Path] | None = None, trusted: list[Path] | None = None
+    path: Path, keys: list[Path] | None = None, trusted: list[str] | None = None
 ) -> Any:
     """Return the pipeline in a model file.
 
@@ -87,8 +87,8 @@ def load_model(
     keys : list of Path, default=None
         Role keys. Without one, an encrypted file asks for its passphrase.
 
-    trusted : list of Path, default=None
-        Public keys, of which one must have signed the file.
+    trusted : list of str, default=None
+        Public keys, by path or 64 hexadecimal digits; one must have signed the file.
 
     Returns
     -------
@@ -135,7 +135,7 @@ def rotate_model(
     new_keys: list[Path] | None,
     encrypt: bool,
     sign_with: Path | None,
-    trusted: list[Path] | None,
+    trusted: list[str] | None,
 ) -> None:
     """Encrypt or sign a model file anew.
 
@@ -149,8 +149,9 @@ def rotate_model(
     new_keys, encrypt, sign_with
         As `protection` has them.
 
-    trusted : list of Path, or None
-        Public keys, of which one must have signed the old file.
+    trusted : list of str, or None
+        Public keys, by path or 64 hexadecimal digits; one must have signed the old
+        file.
 
     Raises
     ------

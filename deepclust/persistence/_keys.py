@@ -7,6 +7,7 @@ keys in PEM files, as other programs write them, too.
 import hashlib
 import json
 import os
+import re
 import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["RoleKey", "describe_key", "generate_keys", "role_keys", "signing_key"]
 
 _BYTES = 32
+_HEXADECIMAL = re.compile(r"[0-9a-fA-F]{64}")  # as `describe_key` shows a public key
 
 
 @dataclass(frozen=True)
@@ -234,7 +236,7 @@ def _public_key(key: Any) -> "Ed25519PublicKey":
 
     if isinstance(key, Ed25519PublicKey):
         return key
-    if isinstance(key, str) and len(key) == 2 * _BYTES:
+    if isinstance(key, str) and _HEXADECIMAL.fullmatch(key):
         return Ed25519PublicKey.from_public_bytes(bytes.fromhex(key))
     try:
         found = load_pem_public_key(Path(key).read_bytes())

@@ -70,6 +70,20 @@ def test_a_signed_and_encrypted_model_predicts(
         assert ("first topic" in found) == (role == "inspect")
 
 
+def test_the_digits_that_inspect_shows_are_a_trusted_key(
+    protected, keys, texts, capsys
+):
+    assert run("keys", "show", keys / "signing.pub") == 0
+    digits = capsys.readouterr().out.split()[-1]
+    options = ["--key", keys / "predict.key", "--quiet", "--trusted-key"]
+
+    assert run("inspect", protected) == 0
+    assert digits in capsys.readouterr().out
+    assert run("predict", protected, texts, *options, digits) == 0
+    assert run("predict", protected, texts, *options, "ab" * 32) == 2
+    assert "none of --trusted-key" in capsys.readouterr().err
+
+
 def unnamed(table):
     return pd.read_csv(io.StringIO(table)).drop(columns=["name"])
 

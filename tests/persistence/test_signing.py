@@ -36,6 +36,15 @@ def test_the_same_model_and_key_give_the_same_bytes(signed, small_model, tmp_pat
     assert again.read_bytes() == signed.read_bytes()
 
 
+def test_a_path_of_as_many_characters_as_a_key_is_a_path(signed, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    name = "s" * 60 + ".pub"
+    pem, info = serialization.Encoding.PEM, serialization.PublicFormat
+    (tmp_path / name).write_bytes(PUBLIC.public_bytes(pem, info.SubjectPublicKeyInfo))
+
+    assert load(signed, trusted_keys=name)
+
+
 def test_a_key_that_is_not_trusted_is_named(signed):
     name = PUBLIC.public_bytes_raw().hex()
 
