@@ -34,7 +34,6 @@ from deepclust.clustering._metric_space import MetricSpace
 from deepclust.encoding import RNNLSTMEncoder
 from deepclust.encoding._validation import check_training_parameters
 from deepclust.exceptions import ClusteringWarning, InvalidTextError, TextWarning
-from deepclust.pseudo_labels import seed_word_labels
 from deepclust.sequences import NOISE
 from deepclust.vectorizing import Vectorizer
 from deepclust.vectorizing._word_vectors import check_sources
@@ -490,6 +489,8 @@ def _topics_of_clusters(
     pipeline: Pipeline, cleaned: list[str], labels: np.ndarray
 ) -> dict[int, str]:
     """Return the clusters whose seeded texts are mostly of one topic of seed_words."""
+    from deepclust.pseudo_labels import seed_word_labels
+
     steps = {type(step): step for _, step in pipeline.steps}
     encoder, vectorizer = steps.get(RNNLSTMEncoder), steps.get(Vectorizer)
     if encoder is None or vectorizer is None or encoder.seed_words is None:

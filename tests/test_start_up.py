@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import deepclust
+from deepclust import save
 
 IMPORTS = "import sklearn.pipeline, spacy"
 FIRST_TEXT = """
@@ -14,6 +15,10 @@ with open(sys.argv[1], "rb") as file:
     pipeline = pickle.load(file)
 pipeline.predict(["Bake the bread in a hot oven"])
 """
+FIRST_OF_FILE = """
+from deepclust import load
+load(sys.argv[1]).predict(["Bake the bread in a hot oven"])
+"""
 OURS = {"deepclust"}
 # a compiled module of scikit-learn, at the top level before 1.8
 OF_SCIKIT_LEARN = {"_loss"}
@@ -21,9 +26,9 @@ OF_SCIKIT_LEARN = {"_loss"}
 OF_SPACY = {"spacy_legacy", "spacy_loggers", "google"}
 
 
-def packages_loaded(code, *arguments):
-    """Return the third-party packages that the code leaves loaded."""
-    show = "print(*{name.partition('.')[0] for name in sys.modules})"
+def packages_loaded(code, *arguments, depth=1):
+    """Return the third-party packages that the code leaves loaded, to a depth."""
+    show = f"print(*{{'.'.join(name.split('.')[:{depth}]) for name in sys.modules}})"
     run = subprocess.run(
         [sys.executable, "-c", f"import sys\n{code}\n{show}", *map(str, arguments)],
         capture_output=True,
@@ -43,6 +48,20 @@ def test_the_first_text_loads_nothing_but_what_every_pipeline_needs(
 
     assert "deepclust" in loaded
     assert loaded <= packages_loaded(IMPORTS) | OURS | OF_SCIKIT_LEARN | OF_SPACY
+
+
+def test_a_model_file_predicts_without_the_rest_of_scikit_learn(
+    fitted_clusterer, tmp_path
+):
+    file = save(fitted_clusterer, tmp_path / "model.dct", profile="predict")
+    needed = packages_loaded("import sklearn.pipeline", depth=2)
+
+    loaded = packages_loaded(FIRST_OF_FILE, file, depth=2)
+
+    of_scikit_learn = {name for name in loaded if name.startswith("sklearn.")}
+    assert of_scikit_learn
+    assert of_scikit_learn <= needed
+    assert not loaded & {"keras", "tensorflow", "spacy", "tqdm", "matplotlib"}
 
 
 def test_all_public_modules_are_found_by_completion():

@@ -21,7 +21,6 @@ import joblib
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils._param_validation import Interval, StrOptions
-from tqdm import tqdm
 
 from deepclust._estimators import CallbackMixin, VersionsMixin, fit_task
 from deepclust._parallel import refuse_beyond_memory
@@ -255,11 +254,15 @@ class TextCleaner(  # type: ignore[call-arg]
             "Clean fewer at a time: transform keeps nothing.",
         )
         kinds = tuple(self.redact)
-        starts = range(0, len(texts), _TEXTS_PER_JOB)
-        bar = tqdm(starts, desc="clean", unit="job", disable=not self.verbose)
-        jobs = joblib.Parallel(n_jobs=self.n_jobs if len(starts) > 1 else 1)(
+        starts: Any = range(0, len(texts), _TEXTS_PER_JOB)
+        n_jobs = self.n_jobs if len(starts) > 1 else 1
+        if self.verbose:
+            from tqdm import tqdm
+
+            starts = tqdm(starts, desc="clean", unit="job")
+        jobs = joblib.Parallel(n_jobs=n_jobs)(
             joblib.delayed(_clean)(rules, kinds, texts[i : i + _TEXTS_PER_JOB])
-            for i in bar
+            for i in starts
         )
         return [text for job in jobs for text in job]
 

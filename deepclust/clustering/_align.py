@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline
 
 from deepclust.clustering._dbscan import DBSCAN
@@ -110,6 +109,8 @@ def _split_again(
     clusterer: DBSCAN, rows: Any, old_labels: np.ndarray, parts: list[int]
 ) -> None:
     """Split the new clusters that mostly consist of parts of clusters split before."""
+    from sklearn.neighbors import KNeighborsClassifier  # .2 s, which `load` saves
+
     vectors, _ = clusterer._space.rows(np.asarray(rows, dtype=clusterer._X.dtype))
     for _ in parts:  # a split numbers all clusters anew
         labels = clusterer.predict(rows)

@@ -10,9 +10,6 @@ from typing import Any
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.metrics import pairwise_distances
-from sklearn.metrics.pairwise import PAIRWISE_BOOLEAN_FUNCTIONS
-from sklearn.neighbors import NearestNeighbors
 
 from deepclust.clustering._components import Forest
 from deepclust.clustering._mutual_reachability import (
@@ -114,6 +111,8 @@ class NeighborSearch:
         metric: str | Callable,
         metric_params: dict | None = None,
     ) -> None:
+        from sklearn.neighbors import NearestNeighbors  # .2 s, which `load` saves
+
         if callable(metric) and not isinstance(metric, _Distance):
             metric = _Distance(metric)
         self.points, self.metric, self.metric_params = points, metric, metric_params
@@ -271,6 +270,9 @@ class NeighborSearch:
 
     def _distances_from(self) -> Callable[[int], np.ndarray]:
         """Return a function of a point: its distances to all points."""
+        from sklearn.metrics import pairwise_distances
+        from sklearn.metrics.pairwise import PAIRWISE_BOOLEAN_FUNCTIONS
+
         metric, rows = self.metric, self.points.rows.astype(np.float64)
         if metric in PAIRWISE_BOOLEAN_FUNCTIONS or metric == "sokalmichener":
             rows = rows.astype(bool)

@@ -9,7 +9,6 @@ import numpy as np
 from joblib import effective_n_jobs
 from scipy.sparse import csr_array, issparse
 from sklearn.base import BaseEstimator, ClusterMixin, clone
-from sklearn.metrics import adjusted_mutual_info_score
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import (
     _check_sample_weight,
@@ -39,7 +38,7 @@ from deepclust.clustering._layers import (
 )
 from deepclust.clustering._membership import Membership, outlier_scores
 from deepclust.clustering._memory_limit import affordable_block
-from deepclust.clustering._metric_space import METRICS, MetricSpace
+from deepclust.clustering._metric_space import MetricNames, MetricSpace
 from deepclust.clustering._splits import part_means, split_by_means
 from deepclust.clustering._unique_rows import (
     Points,
@@ -262,7 +261,7 @@ class DBSCAN(CallbackMixin, ClusterMixin, VersionsMixin, BaseEstimator):
             Interval(Integral, 1, None, closed="left"),
             StrOptions({"auto"}),
         ],
-        "metric": [StrOptions(METRICS), callable],
+        "metric": [MetricNames(), callable],
         "metric_params": [dict, None],
         "n_clusters": [Interval(Integral, 1, None, closed="left"), None],
         "noise": [
@@ -748,6 +747,8 @@ class DBSCAN(CallbackMixin, ClusterMixin, VersionsMixin, BaseEstimator):
             truth = np.asarray(y)
             known = truth != -1
             if known.any():
+                from sklearn.metrics import adjusted_mutual_info_score
+
                 return float(adjusted_mutual_info_score(truth[known], labels[known]))
         self._space.need_dense_rows("score without y")
         rows, _ = self._space.rows(np.asarray(X, dtype=self._X.dtype))

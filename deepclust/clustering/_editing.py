@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
@@ -525,6 +524,8 @@ def _warn_if_not_apart(
 
 def _without_noise(rows: np.ndarray, found: np.ndarray, number: int) -> np.ndarray:
     """Assign noise to the part of the nearest row, and number parts from 0."""
+    from sklearn.neighbors import KNeighborsClassifier  # .2 s, which `load` saves
+
     noise = found == -1
     if len(np.unique(found[~noise])) < 2:
         raise ValueError(

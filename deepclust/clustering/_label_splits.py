@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 from scipy.stats import binomtest
-from sklearn.metrics import euclidean_distances
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_consistent_length
@@ -115,6 +114,8 @@ def _parts_by_means(rows: np.ndarray, means: np.ndarray) -> np.ndarray:
 
 def _class_means(rows: np.ndarray, classes: np.ndarray) -> np.ndarray | None:
     """Return the means of the classes of one cluster; None if they are not apart."""
+    from sklearn.metrics import euclidean_distances
+
     enough = np.flatnonzero(np.bincount(classes) >= MIN_LABELED)
     counted = np.isin(classes, enough)
     rows, classes = rows[counted], np.searchsorted(enough, classes[counted])

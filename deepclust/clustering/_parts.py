@@ -4,10 +4,6 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.decomposition import TruncatedSVD
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.metrics import silhouette_score
-from sklearn.neighbors import NearestNeighbors
 
 from deepclust.clustering._dbscan import DBSCAN
 from deepclust.metrics._pairwise import unit_rows
@@ -64,6 +60,9 @@ def word_features(cleaned: list[str]) -> np.ndarray:
     ValueError
         If no two texts share a word.
     """
+    from sklearn.decomposition import TruncatedSVD
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
     weights = TfidfVectorizer(analyzer=str.split, sublinear_tf=True, min_df=2)
     counts = weights.fit_transform(cleaned)
     n_dimensions = min(_MAX_DIMENSIONS, counts.shape[1] - 1, counts.shape[0] - 1)
@@ -101,6 +100,8 @@ def are_apart(rows: np.ndarray, parts: np.ndarray) -> bool:
     >>> are_apart(rows, (rows[:, 0] > 4).astype(int))
     True
     """
+    from sklearn.metrics import silhouette_score
+
     rng = np.random.default_rng(0)
     if len(rows) > _MAX_ROWS:
         chosen = rng.permutation(len(rows))[:_MAX_ROWS]
@@ -120,5 +121,7 @@ def are_apart(rows: np.ndarray, parts: np.ndarray) -> bool:
 
 def share_astray(rows: np.ndarray, parts: np.ndarray) -> float:
     """Return the share of the rows whose nearest other row is of another part."""
+    from sklearn.neighbors import NearestNeighbors
+
     nearest = NearestNeighbors(n_neighbors=1).fit(rows).kneighbors()[1][:, 0]
     return float(np.mean(parts[nearest] != parts))

@@ -13,7 +13,7 @@ from dataclasses import fields
 from numbers import Integral, Real
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -55,9 +55,10 @@ from deepclust.encoding._validation import (
 from deepclust.exceptions import EmptyVocabularyError
 from deepclust.metrics._known_labels import encode_labels
 from deepclust.metrics._pairwise import unit_rows
-from deepclust.pseudo_labels import PseudoLabels, make_pseudo_labels
-from deepclust.pseudo_labels._seed_words import seed_word_labels
 from deepclust.sequences import TokenSequences
+
+if TYPE_CHECKING:
+    from deepclust.pseudo_labels import PseudoLabels
 
 __all__ = ["RNNLSTMEncoder"]
 
@@ -732,6 +733,8 @@ class RNNLSTMEncoder(CallbackMixin, TransformerMixin, VersionsMixin, BaseEstimat
         """Return class numbers (-1: unlabeled) and the classes, or (None, None)."""
         named = None
         if self.seed_words is not None:
+            from deepclust.pseudo_labels import seed_word_labels
+
             named = seed_word_labels(sequences, self.seed_words)
         labels, classes = encode_labels(y, len(sequences), named)
         if self.objective == "supervised" and labels is None:
@@ -747,7 +750,9 @@ class RNNLSTMEncoder(CallbackMixin, TransformerMixin, VersionsMixin, BaseEstimat
         labels: np.ndarray | None,
         document_vectors: np.ndarray | None,
         seed: int,
-    ) -> PseudoLabels:
+    ) -> "PseudoLabels":
+        from deepclust.pseudo_labels import PseudoLabels, make_pseudo_labels
+
         if self.objective == "supervised":
             return PseudoLabels([], None, [])
         vocabulary = sequences.vocabulary
@@ -765,7 +770,7 @@ class RNNLSTMEncoder(CallbackMixin, TransformerMixin, VersionsMixin, BaseEstimat
         self,
         texts: TokenSequences,
         vectors: np.ndarray,
-        pseudo_labels: PseudoLabels,
+        pseudo_labels: "PseudoLabels",
         labels: np.ndarray | None,
         seed: int,
         start: dict[str, np.ndarray] | None = None,

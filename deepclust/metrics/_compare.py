@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
-from sklearn.metrics.cluster import contingency_matrix
 from sklearn.utils import check_consistent_length, column_or_1d
 
 from deepclust.sequences import NOISE
@@ -131,6 +129,8 @@ def compare_clusterings(
            2            3       2   1.0 merged
     """
     import pandas as pd
+    from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
+    from sklearn.metrics.cluster import contingency_matrix
 
     before, after = column_or_1d(before), column_or_1d(after)
     check_consistent_length(before, after)

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.metrics.cluster import contingency_matrix
 from sklearn.utils import check_consistent_length, column_or_1d
 
 from deepclust.metrics._compare import MAJORITY
@@ -198,6 +197,8 @@ class _Pairs:
     @classmethod
     def of(cls, old: np.ndarray, new: np.ndarray, n_old: int, n_new: int) -> "_Pairs":
         """Count the pairs of two arrays of labels."""
+        from sklearn.metrics.cluster import contingency_matrix
+
         for labels, n_clusters in ((old, n_old), (new, n_new)):
             if labels.max(initial=NOISE) >= n_clusters or labels.min(initial=0) < NOISE:
                 raise ValueError(

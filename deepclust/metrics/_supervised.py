@@ -7,7 +7,6 @@ A label of -1 is noise, and a noise document is never right. The callables that 
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.metrics.cluster import contingency_matrix
 from sklearn.utils import check_consistent_length, column_or_1d
 
 from deepclust.metrics._matching import best_match
@@ -157,6 +156,8 @@ def _contingency(y_true: Any, labels: Any) -> tuple[np.ndarray, ...]:
 
     clusters : ndarray of shape (n_clusters,)
     """
+    from sklearn.metrics.cluster import contingency_matrix
+
     y_true, labels = column_or_1d(y_true), column_or_1d(labels)
     check_consistent_length(y_true, labels)
     if not len(labels):

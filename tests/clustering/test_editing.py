@@ -374,7 +374,8 @@ def test_parts_are_compared_on_a_sample(monkeypatch):
     sizes = []
     monkeypatch.setattr(_parts, "_MAX_ROWS", 50)
     monkeypatch.setattr(
-        _parts, "silhouette_score", lambda rows, _: sizes.append(len(rows)) or 0.0
+        "sklearn.metrics.silhouette_score",
+        lambda rows, _: sizes.append(len(rows)) or 0.0,
     )
     rows = np.random.default_rng(0).normal(size=(90, 2))
     are_apart(rows, rows[:, 0] > 0)

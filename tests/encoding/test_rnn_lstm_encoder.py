@@ -339,8 +339,7 @@ def test_document_vectors_follow_the_texts_with_known_tokens(monkeypatch, fitted
             sequences, vectors, document_vectors=document_vectors, **options
         )
 
-    module = "deepclust.encoding._rnn_lstm_encoder"
-    monkeypatch.setattr(f"{module}.make_pseudo_labels", noted)
+    monkeypatch.setattr("deepclust.pseudo_labels.make_pseudo_labels", noted)
     texts = [[2 + i, 2 + i // 2] for i in range(30)]
     rows = TokenSequences.from_lists([[1], *texts, [], [2, 1]])
     vectors = np.random.default_rng(0).normal(size=(33, 7))
@@ -406,8 +405,8 @@ def test_no_document_vectors_change_nothing(fitted):
 def test_bad_document_vectors_are_refused_before_any_work(
     monkeypatch, fitted, vectors, error, message
 ):
-    module = "deepclust.encoding._rnn_lstm_encoder"
-    monkeypatch.setattr(f"{module}.make_pseudo_labels", None)  # a call would fail
+    called = "deepclust.pseudo_labels.make_pseudo_labels"
+    monkeypatch.setattr(called, None)  # a call would fail
     _, texts = fitted
     with pytest.raises(error, match=message):
         make_encoder().fit(texts, document_vectors=vectors)
