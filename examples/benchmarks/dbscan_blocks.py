@@ -62,7 +62,7 @@ def use_of():
     use = resource.getrusage(resource.RUSAGE_SELF)
     status = Path("/proc/self/status").read_text().splitlines()
     peak = next(line.split()[1] for line in status if line.startswith("VmHWM:"))
-    return use.ru_utime + use.ru_stime, int(peak) * 1024 / 1e6
+    return use.ru_utime + use.ru_stime, int(peak) / 1024
 
 
 def use_with_libraries():
