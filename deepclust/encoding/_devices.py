@@ -14,6 +14,10 @@ __all__ = ["on_device", "refuse_forked_backend", "refuse_other_backends"]
 _NAMES = {"tensorflow": "TensorFlow", "torch": "PyTorch", "jax": "JAX"}
 _loaded_before_fork: set[str] = set()
 
+# TensorFlow's own choice is by the CPU. Without oneDNN it sums in an order that depends
+# on the number of threads. It reads this when it first computes.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
 
 def _note_fork() -> None:
     _loaded_before_fork.update(_NAMES.keys() & sys.modules.keys())

@@ -317,7 +317,11 @@ def digests_on_other_threads():
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "PYTHONPATH": str(Path(__file__).parent),
     }
-    code = "import test_training as t; print(*map(t.digest_of_a_run, ('sgd', 'adam')))"
+    for_child.pop("TF_ENABLE_ONEDNN_OPTS", None)  # as in a process of a user
+    code = (
+        "import deepclust.encoding, test_training as t; "
+        "print(*map(t.digest_of_a_run, ('sgd', 'adam')))"
+    )
     child = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True, text=True, env=for_child, check=True,
