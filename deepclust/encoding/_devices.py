@@ -15,7 +15,7 @@ _NAMES = {"tensorflow": "TensorFlow", "torch": "PyTorch", "jax": "JAX"}
 _loaded_before_fork: set[str] = set()
 
 # TensorFlow's own choice is by the CPU. Without oneDNN it sums in an order that depends
-# on the number of threads. It reads this when it first computes.
+# on the number of threads. It reads this once, when it is imported.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 
