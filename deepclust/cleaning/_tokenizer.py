@@ -650,7 +650,7 @@ def hide_unseen(
     [1, 1, 1]
     """
     n_words = sum(not token.endswith(MARK) for token in tokens)
-    if ids.count(1) <= max_unseen * n_words:  # of most texts; whatever is rare
+    if ids.count(1) <= max_unseen * n_words:  # so in most texts: no need to count
         return ids
     share = unseen_share(tokens, ids, is_rare)
     return [1] * len(ids) if share > max_unseen else ids
