@@ -67,7 +67,7 @@ _NETWORK_OPTIONS = (
     "rnn_units", "lstm_units", "bidirectional", "fusion", "pooling", "activation",
     "embedding_dim", "train_word_vectors", "kernel_initializer",
 )  # fmt: skip
-MANY_DOCS = 38_400  # texts, four passes of which are 600 updates of 256
+_MANY_DOCS = 38_400  # texts, four passes of which are 600 updates of 256
 _LSTM_VALUES = 6  # of each unit and step: four gates, cell and output
 
 
@@ -848,7 +848,7 @@ class RNNLSTMEncoder(CallbackMixin, TransformerMixin, VersionsMixin, BaseEstimat
     def _texts_per_update(self, n_docs: int) -> int:
         """Return the batch size of a fit of so many texts."""
         if isinstance(self.batch_size, str):
-            return 256 if n_docs >= MANY_DOCS else 128
+            return 256 if n_docs >= _MANY_DOCS else 128
         return self.batch_size
 
     def _refuse_beyond_memory(

@@ -17,7 +17,7 @@ from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from deepclust import RNNLSTMEncoder, TokenSequences, Vocabulary
-from deepclust.encoding import DifferentialPrivacy
+from deepclust.encoding import DifferentialPrivacy, _training
 from deepclust.encoding import _devices as devices
 from deepclust.exceptions import EmptyVocabularyError
 from deepclust.pseudo_labels import make_pseudo_labels
@@ -212,8 +212,9 @@ def test_batches_are_larger_where_texts_are_many(trained):
         make_encoder(epochs=1, batch_size=size).fit(texts) for size in ("auto", 128)
     )
     np.testing.assert_array_equal(auto.transform(texts), fixed.transform(texts))
-    assert auto._texts_per_update(38_399) == 128
-    assert auto._texts_per_update(38_400) == 256
+    many = _training.UPDATES * 256 // _training.MIN_EPOCHS
+    assert auto._texts_per_update(many - 1) == 128
+    assert auto._texts_per_update(many) == 256
     assert encoder._texts_per_update(10**6) == encoder.batch_size
 
 
