@@ -1,7 +1,10 @@
-"""Import a package that only an extra brings, or say which extra to install."""
+"""Imports that can wait: of packages that an extra brings, and of a room's modules."""
 
 import importlib
+import sys
+from collections.abc import Callable, Mapping
 from types import ModuleType
+from typing import Any
 
 from deepclust.exceptions import MissingExtraError
 
@@ -42,3 +45,43 @@ def import_extra(module: str, *, extra: str, purpose: str) -> ModuleType:
             f"{purpose} needs the package {module.partition('.')[0]!r}, which is not "
             f'installed. Run: pip install "deepclust[{extra}]"'
         ) from error
+
+
+def on_first_use(
+    package: str, modules: Mapping[str, str]
+) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """Return `__getattr__` and `__dir__` of a package that imports names when asked.
+
+    A worker that needs one module of a room imports no more than that (PEP 562).
+
+    Parameters
+    ----------
+    package : str
+        `__name__` of the package.
+
+    modules : dict of str to str
+        Module below the package, of each public name.
+
+    Returns
+    -------
+    getattr, dir : callable
+
+    Examples
+    --------
+    >>> from deepclust._optional import on_first_use
+    >>> on_first_use("json", {"JSONDecoder": "decoder"})[0]("JSONDecoder").__name__
+    'JSONDecoder'
+    """
+
+    def import_name(name: str) -> Any:
+        if name not in modules:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        module = importlib.import_module(f"{package}.{modules[name]}")
+        value = getattr(module, name)
+        setattr(sys.modules[package], name, value)
+        return value
+
+    def names() -> list[str]:
+        return sorted({*vars(sys.modules[package]), *modules})
+
+    return import_name, names

@@ -1,6 +1,7 @@
 """Packages import only what lies below them; the package loads lightly."""
 
 import ast
+import importlib
 import os
 import re
 import subprocess
@@ -126,6 +127,17 @@ def test_importing_the_package_loads_nothing_heavy():
     code = f"import sys, deepclust; print([m for m in {heavy} if m in sys.modules])"
 
     assert run_python(code) == "[]"
+
+
+@pytest.mark.parametrize("room", ["clustering", "distributed", "metrics"])
+def test_a_room_that_imports_on_first_use_has_its_public_names(room):
+    module = importlib.import_module(f"deepclust.{room}")
+
+    assert module._MODULES.keys() == {*module.__all__} <= {*dir(module)}
+    for name, file in module._MODULES.items():
+        assert getattr(module, name).__module__ == f"deepclust.{room}.{file}"
+    with pytest.raises(AttributeError, match=f"'deepclust.{room}'.* 'no_name'"):
+        module.no_name
 
 
 def test_importing_the_package_takes_less_than_a_second():

@@ -8,9 +8,25 @@ eps), `_eps_selection.py`, `_layers.py` and `_membership.py`; all search by
 `_neighbors.py` and `_cell_index.py`.
 """
 
-from deepclust.clustering._align import align
-from deepclust.clustering._dbscan import DBSCAN
-from deepclust.clustering._editing import merge, rename, split
-from deepclust.clustering._label_splits import split_by_labels
+from typing import TYPE_CHECKING
+
+from deepclust._optional import on_first_use
+
+if TYPE_CHECKING:  # what editors and type checkers read
+    from deepclust.clustering._align import align
+    from deepclust.clustering._dbscan import DBSCAN
+    from deepclust.clustering._editing import merge, rename, split
+    from deepclust.clustering._label_splits import split_by_labels
 
 __all__ = ["DBSCAN", "align", "merge", "rename", "split", "split_by_labels"]
+
+_MODULES = {
+    "align": "_align",
+    "DBSCAN": "_dbscan",
+    "merge": "_editing",
+    "rename": "_editing",
+    "split": "_editing",
+    "split_by_labels": "_label_splits",
+}
+
+__getattr__, __dir__ = on_first_use(__name__, _MODULES)

@@ -38,7 +38,8 @@ from deepclust.clustering._layers import (
 )
 from deepclust.clustering._membership import Membership, outlier_scores
 from deepclust.clustering._memory_limit import affordable_block
-from deepclust.clustering._metric_space import MetricNames, MetricSpace
+from deepclust.clustering._metric_names import MetricNames
+from deepclust.clustering._metric_space import MetricSpace
 from deepclust.clustering._splits import part_means, split_by_means
 from deepclust.clustering._unique_rows import (
     Points,

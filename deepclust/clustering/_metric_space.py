@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 from scipy.sparse import SparseEfficiencyWarning, issparse
-from sklearn.utils._param_validation import StrOptions
 
 from deepclust._text_input import one_line
 from deepclust.clustering._any_metric import GraphSearch, NeighborSearch
@@ -26,43 +25,13 @@ from deepclust.clustering._neighbors import NearestSearch
 from deepclust.clustering._unique_rows import Points, UniqueRows
 from deepclust.metrics._pairwise import row_blocks, squared_distances
 
-__all__ = ["MOST_VALUE", "MetricNames", "MetricSpace"]
+__all__ = ["MOST_VALUE", "OWN_METRICS", "MetricSpace"]
 
 MOST_VALUE = 1e150
 _N_TRIED = 20  # rows to try a metric on: as many as scikit-learn makes a tree of
 _LEAST_RADIUS = 1e-150
 _MOST_RADIUS = 1e154  # farther than any two rows in range; its square is finite
-_OWN = {"euclidean": "euclidean", "l2": "euclidean", "cosine": "cosine"}
-
-
-class MetricNames(StrOptions):
-    """Constraint of a parameter: the name of a metric that scikit-learn searches by.
-
-    Its list is read only for a metric that is not implemented here, and for messages:
-    sklearn.neighbors takes .2 s to import, which `load` saves.
-
-    Examples
-    --------
-    >>> from deepclust.clustering._metric_space import MetricNames
-    >>> [MetricNames().is_satisfied_by(m) for m in ("cosine", "hamming", "pyfunc", 2)]
-    [True, True, False, False]
-    """
-
-    def __init__(self) -> None:
-        super().__init__(options={*_OWN})
-
-    def is_satisfied_by(self, val: Any) -> bool:
-        """Tell whether a value is such a name."""
-        return super().is_satisfied_by(val) or self._all().is_satisfied_by(val)
-
-    def __str__(self) -> str:
-        return str(self._all())
-
-    @staticmethod
-    def _all() -> StrOptions:
-        from sklearn.neighbors import VALID_METRICS
-
-        return StrOptions(set().union(*VALID_METRICS.values()) - {"pyfunc"})
+OWN_METRICS = {"euclidean": "euclidean", "l2": "euclidean", "cosine": "cosine"}
 
 
 @dataclass(frozen=True)
@@ -99,7 +68,7 @@ class MetricSpace:
         """The metric if it is implemented here, "euclidean" or "cosine"; else None."""
         if self.sparse or not isinstance(self.metric, str):
             return None
-        return _OWN.get(self.metric)
+        return OWN_METRICS.get(self.metric)
 
     @property
     def is_graph(self) -> bool:

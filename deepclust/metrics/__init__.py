@@ -7,22 +7,27 @@ rooms use `_matching.py` (Hungarian method), `_pairwise.py`, `_known_labels.py` 
 texts have a label) and `_noise_aware_silhouette.py`. Open `_unsupervised.py` first.
 """
 
-from deepclust.metrics._compare import Comparison, compare_clusterings
-from deepclust.metrics._stable_ids import Alignment, align_clusterings
-from deepclust.metrics._supervised import (
-    clustering_accuracy_score,
-    clustering_accuracy_scorer,
-    matched_confusion_table,
-    matched_f1_scorer,
-    matched_precision_recall_f1,
-)
-from deepclust.metrics._unsupervised import (
-    coverage_score,
-    coverage_scorer,
-    dbcv_score,
-    noise_aware_silhouette_score,
-    noise_aware_silhouette_scorer,
-)
+from typing import TYPE_CHECKING
+
+from deepclust._optional import on_first_use
+
+if TYPE_CHECKING:  # what editors and type checkers read
+    from deepclust.metrics._compare import Comparison, compare_clusterings
+    from deepclust.metrics._stable_ids import Alignment, align_clusterings
+    from deepclust.metrics._supervised import (
+        clustering_accuracy_score,
+        clustering_accuracy_scorer,
+        matched_confusion_table,
+        matched_f1_scorer,
+        matched_precision_recall_f1,
+    )
+    from deepclust.metrics._unsupervised import (
+        coverage_score,
+        coverage_scorer,
+        dbcv_score,
+        noise_aware_silhouette_score,
+        noise_aware_silhouette_scorer,
+    )
 
 __all__ = [
     "Alignment",
@@ -40,3 +45,22 @@ __all__ = [
     "noise_aware_silhouette_score",
     "noise_aware_silhouette_scorer",
 ]
+
+_MODULES = {
+    "Comparison": "_compare",
+    "compare_clusterings": "_compare",
+    "Alignment": "_stable_ids",
+    "align_clusterings": "_stable_ids",
+    "clustering_accuracy_score": "_supervised",
+    "clustering_accuracy_scorer": "_supervised",
+    "matched_confusion_table": "_supervised",
+    "matched_f1_scorer": "_supervised",
+    "matched_precision_recall_f1": "_supervised",
+    "coverage_score": "_unsupervised",
+    "coverage_scorer": "_unsupervised",
+    "dbcv_score": "_unsupervised",
+    "noise_aware_silhouette_score": "_unsupervised",
+    "noise_aware_silhouette_scorer": "_unsupervised",
+}
+
+__getattr__, __dir__ = on_first_use(__name__, _MODULES)

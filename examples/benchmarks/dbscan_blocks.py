@@ -22,8 +22,6 @@ from threading import Thread
 
 import numpy as np
 
-from deepclust import DBSCAN
-
 N_CLUSTERS, N_GROUPS, NOISE = 1000, 100, 0.1
 
 
@@ -67,13 +65,15 @@ def use_of():
 
 def use_with_libraries():
     """Return the same of a worker, once all that a task needs is loaded."""
-    import deepclust.distributed  # noqa: F401
+    import deepclust.distributed._block_tasks  # noqa: F401
 
     return use_of()
 
 
 def in_one_process(path, eps, min_samples):
     """Return labels and core points of all rows, CPU seconds, and memory in MB."""
+    from deepclust import DBSCAN  # not loaded by workers, which read this script
+
     seconds, libraries = use_of()
     model = DBSCAN(eps, min_samples=min_samples).fit(np.load(path))
     after, peak = use_of()

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -9,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.sparse import csr_array
 from sklearn.metrics import adjusted_rand_score
 
 from deepclust import DBSCAN
@@ -161,8 +164,29 @@ def test_what_is_refused():
     with pytest.raises(ValueError, match="'metric'"):
         dbscan(in_blocks(X, 2), 0.5, metric="manhattan")
     X[3] = np.nan
-    with pytest.raises(ValueError, match="X contains NaN"):
+    with pytest.raises(ValueError, match=r"no NaN.* in row 1 of block 1,"):
         dbscan(in_blocks(X, 2), 0.5)
+    with pytest.raises(TypeError, match=r"real numbers.*complex128"):
+        dbscan(in_blocks(X + 1j, 2), 0.5)
+    with pytest.raises(ValueError, match=r"dense blocks.* in block 0"):
+        dbscan(in_blocks(np.zeros((4, 2)), 2).map_blocks(csr_array), 0.5)
+
+
+def test_whole_numbers_cluster_as_floats():
+    X = np.array([[0], [1], [2], [9], [10], [11]])
+    found = dbscan(in_blocks(X, 4), 1.0, min_samples=2)
+    np.testing.assert_array_equal(found.labels, [0, 0, 0, 1, 1, 1])
+
+
+def test_workers_load_neither_scikit_learn_nor_pandas():
+    code = (
+        "import sys, deepclust.distributed._block_tasks as tasks;"
+        "heavy = {'sklearn', 'pandas', 'tensorflow', 'spacy', 'matplotlib'};"
+        "print(heavy & {*sys.modules}, tasks.find_core.__name__)"
+    )
+    run = [sys.executable, "-c", code]
+    shown = subprocess.run(run, capture_output=True, text=True, check=True).stdout
+    assert shown == "set() find_core\n"
 
 
 @pytest.mark.slow
