@@ -280,7 +280,9 @@
     pen.lineJoin = "round";
     for (const node of shown) {
       const [px, py, spread] = places[node.layer][node.place];
-      const x = screenX(px), y = screenY(py) - (spread * scaleY < 12 ? 13 : 0);
+      // a broad name stands a line above that of its largest part, which keeps its place
+      const above = node.children.length ? 19 : 0;
+      const x = screenX(px), y = screenY(py) - above - (spread * scaleY < 12 ? 13 : 0);
       if (x < 0 || y < 0 || x > width || y > height) continue;
       const isFiller = node.layer > layer, size = layer === last || isFiller ? 12 : 14;
       pen.font = (isFiller ? "" : "600 ") + size + "px system-ui, sans-serif";
