@@ -1,8 +1,9 @@
 """Nested layers around one flat clustering: broader ones above, finer ones below.
 
 1. Broader layers merge the clusters by average linkage of their means. Of the numbers
-   of clusters between a third and two thirds of the layer below, the one with the
-   largest gap in the linkage heights is taken; and so on, up to the broadest.
+   of clusters between a third and two thirds of the layer below, the middle one is
+   taken, or that with a clear gap in the linkage heights; and so on, up to the
+   broadest.
 2. Finer layers split the clusters where the density hierarchy does at a smaller radius:
    each part must weigh twice `min_samples`. Of the radii that give at least half as
    many clusters more, the one with the greatest noise-aware silhouette is taken.
@@ -42,6 +43,9 @@ MAX_FINER_LAYERS = 2
 MIN_RATIO = 1.5  # of the numbers of clusters of two neighboring layers
 MAX_RATIO = 3  # of a layer and the next broader one, where that is supported
 MIN_GAP = 1.01  # ratio of the linkage heights that end and make a layer
+CLEAR_GAP = (
+    1.25  # of such a ratio, that decides the number; smaller ones differ by seed
+)
 MAX_SHARE = 0.9  # of the rows, in one cluster of a broader layer
 MAX_MERGED = 2000  # clusters: the linkage takes O(n_clusters²) memory
 MIN_PART_WEIGHT = 2  # in units of min_samples
@@ -132,7 +136,8 @@ def broader_layers(
         # Level k is made by the merge to k clusters, and ended by the next one.
         levels = np.arange(int(k / MIN_RATIO), max(2, ceil(k / MAX_RATIO)) - 1, -1)
         gaps = heights[n_clusters - levels] / heights[n_clusters - levels - 1]
-        k = int(levels[gaps.argmax()])
+        middle = np.abs(np.log(levels * np.sqrt(MIN_RATIO * MAX_RATIO) / k)).argmin()
+        k = int(levels[gaps.argmax() if gaps.max() >= CLEAR_GAP else middle])
         layer = _numbered(_cut(merges, k)[labels])
         sizes = np.bincount(layer, weights)
         share = sizes.max() / sizes.sum()

@@ -41,7 +41,12 @@ from deepclust.encoding._devices import (
     refuse_forked_backend,
     refuse_other_backends,
 )
-from deepclust.encoding._inference import ACTIVATIONS, SCALE, ForwardPass
+from deepclust.encoding._inference import (
+    ACTIVATIONS,
+    SCALE,
+    ForwardPass,
+    related_name,
+)
 from deepclust.encoding._privacy import DifferentialPrivacy
 from deepclust.encoding._validation import (
     check_document_vectors,
@@ -81,7 +86,8 @@ class RNNLSTMEncoder(CallbackMixin, TransformerMixin, VersionsMixin, BaseEstimat
     of their words, whose number of components is chosen by stability
     (`deepclust.pseudo_labels`). Labels, where there are any, are a further
     classification to learn. In `transform`, each embedding is moved towards the
-    prototypes of its likely classes.
+    prototypes of its likely classes, and of classes that partitions with fewer
+    components join with them, so that parts of a broad topic are near each other.
 
     Parameters
     ----------
@@ -785,8 +791,9 @@ class RNNLSTMEncoder(CallbackMixin, TransformerMixin, VersionsMixin, BaseEstimat
         if start is None:
             names = _NETWORK_OPTIONS
             self._fitted_options = {name: getattr(self, name) for name in names}
+        broader = [] if self.privacy is not None else pseudo_labels.broader
         self.weights_, self._history = self._train(
-            texts, vectors, targets, seed, start, weights
+            texts, vectors, targets, broader, seed, start, weights
         )
         self.__dict__.pop("_network", None)
         self.embedding_dim_ = self._fitted_options["embedding_dim"]
@@ -800,12 +807,14 @@ class RNNLSTMEncoder(CallbackMixin, TransformerMixin, VersionsMixin, BaseEstimat
         sequences: TokenSequences,
         vectors: np.ndarray,
         targets: dict[str, np.ndarray],
+        broader: list[np.ndarray],
         seed: int,
         start: dict[str, np.ndarray] | None,
         weights: np.ndarray | None,
     ) -> tuple[dict[str, np.ndarray], list[dict[str, float]]]:
         """Return weights and training curve; every text has a token."""
         from deepclust.encoding._network import read_weights, write_weights
+        from deepclust.encoding._related import related_prototypes
         from deepclust.encoding._training import (
             EpochTasks,
             TrainingOptions,
@@ -823,7 +832,13 @@ class RNNLSTMEncoder(CallbackMixin, TransformerMixin, VersionsMixin, BaseEstimat
 
         def trained(prototypes: list[np.ndarray]) -> dict[str, np.ndarray]:
             """Return all weights of the network as it is now."""
-            return read_weights(network) | dict(zip(targets, prototypes, strict=True))
+            named = dict(zip(targets, prototypes, strict=True))
+            related = {
+                related_name(name): related_prototypes(own, targets[name], broader)
+                for name, own in named.items()
+                if broader
+            }
+            return read_weights(network) | named | related
 
         tasks = None
         if hasattr(self, "_callback_fit_ctx"):

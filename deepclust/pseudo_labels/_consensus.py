@@ -1,4 +1,7 @@
-"""Consensus of partitions: the medoid, the nearest to it, and the labels they share."""
+"""Consensus of partitions: the medoid, the nearest to it, the labels they share.
+
+And co-association: how often other partitions join the documents of two classes.
+"""
 
 from itertools import combinations
 
@@ -8,7 +11,13 @@ from sklearn.metrics import adjusted_mutual_info_score
 from deepclust.metrics._matching import relabel
 from deepclust.pseudo_labels._mixture import is_confident
 
-__all__ = ["MIN_ALIVE", "agreed_targets", "medoid", "nearest_partitions"]
+__all__ = [
+    "MIN_ALIVE",
+    "agreed_targets",
+    "co_association",
+    "medoid",
+    "nearest_partitions",
+]
 
 MIN_ALIVE = 0.9  # of the components, that a mixture or a target should keep
 MAX_COMPARED_DOCS = 4_000  # random documents that partitions are compared on
@@ -156,3 +165,52 @@ def agreed_targets(
     if sum(int(target.max()) + 1 for target in most) >= MIN_ALIVE * n_components:
         return most
     return targets((len(table) + 1) // 2)
+
+
+def co_association(
+    labels: np.ndarray, partitions: list[np.ndarray], n_classes: int
+) -> np.ndarray:
+    """Return how often partitions have a document of one class beside one of another.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (n_docs,), int
+        Class of each document, from 0; -1 for none.
+
+    partitions : list of ndarray of shape (n_docs,), int
+        Component of each document, from 0; -1 where it takes no part.
+
+    n_classes : int
+        Classes beyond those in `labels` are beside no other.
+
+    Returns
+    -------
+    shares : ndarray of shape (n_classes, n_classes), float64
+        Probability that a random document of the one class and one of the other are in
+        the same component, mean over the partitions.
+
+    References
+    ----------
+    .. [1] Fred, Jain, "Combining multiple clusterings using evidence accumulation",
+       IEEE TPAMI 27(6), 2005, doi:10.1109/TPAMI.2005.113.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from deepclust.pseudo_labels._consensus import co_association
+    >>> fine, broad = np.array([0, 0, 1, 1, 2, 2]), np.array([0, 0, 0, 1, 1, 1])
+    >>> co_association(fine, [broad], 3)
+    array([[1. , 0.5, 0. ],
+           [0.5, 0.5, 0.5],
+           [0. , 0.5, 1. ]])
+    """
+    shares = np.zeros((n_classes, n_classes))
+    for partition in partitions:
+        both = (labels >= 0) & (partition >= 0)
+        if not both.any():
+            continue
+        counts = np.zeros((n_classes, partition.max() + 1))
+        np.add.at(counts, (labels[both], partition[both]), 1.0)
+        counts /= np.maximum(counts.sum(axis=1, keepdims=True), 1.0)
+        shares += counts @ counts.T / len(partitions)
+    return shares

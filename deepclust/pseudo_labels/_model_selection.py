@@ -35,7 +35,7 @@ from deepclust.pseudo_labels._features import half_of_vocabulary, lsa_features
 from deepclust.pseudo_labels._mixture import ANNEALED_WEIGHTS, is_confident
 from deepclust.pseudo_labels._partition_tree import PartitionTree
 
-__all__ = ["select_n_components"]
+__all__ = ["MAX_DOCS", "View", "select_n_components"]
 
 # Pairs of views and of document subsamples in each round, and the share of the best
 # score that a number needs for the next one, or to be selected.

@@ -18,7 +18,7 @@ they were chosen and on which they were tested.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -39,7 +39,11 @@ from deepclust.pseudo_labels._features import (
     vector_views,
 )
 from deepclust.pseudo_labels._mixture import SMALL_KEPT, Mixture
-from deepclust.pseudo_labels._model_selection import select_n_components
+from deepclust.pseudo_labels._model_selection import (
+    MAX_DOCS,
+    View,
+    select_n_components,
+)
 from deepclust.pseudo_labels._partition_tree import PartitionTree
 from deepclust.sequences import TokenSequences
 
@@ -49,6 +53,8 @@ __all__ = ["PseudoLabels", "make_pseudo_labels"]
 # which has one mixture from a cut and one from a random partition, and targets.
 N_TREES = {0.8: 2, 1.0: 6, 1.25: 2}
 N_TARGETS = {0.8: 1, 1.0: 4, 1.25: 1}
+BROADER = (0.5, 0.25, 0.125)  # ratios of partitions that tell which are related
+N_BROADER_TREES = 4
 N_WEIGHT_TREES = {1.0: 2}  # trees for the choice of the weight of views
 
 VIEW_WEIGHTS = (2.0, 1.0)  # tried in turn, against 1 for either other block; else none
@@ -74,12 +80,17 @@ class PseudoLabels:
     view_weight : float or None
         Of the views by pretrained vectors, against 1 for either other block of the
         features; None if there are none.
+
+    broader : list of ndarray of shape (n_docs,), int32
+        Partitions by a half, a quarter and an eighth of the components, of at most
+        6,000 documents; -1 for others. They tell which classes are related.
     """
 
     targets: list[np.ndarray]
     n_pseudo_classes: int | None
     selection_results: list[dict[str, Any]]
     view_weight: float | None = None
+    broader: list[np.ndarray] = field(default_factory=list)
 
 
 class _Partition(NamedTuple):
@@ -181,6 +192,7 @@ def make_pseudo_labels(
             labels[int(np.argmax(scores))],
             labels[medoid(labels, seed=seed)],
         )
+        broader = _broader_partitions(features, counts, n_components, seed)
     targets = {}
     for ratio, n_targets in N_TARGETS.items():
         labels = [partition.labels for partition in partitions[ratio]]
@@ -196,6 +208,7 @@ def make_pseudo_labels(
         max(int(target.max()) + 1 for target in targets[1.0]),
         results,
         weight,
+        broader,
     )
 
 
@@ -227,6 +240,28 @@ def _view_weight(
     least = by_words.mean() - MAX_DEVIATIONS * by_words.std()
     borne = (weight for weight in VIEW_WEIGHTS if scores(weight).max() >= least)
     return next(borne, 0.0)
+
+
+def _broader_partitions(
+    features: np.ndarray, counts: csr_matrix, n_components: int, seed: int
+) -> list[np.ndarray]:
+    """Return partitions of a sample of the documents by fewer components."""
+    n_docs = counts.shape[0]
+    rows = np.random.default_rng(seed).permutation(n_docs)[:MAX_DOCS]
+    features, counts = features[rows], counts[rows]
+    views = in_threads(
+        lambda seed: View(PartitionTree(features, counts, seed=seed), features, counts),
+        range(seed + 1, seed + 1 + N_BROADER_TREES),
+        n_jobs=-1,
+    )
+    least = min(view.tree.n_micro_clusters for view in views)
+    numbers = sorted({max(2, round(ratio * n_components)) for ratio in BROADER})
+    tasks = [(view, min(n, least)) for n in numbers for view in views]
+    partitions = []
+    for labels, _ in in_threads(lambda task: task[0].predict(task[1]), tasks, -1):
+        partitions.append(np.full(n_docs, -1, dtype=np.int32))
+        partitions[-1][rows] = labels
+    return partitions
 
 
 def _fit_partitions(

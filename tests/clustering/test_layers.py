@@ -144,6 +144,19 @@ def test_clusters_at_equal_distances_have_no_broader_layer():
     np.testing.assert_array_equal(model.layers_, model.labels_[:, None])
 
 
+def test_a_clear_gap_decides_the_number_and_else_it_is_the_middle():
+    alike = np.random.default_rng(0).normal(size=(20, 50))
+    sizes = [len(np.unique(layer)) for layer in broader_layers(alike, np.arange(20))]
+    assert sizes[-2:] == [4, 9]  # a half of the layer below, or a little less
+
+    threes = 30 * np.arange(7.0)[:, None] + [0.0, 1.0, 2.5]
+    sizes = [
+        len(np.unique(layer))
+        for layer in broader_layers(threes.reshape(-1, 1), np.arange(21))
+    ]
+    assert 7 in sizes
+
+
 def test_a_far_cluster_is_no_layer():
     X = np.repeat([0.0, 1, 10, 11, 20, 21.5, 900], [20] * 6 + [3])[:, None]
     labels = np.unique(X, return_inverse=True)[1].ravel()

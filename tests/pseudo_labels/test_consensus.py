@@ -1,8 +1,9 @@
 """The nearest partitions, and the targets that most of them agree on."""
 
 import numpy as np
+import pytest
 
-from deepclust.pseudo_labels._consensus import agreed_targets, medoid
+from deepclust.pseudo_labels._consensus import agreed_targets, co_association, medoid
 
 
 def agreed(*partitions):
@@ -65,3 +66,33 @@ def test_the_medoid_is_between_the_others():
 def test_of_equal_partitions_the_first_is_the_medoid():
     assert medoid([np.array([0, 0, 1])]) == 0
     assert medoid([np.array([0, 0, 1]), np.array([1, 1, 0])]) == 0
+
+
+def test_co_association_is_the_share_of_pairs_that_partitions_join():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(-1, 3, 40)
+    partitions = [rng.integers(-1, 2, 40) for _ in range(3)]
+
+    shares = co_association(labels, partitions, 4)
+
+    def share(one, other):
+        """Count the pairs, one by one."""
+        found = []
+        for partition in partitions:
+            pairs = [
+                partition[i] == partition[j]
+                for i in np.flatnonzero((labels == one) & (partition >= 0))
+                for j in np.flatnonzero((labels == other) & (partition >= 0))
+            ]
+            found.append(np.mean(pairs))
+        return np.mean(found)
+
+    for one in range(3):
+        for other in range(3):
+            assert shares[one, other] == pytest.approx(share(one, other))
+    assert not shares[3].any()
+
+
+def test_co_association_without_partitions_or_documents_is_zero():
+    assert not co_association(np.array([0, 1]), [], 2).any()
+    assert not co_association(np.array([-1, -1]), [np.array([0, 0])], 2).any()
