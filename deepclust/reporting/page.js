@@ -268,8 +268,9 @@
     const isChosen = (node) => chosen && node.layer === chosen.layer && node.id === chosen.id;
     const nodes = [...layers[layer]], last = layers.length - 1;
     // where there is room, finer names stand between the broader ones: from afar those of
-    // the clusters that have the colors, if they are few
-    const finer = zoom > 1.4 ? last : layers[data.layer].length <= MAX_FAR ? data.layer : 0;
+    // the clusters that have the colors, or of the finest layer that has few
+    let finer = zoom > 1.4 ? last : data.layer;
+    while (zoom <= 1.4 && finer > 0 && layers[finer].length > MAX_FAR) finer--;
     if (layer < finer && $("names").value === "zoom") nodes.push(...layers[finer]);
     if (chosen && chosen.layer !== layer && chosen.id !== -1) nodes.push(chosen);
     const shown = nodes.filter((node) => places[node.layer][node.place])
@@ -281,7 +282,7 @@
     for (const node of shown) {
       const [px, py, spread] = places[node.layer][node.place];
       // a broad name stands a line above that of its largest part, which keeps its place
-      const above = node.children.length ? 19 : 0;
+      const above = layer < finer && node.layer === layer && node.children.length ? 19 : 0;
       const x = screenX(px), y = screenY(py) - above - (spread * scaleY < 12 ? 13 : 0);
       if (x < 0 || y < 0 || x > width || y > height) continue;
       const isFiller = node.layer > layer, size = layer === last || isFiller ? 12 : 14;

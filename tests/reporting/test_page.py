@@ -440,3 +440,27 @@ def test_arabic_texts_are_read_from_the_right(browser, tmp_path):
     for place in ("h1", "td.named", "#clusters summary", "#tree span[dir]"):
         assert browser.execute_script(f"return {direction}", place) == "rtl", place
     assert browser.execute_script(f"return {direction}", "#summary") == "ltr"
+
+
+def test_of_many_clusters_those_of_a_layer_with_few_are_named_from_afar(
+    browser, tmp_path
+):
+    rng = np.random.default_rng(0)
+    labels = np.repeat(np.arange(40), 6)
+    texts = [f"topic{label} word{label // 5} number {label}" for label in labels]
+    X = 9 * np.eye(40)[labels] + 6 * np.eye(40)[labels // 5]
+    layers = np.column_stack((labels // 20, labels // 5, labels))
+    path = write_report(
+        None,
+        texts,
+        tmp_path / "r.html",
+        labels=labels,
+        embeddings=X + rng.normal(size=X.shape),
+        layers=layers,
+    )
+
+    open_report(browser, path)
+
+    layer, names = names_on_map(browser)
+    assert layer == 0
+    assert 2 < len(names) <= 10  # two broad ones, and those of the layer of eight
