@@ -43,8 +43,8 @@ def related_prototypes(
     >>> fine, broad = np.array([0, 1, 2]), np.array([0, 0, 1])
     >>> related = related_prototypes(np.eye(3, dtype="float32"), fine, [broad])
     >>> (related @ related.T).round(2)
-    array([[1.  , 0.44, 0.  ],
-           [0.44, 1.  , 0.  ],
+    array([[1.  , 0.53, 0.  ],
+           [0.53, 1.  , 0.  ],
            [0.  , 0.  , 1.  ]], dtype=float32)
     """
     directions = unit_rows(prototypes)
