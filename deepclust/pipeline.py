@@ -281,6 +281,7 @@ class TextClusterer(Pipeline):
         sequences = vectorize.transform(clean.transform(texts))
         encode.partial_fit(sequences, clusters=clusters)
         cluster.fit(encode.transform(sequences))
+        relate_layers_of_fit(self)
         self._finish(texts, None, old, before)
         self._labels = slice(len(before), None)
         self._keep_rehearsal(texts)
@@ -350,6 +351,7 @@ class TextClusterer(Pipeline):
             y = None if y is None else _safe_indexing(y, rows)
             params = _check_method_params(range(n_docs), params, rows)
         labels = method(texts, y, **params)
+        relate_layers_of_fit(self)
         split_by_labels_of_fit(self, texts, y)
         self._finish(texts, namer, old)
         if rows is None and hasattr(self[-1], "labels_"):
@@ -455,6 +457,22 @@ def name_clusters(
         for names in layers
     ]
     clusterer.cluster_names_ = dict(clusterer.layer_names_[clusterer.layer_])
+
+
+def relate_layers_of_fit(pipeline: Pipeline) -> None:
+    """Merge clusters into broader layers by which topics the encoder found related.
+
+    Only where DBSCAN follows the encoder; else nothing changes. See
+    `RNNLSTMEncoder.related_embeddings`.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        Fitted; changed in place.
+    """
+    encoder, clusterer = (step for _, step in [(None, None), *pipeline.steps][-2:])
+    if isinstance(encoder, RNNLSTMEncoder) and isinstance(clusterer, DBSCAN):
+        clusterer.group_layers(encoder.related_embeddings)
 
 
 def split_by_labels_of_fit(pipeline: Pipeline, texts: Any, y: Any) -> None:

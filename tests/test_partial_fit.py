@@ -22,8 +22,7 @@ MEDICINE = [" ".join(parts) for parts in itertools.product(*PARTS)][:75]
 
 
 def test_a_batch_with_a_new_topic(fitted_clusterer, corpus):
-    pipeline = copy.deepcopy(fitted_clusterer)
-    pipeline.set_params(n_rehearsed=350, encode__epochs=4)  # five classes, not four
+    pipeline = copy.deepcopy(fitted_clusterer).set_params(n_rehearsed=350)
     names = [f"topic {i}" for i in range(pipeline[-1].n_clusters_)]
     rename(pipeline, names)
     before = pipeline.predict(corpus.texts)

@@ -889,13 +889,59 @@ class DBSCAN(CallbackMixin, ClusterMixin, VersionsMixin, BaseEstimator):
         if len(rest):
             found = self._nearest_core(X[rest], self._space.radius(self.eps_))
             labels[rest] = np.append(self._core_labels, -1)[found]
-        if self.layer != _BEST:
-            layers, place = self._core_layers()
-            self._chosen_layers, self._best_place = layers, place
-            found = self._nearest_core(X, self._space.radius(self.eps_))
-            self._core_labels = layers[:, self._place_of(self.layer)]
-            labels = np.append(self._core_labels, -1)[found]
         self._set_labels(labels)
+        if self.layer != _BEST:
+            self._choose_layer(*self._core_layers())
+
+    def _choose_layer(self, layers: np.ndarray, place: int) -> None:
+        """Keep the layers of the core points, and take the labels from one of them."""
+        self._chosen_layers, self._best_place = layers, place
+        if self.layer != _BEST:
+            found = self._nearest_core(self._X, self._space.radius(self.eps_))
+            self._core_labels = layers[:, self._place_of(self.layer)]
+            self._set_labels(np.append(self._core_labels, -1)[found])
+
+    def group_layers(self, relate: Callable[[np.ndarray], np.ndarray]) -> "DBSCAN":
+        """Merge the clusters into broader layers again, by other features of them.
+
+        Edits are undone. `fit` and `partial_fit` merge by the means again.
+
+        Parameters
+        ----------
+        relate : callable
+            Takes the means of the clusters, ndarray of shape (n_clusters, n_features),
+            and returns an ndarray of shape (n_clusters, any): the nearer two of its
+            rows, the more the clusters are related.
+
+        Returns
+        -------
+        self : DBSCAN
+            With other `layers_`; with `layer=`, with other `labels_` as well.
+
+        Notes
+        -----
+        Time of one pass over the core points, and O(n_clusters²).
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from deepclust import DBSCAN
+        >>> X = np.repeat(np.arange(4.0), 3)[:, None]
+        >>> model = DBSCAN(0.5, min_samples=2).fit(X)
+        >>> model.group_layers(lambda means: means % 2).layers_[::3].tolist()
+        [[0, 0], [1, 1], [0, 2], [1, 3]]
+        """
+        check_is_fitted(self)
+        if self._space.is_unmerged:  # there are no means
+            return self
+        if hasattr(self, "_chosen_layers"):
+            self._core_labels = self._chosen_layers[:, self._best_place]
+        self._delete_attributes(*_EDIT_ATTRIBUTES, "_chosen_layers", "_best_place")
+        self._cache.pop("layers", None)
+        with limit_blas():
+            layers = self._find_layers(relate)
+        self._choose_layer(*layers)
+        return self
 
     def _split_clusters(self, labels: np.ndarray) -> None:
         """Split clusters in place; other rows follow their nearest core point."""
@@ -1069,7 +1115,9 @@ class DBSCAN(CallbackMixin, ClusterMixin, VersionsMixin, BaseEstimator):
                 self._cache["layers"] = self._find_layers()
         return self._cache["layers"]
 
-    def _find_layers(self) -> tuple[np.ndarray, int]:
+    def _find_layers(
+        self, relate: Callable[[np.ndarray], np.ndarray] | None = None
+    ) -> tuple[np.ndarray, int]:
         labels = self._core_labels
         if self._space.is_unmerged:  # there are no means
             return labels[:, None], 0
@@ -1082,7 +1130,7 @@ class DBSCAN(CallbackMixin, ClusterMixin, VersionsMixin, BaseEstimator):
             )
         order, rows, numbers = in_content_order(rows, labels)
         layers = np.empty((len(labels), MAX_LAYERS), dtype=np.intp)
-        broader = broader_layers(rows, numbers, weights[order])
+        broader = broader_layers(rows, numbers, weights[order], relate)
         broader = broader[len(finer) + 1 - MAX_LAYERS :]
         for place, layer in enumerate(broader):
             layers[order, place] = layer

@@ -12,7 +12,7 @@ Both use the core points alone. All other rows follow their nearest core point, 
 the layers are nested on every row, and a row is noise at all layers or at none.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from math import ceil
 from typing import Any
 
@@ -90,7 +90,10 @@ def in_content_order(
 
 
 def broader_layers(
-    rows: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None
+    rows: np.ndarray,
+    labels: np.ndarray,
+    weights: np.ndarray | None = None,
+    relate: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> list[np.ndarray]:
     """Merge clusters into fewer and fewer, at supported numbers.
 
@@ -103,6 +106,10 @@ def broader_layers(
 
     weights : ndarray of shape (n_rows,), float64, default=None
         Positive; of how many copies a row is.
+
+    relate : callable, default=None
+        Takes the means of the clusters, ndarray of shape (n_clusters, n_features), and
+        returns the rows that are merged by their distances. None: the means.
 
     Returns
     -------
@@ -128,7 +135,8 @@ def broader_layers(
     n_clusters = len(np.bincount(labels))
     if not MIN_RATIO * 2 <= n_clusters <= MAX_MERGED:
         return []
-    merges = linkage(cluster_means(rows, labels, weights), "average")
+    means = cluster_means(rows, labels, weights)
+    merges = linkage(means if relate is None else relate(means), "average")
     heights = np.maximum(merges[:, 2], np.finfo(np.float64).tiny)
     layers: list[np.ndarray] = []
     k = n_clusters

@@ -29,7 +29,7 @@ from deepclust._parallel import one_blas_thread
 from deepclust.metrics._pairwise import unit_rows
 from deepclust.sequences import TokenSequences
 
-__all__ = ["ACTIVATIONS", "ForwardPass", "related_name"]
+__all__ = ["ACTIVATIONS", "ForwardPass"]
 
 SCALE = 16.0  # of the cosines in the softmax over prototypes
 EXACT_LENGTH = 16  # tokens; longer texts share groups of 16 lengths
@@ -76,18 +76,6 @@ ACTIVATIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "softsign": _softsign,
     "linear": _linear,
 }
-
-
-def related_name(prototypes: str) -> str:
-    """Return the name of the prototypes that texts move to, of a head's own.
-
-    Examples
-    --------
-    >>> from deepclust.encoding._inference import related_name
-    >>> related_name("head_0/prototypes")
-    'head_0/related'
-    """
-    return prototypes.removesuffix("prototypes") + "related"
 
 
 class ForwardPass:
@@ -148,8 +136,7 @@ class ForwardPass:
         self.heads = []
         for name, weight in head_weights.items():
             directions = unit_rows(weights[name])
-            related = weights.get(related_name(name), directions)
-            back = related * np.float32(weight / sum(head_weights.values()))
+            back = directions * np.float32(weight / sum(head_weights.values()))
             self.heads.append((np.ascontiguousarray(directions.T), back))
         self.fusion = fusion
         self.pooling = pooling
@@ -265,12 +252,11 @@ class ForwardPass:
     def pull_to_prototypes(self, embeddings: np.ndarray) -> np.ndarray:
         """Move unit vectors towards the prototypes of their likely classes.
 
-        With prototypes P_h of head h, the same moved to related classes R_h, weights
-        w_h that sum to 1, scale s and `prototype_weight` a, a vector z becomes the unit
-        vector along (1 - a) z + a Σ_h w_h R_hᵀ softmax(s P_h z): one step of retrieval
-        from a modern Hopfield network [1]_, with keys P_h and values R_h. Texts on
-        whose class the heads agree move together; others stay between the classes, so
-        that density has gaps.
+        With prototypes P_h of head h, weights w_h that sum to 1, scale s and
+        `prototype_weight` a, a vector z becomes the unit vector along
+        (1 - a) z + a Σ_h w_h P_hᵀ softmax(s P_h z): one step of retrieval from a modern
+        Hopfield network [1]_. Texts on whose class the heads agree move together;
+        others stay between the classes, so that density has gaps.
 
         Parameters
         ----------

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from deepclust._optional import import_extra
-from deepclust.encoding._inference import SCALE, related_name
+from deepclust.encoding._inference import SCALE
 from deepclust.metrics._pairwise import unit_rows
 
 __all__ = ["build_model"]
@@ -72,10 +72,7 @@ def build_model(
     texts = _TextsInGraph(graph)
     network = _NetworkInGraph(graph, weights, texts, _ACTIVATIONS[activation])
     embeddings = network.embed(fusion, pooling)
-    heads = [
-        (weights[name], weights.get(related_name(name)), weight)
-        for name, weight in (head_weights or {}).items()
-    ]
+    heads = [(weights[name], w) for name, w in (head_weights or {}).items()]
     if heads and prototype_weight:
         embeddings = _pull_to_prototypes(graph, embeddings, heads, prototype_weight)
     embeddings = graph.add("Mul", embeddings, texts.has_tokens())
@@ -292,18 +289,17 @@ class _NetworkInGraph:
 def _pull_to_prototypes(
     graph: _Graph,
     embeddings: str,
-    heads: list[tuple[np.ndarray, np.ndarray | None, float]],
+    heads: list[tuple[np.ndarray, float]],
     prototype_weight: float,
 ) -> str:
     """See `ForwardPass.pull_to_prototypes`."""
-    total = sum(weight for *_, weight in heads)
+    total = sum(weight for _, weight in heads)
     retrieved = []
-    for prototypes, related, weight in heads:
+    for prototypes, weight in heads:
         directions = unit_rows(prototypes)
         logits = graph.add("MatMul", embeddings, (SCALE * directions).T)
         probabilities = graph.add("Softmax", logits, axis=1)
-        pull = directions if related is None else related
-        pull = pull * np.float32(prototype_weight * weight / total)
+        pull = directions * np.float32(prototype_weight * weight / total)
         retrieved.append(graph.add("MatMul", probabilities, pull))
     kept = graph.add("Mul", embeddings, np.float32(1.0 - prototype_weight))
     return _unit(graph, graph.add("Sum", kept, *retrieved))

@@ -2,7 +2,7 @@
 
 The classes of a softmax lie in nearly orthogonal directions, so that which of them are
 the nearest to each other is chance. Partitions of fewer components tell which are parts
-of the same broader topic; towards their prototypes a text moves as well.
+of the same broader topic.
 """
 
 import numpy as np
@@ -12,8 +12,6 @@ from deepclust.metrics._pairwise import unit_rows
 from deepclust.pseudo_labels import co_association
 
 __all__ = ["related_prototypes"]
-
-RELATED_WEIGHT = 0.4  # of a class that all broader partitions join with its own
 
 
 def related_prototypes(
@@ -43,12 +41,12 @@ def related_prototypes(
     >>> fine, broad = np.array([0, 1, 2]), np.array([0, 0, 1])
     >>> related = related_prototypes(np.eye(3, dtype="float32"), fine, [broad])
     >>> (related @ related.T).round(2)
-    array([[1.  , 0.53, 0.  ],
-           [0.53, 1.  , 0.  ],
-           [0.  , 0.  , 1.  ]], dtype=float32)
+    array([[1. , 0.8, 0. ],
+           [0.8, 1. , 0. ],
+           [0. , 0. , 1. ]], dtype=float32)
     """
     directions = unit_rows(prototypes)
     with one_blas_thread():
         shares = co_association(target, broader, len(directions))
-        moved = directions + RELATED_WEIGHT * shares.astype(np.float32) @ directions
+        moved = directions + shares.astype(np.float32) @ directions
     return unit_rows(moved)

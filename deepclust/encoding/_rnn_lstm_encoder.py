@@ -21,6 +21,7 @@ from scipy.special import softmax
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import (
     _safe_indexing,
+    check_array,
     check_consistent_length,
     check_random_state,
     column_or_1d,
@@ -35,18 +36,13 @@ from sklearn.utils.validation import (
 
 from deepclust._atomic_file import replacing
 from deepclust._estimators import CallbackMixin, VersionsMixin, fit_task
-from deepclust._parallel import refuse_beyond_memory
+from deepclust._parallel import one_blas_thread, refuse_beyond_memory
 from deepclust.encoding._devices import (
     on_device,
     refuse_forked_backend,
     refuse_other_backends,
 )
-from deepclust.encoding._inference import (
-    ACTIVATIONS,
-    SCALE,
-    ForwardPass,
-    related_name,
-)
+from deepclust.encoding._inference import ACTIVATIONS, SCALE, ForwardPass
 from deepclust.encoding._privacy import DifferentialPrivacy
 from deepclust.encoding._validation import (
     check_document_vectors,
@@ -86,8 +82,7 @@ class RNNLSTMEncoder(CallbackMixin, TransformerMixin, VersionsMixin, BaseEstimat
     of their words, whose number of components is chosen by stability
     (`deepclust.pseudo_labels`). Labels, where there are any, are a further
     classification to learn. In `transform`, each embedding is moved towards the
-    prototypes of its likely classes, and of classes that partitions with fewer
-    components join with them, so that parts of a broad topic are near each other.
+    prototypes of its likely classes.
 
     Parameters
     ----------
@@ -616,6 +611,51 @@ class RNNLSTMEncoder(CallbackMixin, TransformerMixin, VersionsMixin, BaseEstimat
         sequences = known_tokens(self._check_sequences(X, fitting=False))
         return self._class_probabilities(sequences)
 
+    def related_embeddings(self, embeddings: Any) -> np.ndarray:
+        """Move embeddings so that those of related topics are near each other.
+
+        The classes of a softmax lie in nearly orthogonal directions: which of them are
+        the nearest to each other is partly chance. Related are classes whose texts
+        partitions into fewer classes join. `TextClusterer` groups its broader layers by
+        the means of clusters, moved so.
+
+        Parameters
+        ----------
+        embeddings : array-like of shape (n_rows, embedding_dim), float
+            Such as means of the rows of `transform`.
+
+        Returns
+        -------
+        moved : ndarray of shape (n_rows, embedding_dim), float32
+            Of unit length. Where it is not known which classes are related, with
+            `objective="supervised"`, with `privacy`, and after `load` of a file for
+            predictions, the embeddings as they are.
+
+        Notes
+        -----
+        O(n_rows × n_classes × embedding_dim) time.
+
+        Examples
+        --------
+        >>> from deepclust import RNNLSTMEncoder, TokenSequences
+        >>> texts = TokenSequences.from_lists([[2, 3, 4], [2, 4], [5, 6], [6, 7]] * 5)
+        >>> encoder = RNNLSTMEncoder(4, lstm_units=0, embedding_dim=3, random_state=0)
+        >>> embeddings = encoder.fit_transform(texts)
+        >>> encoder.related_embeddings(embeddings).shape
+        (20, 3)
+        """
+        check_is_fitted(self)
+        embeddings = check_array(embeddings, dtype=np.float32)
+        related = getattr(self, "_related", {})
+        if not related:
+            return embeddings
+        moved = np.zeros_like(embeddings)
+        with one_blas_thread():
+            for name, weight in self._head_weights(related).items():
+                cosines = unit_rows(embeddings) @ unit_rows(self.weights_[name]).T
+                moved += weight * softmax(SCALE * cosines, axis=1) @ related[name]
+        return unit_rows(moved)
+
     def export_onnx(self, path: Any, *, weight_type: str = "float32") -> Path:
         """Write the encoder as an ONNX file: padded token ids → embeddings.
 
@@ -783,6 +823,8 @@ class RNNLSTMEncoder(CallbackMixin, TransformerMixin, VersionsMixin, BaseEstimat
         weights: np.ndarray | None = None,
     ) -> None:
         """Train the network, from `start` if that is given, and keep the result."""
+        from deepclust.encoding._related import related_prototypes
+
         targets = {
             f"head_{i}/prototypes": t for i, t in enumerate(pseudo_labels.targets)
         }
@@ -791,11 +833,15 @@ class RNNLSTMEncoder(CallbackMixin, TransformerMixin, VersionsMixin, BaseEstimat
         if start is None:
             names = _NETWORK_OPTIONS
             self._fitted_options = {name: getattr(self, name) for name in names}
-        broader = [] if self.privacy is not None else pseudo_labels.broader
         self.weights_, self._history = self._train(
-            texts, vectors, targets, broader, seed, start, weights
+            texts, vectors, targets, seed, start, weights
         )
         self.__dict__.pop("_network", None)
+        self._related = {
+            name: related_prototypes(self.weights_[name], target, pseudo_labels.broader)
+            for name, target in targets.items()
+            if pseudo_labels.broader and self.privacy is None
+        }
         self.embedding_dim_ = self._fitted_options["embedding_dim"]
         self.n_parameters_ = sum(array.size for array in self.weights_.values())
         self.n_pseudo_classes_ = pseudo_labels.n_pseudo_classes
@@ -807,14 +853,12 @@ class RNNLSTMEncoder(CallbackMixin, TransformerMixin, VersionsMixin, BaseEstimat
         sequences: TokenSequences,
         vectors: np.ndarray,
         targets: dict[str, np.ndarray],
-        broader: list[np.ndarray],
         seed: int,
         start: dict[str, np.ndarray] | None,
         weights: np.ndarray | None,
     ) -> tuple[dict[str, np.ndarray], list[dict[str, float]]]:
         """Return weights and training curve; every text has a token."""
         from deepclust.encoding._network import read_weights, write_weights
-        from deepclust.encoding._related import related_prototypes
         from deepclust.encoding._training import (
             EpochTasks,
             TrainingOptions,
@@ -832,13 +876,7 @@ class RNNLSTMEncoder(CallbackMixin, TransformerMixin, VersionsMixin, BaseEstimat
 
         def trained(prototypes: list[np.ndarray]) -> dict[str, np.ndarray]:
             """Return all weights of the network as it is now."""
-            named = dict(zip(targets, prototypes, strict=True))
-            related = {
-                related_name(name): related_prototypes(own, targets[name], broader)
-                for name, own in named.items()
-                if broader
-            }
-            return read_weights(network) | named | related
+            return read_weights(network) | dict(zip(targets, prototypes, strict=True))
 
         tasks = None
         if hasattr(self, "_callback_fit_ctx"):

@@ -157,7 +157,7 @@ def _with_words(
     shared = copy.copy(encoder)
     shared.weights_ = {**encoder.weights_, "words": encoder.weights_["words"][kept]}
     shared.vocabulary_, shared.seed_words = vocabulary, None
-    for name in ("_history", "_selection_results"):
+    for name in ("_history", "_selection_results", "_related"):
         shared.__dict__.pop(name, None)
     if hasattr(encoder, "classes_"):  # names of classes may be of few texts
         shared.classes_ = np.arange(len(encoder.classes_))

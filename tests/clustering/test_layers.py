@@ -220,3 +220,32 @@ def test_partial_fit_gives_the_layers_of_fit():
     fitted = DBSCAN(1.5, min_samples=4, layer="broad").fit(X)
     np.testing.assert_array_equal(grown.layers_, fitted.layers_)
     np.testing.assert_array_equal(grown.labels_, fitted.labels_)
+
+
+@pytest.mark.parametrize("layer", ["auto", "broad", 0])
+def test_clusters_are_grouped_by_features_that_are_given(layer):
+    X, levels = nested_blobs()
+    by_means = DBSCAN(eps=2.0, min_samples=3, layer=layer).fit(X)
+    flat = DBSCAN(eps=2.0, min_samples=3).fit(X)
+    wanted = np.arange(12) % 3  # across the groups
+
+    def relate(means):
+        """Return the wanted group of each cluster, found by its mean."""
+        first = np.stack([X[levels[:, 1] == n].mean(axis=0) for n in range(12)])
+        nearest = ((means[:, None] - first) ** 2).sum(axis=2).argmin(axis=1)
+        return np.hstack((np.eye(3)[wanted[nearest]], 1e-3 * np.eye(12)[nearest]))
+
+    model = DBSCAN(eps=2.0, min_samples=3, layer=layer).fit(X).group_layers(relate)
+
+    assert any(same_partition(c, wanted[levels[:, 1]]) for c in model.layers_.T)
+    assert_nested(model.layers_)
+    place = [*model.layers_.max(axis=0) + 1].index(12)
+    assert same_partition(model.layers_[:, place], flat.labels_)
+    np.testing.assert_array_equal(model.predict(X), model.labels_)
+    np.testing.assert_array_equal(model.predict_layers(X), model.layers_)
+    if layer == "auto":
+        np.testing.assert_array_equal(model.labels_, by_means.labels_)
+    else:
+        assert not same_partition(model.labels_, by_means.labels_)
+    # a fit forgets them
+    np.testing.assert_array_equal(model.fit(X).layers_, by_means.layers_)

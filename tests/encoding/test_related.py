@@ -1,13 +1,15 @@
-"""Prototypes move towards those of related classes, and embeddings with them."""
+"""Prototypes move towards those of related classes, and means of clusters with them."""
+
+import copy
+import pickle
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tiny import tiny_clusterer
 
-from deepclust import RNNLSTMEncoder, TokenSequences
-from deepclust.encoding import DifferentialPrivacy
-from deepclust.encoding._inference import related_name
+from deepclust import RNNLSTMEncoder, TokenSequences, load, save
 from deepclust.encoding._related import related_prototypes
 
 N_BROAD, N_FINE, N_DOCS = 3, 4, 60
@@ -48,45 +50,51 @@ def class_cosines(embeddings, fine):
 
 def test_topics_of_one_broad_topic_are_nearer_to_each_other(fitted):
     encoder, texts, fine = fitted
-    within, across = class_cosines(encoder.transform(texts), fine)
-    assert within > across + 0.2
+    embeddings = encoder.transform(texts)
+    within, across = class_cosines(encoder.related_embeddings(embeddings), fine)
+    before = np.subtract(*class_cosines(embeddings, fine))
+    assert within - across > before + 0.2
 
 
-def test_without_the_related_prototypes_they_are_not(fitted):
-    encoder, texts, fine = fitted
-    weights = encoder.weights_
-    names = [name for name in weights if name.endswith("/related")]
-    heads = [name for name in weights if name.endswith("/prototypes")]
-    assert names == [related_name(name) for name in heads] != []
-
-    # as of a file that was saved before there were any
-    encoder.weights_ = {n: w for n, w in weights.items() if n not in names}
-    try:
-        without = np.subtract(*class_cosines(encoder.transform(texts), fine))
-    finally:
-        encoder.weights_ = weights
-    assert without < np.subtract(*class_cosines(encoder.transform(texts), fine)) - 0.1
-
-
-def test_keras_moves_them_as_well(fitted):
+def test_related_embeddings_have_unit_length_and_their_embeddings_stay(fitted):
     encoder, texts, _ = fitted
-    here = encoder.transform(texts)
-    encoder.device, before = "cpu", encoder.device
-    try:
-        np.testing.assert_allclose(encoder.transform(texts), here, atol=1e-4)
-    finally:
-        encoder.device = before
+    embeddings = encoder.transform(texts)
+    moved = encoder.related_embeddings(embeddings.astype("float64"))
+    assert moved.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(moved, axis=1), 1, atol=1e-6)
+    np.testing.assert_array_equal(encoder.transform(texts), embeddings)
+    one = encoder.related_embeddings(embeddings[:1])
+    np.testing.assert_allclose(one, moved[:1], atol=1e-6)
 
 
-def test_private_training_does_without_them():
-    pytest.importorskip("dp_accounting")
-    texts, _ = nested_topics()
-    privacy = DifferentialPrivacy(epsilon=8.0, delta=1e-3, max_grad_norm=1.0)
+def test_layers_of_a_pipeline_join_related_topics(corpus):
+    pipeline = tiny_clusterer().fit(corpus.texts)
+    clusterer = pipeline[-1]
+    again = copy.deepcopy(clusterer).group_layers(pipeline[-2].related_embeddings)
+    np.testing.assert_array_equal(again.layers_, clusterer.layers_)
+    np.testing.assert_array_equal(again.labels_, clusterer.labels_)
+    copied = pickle.loads(pickle.dumps(pipeline))
+    layers = copied[-1].predict_layers(copied[:-1].transform(corpus.texts))
+    np.testing.assert_array_equal(layers, clusterer.layers_)
+
+
+def test_what_learned_labels_alone_relates_nothing():
+    texts, fine = nested_topics()
     encoder = RNNLSTMEncoder(
-        4, lstm_units=0, embedding_dim=6, n_pseudo_classes=4, epochs=1, privacy=privacy
-    ).fit(texts)
-    assert any(name.endswith("/prototypes") for name in encoder.weights_)
-    assert not any(name.endswith("/related") for name in encoder.weights_)
+        4, lstm_units=0, embedding_dim=6, epochs=1, objective="supervised"
+    ).fit(texts, fine)
+    rows = np.eye(6, dtype=np.float32)
+    np.testing.assert_array_equal(encoder.related_embeddings(rows), rows)
+
+
+def test_a_file_of_the_owner_keeps_what_is_related_and_others_do_not(tmp_path, fitted):
+    encoder, rows = fitted[0], np.eye(24, dtype=np.float32)
+    own = load(save(encoder, tmp_path / "full.dct"))
+    np.testing.assert_array_equal(
+        own.related_embeddings(rows), encoder.related_embeddings(rows)
+    )
+    other = load(save(encoder, tmp_path / "predict.dct", profile="predict"))
+    np.testing.assert_array_equal(other.related_embeddings(rows), rows)
 
 
 @settings(max_examples=30, deadline=None)
