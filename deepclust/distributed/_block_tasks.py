@@ -100,7 +100,7 @@ def write_block(
     X: Any, space: MetricSpace, radius: float, path: Path
 ) -> tuple[int, int]:
     """Write the unique rows and their index; return how many rows, and valid ones."""
-    X = _checked(X, int(path.stem))
+    X = _checked_block(X, int(path.stem))
     space.check_range(X)
     rows, valid = space.rows(X)
     if valid.any():
@@ -113,7 +113,7 @@ def write_block(
     return len(X), int(valid.sum())
 
 
-def _checked(X: Any, number: int) -> np.ndarray:
+def _checked_block(X: Any, number: int) -> np.ndarray:
     """Return the rows of a block as C-contiguous floats, or raise a ValueError."""
     if issparse(X):
         raise ValueError(
