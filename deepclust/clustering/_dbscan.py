@@ -411,8 +411,7 @@ class DBSCAN(CallbackMixin, ClusterMixin, VersionsMixin, BaseEstimator):
         if not hasattr(self, "labels_"):
             return self.fit(X, sample_weight=sample_weight)
         self._validate_params()
-        edits = getattr(self, "edits_", [])
-        if any(edit.startswith(("merge", "split")) for edit in edits):
+        if self._is_edited():
             raise ValueError(
                 "Clusters were merged or split, and partial_fit would undo that: fit "
                 "another model on all rows, and carry the edits over by "
@@ -896,31 +895,40 @@ class DBSCAN(CallbackMixin, ClusterMixin, VersionsMixin, BaseEstimator):
     def _choose_layer(self, layers: np.ndarray, place: int) -> None:
         """Keep the layers of the core points, and take the labels from one of them."""
         self._chosen_layers, self._best_place = layers, place
-        if self.layer != _BEST:
+        if self._layer_of_labels != _BEST:
             found = self._nearest_core(self._X, self._space.radius(self.eps_))
-            self._core_labels = layers[:, self._place_of(self.layer)]
+            self._core_labels = layers[:, self._place_of(self._layer_of_labels)]
             self._set_labels(np.append(self._core_labels, -1)[found])
 
     def group_layers(self, relate: Callable[[np.ndarray], np.ndarray]) -> "DBSCAN":
         """Merge the clusters into broader layers again, by other features of them.
 
-        Edits are undone. `fit` and `partial_fit` merge by the means again.
+        `fit`, `partial_fit` and `cut` merge by the means again. Names and ids of
+        clusters that may have changed are dropped.
 
         Parameters
         ----------
         relate : callable
             Takes the means of the clusters, ndarray of shape (n_clusters, n_features),
-            and returns an ndarray of shape (n_clusters, any): the nearer two of its
-            rows, the more the clusters are related.
+            and returns an array of shape (n_clusters, any): the nearer two of its rows,
+            the more the clusters are related.
 
         Returns
         -------
         self : DBSCAN
-            With other `layers_`; with `layer=`, with other `labels_` as well.
+            With other `layers_`; if `fit` had another `layer` than "auto", with other
+            `labels_` as well. With sparse rows or distances it has no broader layers,
+            and stays as it is.
+
+        Raises
+        ------
+        ValueError
+            If clusters were merged or split, which this would undo, if the rows of
+            `fit` changed in place, or `relate` returns no finite row for each cluster.
 
         Notes
         -----
-        Time of one pass over the core points, and O(n_clusters²).
+        Time of the layers of `fit`: of one `predict` of the rows, and O(n_clusters²).
 
         Examples
         --------
@@ -934,14 +942,27 @@ class DBSCAN(CallbackMixin, ClusterMixin, VersionsMixin, BaseEstimator):
         check_is_fitted(self)
         if self._space.is_unmerged:  # there are no means
             return self
-        if hasattr(self, "_chosen_layers"):
-            self._core_labels = self._chosen_layers[:, self._best_place]
-        self._delete_attributes(*_EDIT_ATTRIBUTES, "_chosen_layers", "_best_place")
-        self._cache.pop("layers", None)
+        if self._is_edited():
+            raise ValueError(
+                "Clusters were merged or split, and group_layers would undo that: call "
+                "it before."
+            )
+        labels = self._core_labels
+        if hasattr(self, "_chosen_layers"):  # of layer="auto"
+            labels = self._chosen_layers[:, self._best_place]
         with limit_blas():
-            layers = self._find_layers(relate)
+            layers = self._find_layers(labels, relate)
+        self._delete_attributes("layer_names_")
+        if self._layer_of_labels != _BEST:
+            self._delete_attributes(*_EDIT_ATTRIBUTES, *_ID_ATTRIBUTES)
+        self._cache.pop("membership", None)
         self._choose_layer(*layers)
         return self
+
+    def _is_edited(self) -> bool:
+        """Return whether clusters were merged or split; names do not count."""
+        edits = getattr(self, "edits_", [])
+        return any(edit.startswith(("merge", "split")) for edit in edits)
 
     def _split_clusters(self, labels: np.ndarray) -> None:
         """Split clusters in place; other rows follow their nearest core point."""
@@ -1112,19 +1133,22 @@ class DBSCAN(CallbackMixin, ClusterMixin, VersionsMixin, BaseEstimator):
             return self._chosen_layers, self._best_place
         if "layers" not in self._cache:
             with limit_blas():
-                self._cache["layers"] = self._find_layers()
+                self._cache["layers"] = self._find_layers(self._core_labels)
         return self._cache["layers"]
 
     def _find_layers(
-        self, relate: Callable[[np.ndarray], np.ndarray] | None = None
+        self,
+        labels: np.ndarray,
+        relate: Callable[[np.ndarray], np.ndarray] | None = None,
     ) -> tuple[np.ndarray, int]:
-        labels = self._core_labels
+        """Return the layers around labels of core points, and the place of these."""
         if self._space.is_unmerged:  # there are no means
             return labels[:, None], 0
+        finer_parts = self._finer_parts(labels)
         rows, first, copy_of, weights = self._core_points()
         labels = labels[first]
         finer: list[np.ndarray] = []
-        for means, parents in self._finer_parts():
+        for means, parents in finer_parts:
             finer.append(
                 with_parts(rows, finer[-1] if finer else labels, means, parents)
             )
@@ -1153,12 +1177,14 @@ class DBSCAN(CallbackMixin, ClusterMixin, VersionsMixin, BaseEstimator):
             first, copy_of = unique_rows(rows)
         return rows[first], first, copy_of, np.bincount(copy_of, weights)
 
-    def _finer_parts(self) -> list[tuple[np.ndarray, np.ndarray]]:
+    def _finer_parts(
+        self, core_labels: np.ndarray
+    ) -> list[tuple[np.ndarray, np.ndarray]]:
         """Return the parts of the clusters at finer layers; none without a tree."""
         if not hasattr(self, "reachability_"):
             return []
         labels = np.full(len(self._X), -1, dtype=np.intp)
-        labels[self.core_sample_indices_] = self._core_labels
+        labels[self.core_sample_indices_] = core_labels
         rows, _ = self._space.rows(self._X[self.reachability_rows_])
         labels = labels[self.reachability_rows_]
         return finer_layers(self.reachability_, self._radii_tried(), rows, labels)

@@ -43,9 +43,7 @@ MAX_FINER_LAYERS = 2
 MIN_RATIO = 1.5  # of the numbers of clusters of two neighboring layers
 MAX_RATIO = 3  # of a layer and the next broader one, where that is supported
 MIN_GAP = 1.01  # ratio of the linkage heights that end and make a layer
-CLEAR_GAP = (
-    1.25  # of such a ratio, that decides the number; smaller ones differ by seed
-)
+CLEAR_GAP = 1.25  # such a ratio, that decides the number; smaller ones differ by seed
 MAX_SHARE = 0.9  # of the rows, in one cluster of a broader layer
 MAX_MERGED = 2000  # clusters: the linkage takes O(n_clusters²) memory
 MIN_PART_WEIGHT = 2  # in units of min_samples
@@ -117,6 +115,11 @@ def broader_layers(
         The broadest first; none if there are fewer than 3 or more than 2,000 clusters,
         or no number is supported. None has a cluster of more than 90 % of the rows.
 
+    Raises
+    ------
+    ValueError
+        If `relate` returns no finite row for each cluster.
+
     Notes
     -----
     Average linkage of the means, after Sokal and Michener (1958). Time and memory
@@ -135,8 +138,19 @@ def broader_layers(
     n_clusters = len(np.bincount(labels))
     if not MIN_RATIO * 2 <= n_clusters <= MAX_MERGED:
         return []
-    means = cluster_means(rows, labels, weights)
-    merges = linkage(means if relate is None else relate(means), "average")
+    points = cluster_means(rows, labels, weights)
+    if relate is not None:
+        points = np.asarray(relate(points), dtype=np.float64)
+        if (
+            points.ndim != 2
+            or len(points) != n_clusters
+            or not np.isfinite(points).all()
+        ):
+            raise ValueError(
+                "relate must return a finite row for each of the clusters, of shape "
+                f"({n_clusters}, any). Received: shape {points.shape}."
+            )
+    merges = linkage(points, "average")
     heights = np.maximum(merges[:, 2], np.finfo(np.float64).tiny)
     layers: list[np.ndarray] = []
     k = n_clusters

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn.base import clone
 
 from deepclust import DBSCAN
-from deepclust.clustering import merge, split
+from deepclust.clustering import merge, rename, split
 from deepclust.clustering._layers import MAX_LAYERS, MIN_RATIO, broader_layers
 
 pytestmark = pytest.mark.filterwarnings(
@@ -249,3 +249,42 @@ def test_clusters_are_grouped_by_features_that_are_given(layer):
         assert not same_partition(model.labels_, by_means.labels_)
     # a fit forgets them
     np.testing.assert_array_equal(model.fit(X).layers_, by_means.layers_)
+
+
+def test_other_features_leave_nothing_of_before():
+    X, _ = nested_blobs()
+    model = DBSCAN(eps=2.0, min_samples=3, layer="broad").fit(X)
+    rename(model, {0: "a name"})
+    model.predict_proba(X)
+
+    model.group_layers(lambda means: np.arange(len(means))[:, None] % 2 * 1.0)
+
+    assert not hasattr(model, "cluster_names_")
+    assert model.predict_proba(X).shape[1] == model.n_clusters_
+    np.testing.assert_array_equal(model.predict_proba(X).argmax(axis=1), model.labels_)
+
+
+def test_the_layer_of_fit_has_the_labels_whatever_was_set_since():
+    X, _ = nested_blobs()
+    model = DBSCAN(eps=2.0, min_samples=3).fit(X)
+    labels = model.labels_
+    names = rename(model, [f"topic {i}" for i in range(12)])
+    model.set_params(layer="broad").group_layers(lambda means: means)
+    np.testing.assert_array_equal(model.labels_, labels)
+    assert model.cluster_names_ == names
+    np.testing.assert_array_equal(model.predict(X), model.layers_[:, 0])
+
+
+def test_features_that_cannot_be_grouped_are_refused_and_change_nothing():
+    X, _ = nested_blobs()
+    model = DBSCAN(eps=2.0, min_samples=3).fit(X)
+    layers = model.layers_
+    for wrong in (np.ones((3, 2)), np.ones(12), np.full((12, 2), np.nan)):
+        with pytest.raises(ValueError, match=r"relate must return .*\(12, any\)"):
+            model.group_layers(lambda means, wrong=wrong: wrong)
+    np.testing.assert_array_equal(model.layers_, layers)
+    merge(model, [0, 1])
+    with pytest.raises(ValueError, match="group_layers would undo that"):
+        model.group_layers(lambda means: means)
+    noise = DBSCAN(0.1, min_samples=3).fit(np.arange(5.0)[:, None])
+    assert noise.group_layers(lambda means: means).layers_.shape == (5, 1)
