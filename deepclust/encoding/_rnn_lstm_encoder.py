@@ -631,6 +631,11 @@ class RNNLSTMEncoder(CallbackMixin, TransformerMixin, VersionsMixin, BaseEstimat
             `objective="supervised"`, with `privacy`, and after `load` of a file for
             predictions, the embeddings as they are.
 
+        Raises
+        ------
+        ValueError
+            If the rows have another length than embeddings, or are not finite.
+
         Notes
         -----
         O(n_rows × n_classes × embedding_dim) time.
@@ -646,6 +651,11 @@ class RNNLSTMEncoder(CallbackMixin, TransformerMixin, VersionsMixin, BaseEstimat
         """
         check_is_fitted(self)
         embeddings = check_array(embeddings, dtype=np.float32)
+        if embeddings.shape[1] != self.embedding_dim_:
+            raise ValueError(
+                f"related_embeddings takes rows of {self.embedding_dim_} features, as "
+                f"of transform. Received: {embeddings.shape}."
+            )
         related = getattr(self, "_related", {})
         if not related:
             return embeddings

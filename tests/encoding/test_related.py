@@ -1,6 +1,5 @@
 """Prototypes move towards those of related classes, and means of clusters with them."""
 
-import copy
 import pickle
 
 import numpy as np
@@ -16,7 +15,7 @@ N_BROAD, N_FINE, N_DOCS = 3, 4, 60
 
 
 def nested_topics(seed=0):
-    """Return sequences of 3 broad topics of 4 each, and the broad topic of each."""
+    """Return sequences of 3 broad topics of 4 each, and the topic of each, from 0."""
     rng = np.random.default_rng(seed)
     fine = np.repeat(np.arange(N_BROAD * N_FINE), N_DOCS)
     rows = [
@@ -67,15 +66,44 @@ def test_related_embeddings_have_unit_length_and_their_embeddings_stay(fitted):
     np.testing.assert_allclose(one, moved[:1], atol=1e-6)
 
 
-def test_layers_of_a_pipeline_join_related_topics(corpus):
-    pipeline = tiny_clusterer().fit(corpus.texts)
-    clusterer = pipeline[-1]
-    again = copy.deepcopy(clusterer).group_layers(pipeline[-2].related_embeddings)
-    np.testing.assert_array_equal(again.layers_, clusterer.layers_)
-    np.testing.assert_array_equal(again.labels_, clusterer.labels_)
-    copied = pickle.loads(pickle.dumps(pipeline))
-    layers = copied[-1].predict_layers(copied[:-1].transform(corpus.texts))
-    np.testing.assert_array_equal(layers, clusterer.layers_)
+@pytest.mark.parametrize("layer", ["auto", "broad"])
+def test_layers_of_a_pipeline_join_what_the_encoder_relates(monkeypatch, corpus, layer):
+    """Whichever two of the four topics are joined, at fit and at partial_fit.
+
+    What goes on learning from broad clusters learns those.
+    """
+    pipeline = tiny_clusterer().set_params(cluster__layer=layer)
+    for joined in ([0, 1], [0, 2]) if layer == "auto" else ([0, 2],):
+
+        def relate(encoder, means, joined=joined):
+            """Return 0 for clusters of the two topics, 1 for the others, or nearly."""
+            embeddings = encoder.transform(pipeline[:2].transform(corpus.texts))
+            topics = np.stack(
+                [embeddings[corpus.target == t].mean(0) for t in range(4)]
+            )
+            nearest = ((means[:, None] - topics) ** 2).sum(axis=2).argmin(axis=1)
+            return ~np.isin(nearest, joined)[:, None] + 0.01 * nearest[:, None]
+
+        monkeypatch.setattr(RNNLSTMEncoder, "related_embeddings", relate)
+        pipeline.partial_fit(corpus.texts)  # the first is a fit
+
+        clusterer, layers = pipeline[-1], pipeline[-1].layers_[-len(corpus.texts) :]
+        broad, known = layers[:, 0], layers[:, 0] >= 0
+        is_joined = np.isin(corpus.target, joined)
+        assert (
+            len({*broad[known & is_joined]}) == len({*broad[known & ~is_joined]}) == 1
+        )
+        assert broad[known].max() == 1
+        if layer == "broad":
+            np.testing.assert_array_equal(clusterer.labels_, clusterer.layers_[:, 0])
+        copied = pickle.loads(pickle.dumps(pipeline))
+        embeddings = copied[:-1].transform(corpus.texts)
+        np.testing.assert_array_equal(copied[-1].predict_layers(embeddings), layers)
+
+
+def test_rows_of_another_length_are_refused(fitted):
+    with pytest.raises(ValueError, match=r"24 features.* Received: \(2, 3\)"):
+        fitted[0].related_embeddings(np.ones((2, 3)))
 
 
 def test_what_learned_labels_alone_relates_nothing():
