@@ -6,8 +6,9 @@ nor matplotlib: every name below, and every module such as `deepclust.inspection
 imported on first use.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from deepclust._optional import on_first_use
 
 if TYPE_CHECKING:  # what editors and type checkers read; the same names as _ROOMS
     from deepclust.cleaning import TextCleaner
@@ -50,16 +51,6 @@ __all__ = [
     "save",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        return importlib.import_module(f"{__name__}.{name}")
-    if name not in _ROOMS:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{_ROOMS[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__, *_MODULES})
+__getattr__, __dir__ = on_first_use(
+    __name__, _ROOMS | {name: name for name in _MODULES}
+)

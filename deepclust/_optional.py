@@ -60,7 +60,7 @@ def on_first_use(
         `__name__` of the package.
 
     modules : dict of str to str
-        Module below the package, of each public name.
+        Module below the package, of each public name; of a module itself, its own name.
 
     Returns
     -------
@@ -77,7 +77,7 @@ def on_first_use(
         if name not in modules:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         module = importlib.import_module(f"{package}.{modules[name]}")
-        value = getattr(module, name)
+        value = module if modules[name] == name else getattr(module, name)
         setattr(sys.modules[package], name, value)
         return value
 

@@ -20,13 +20,14 @@ if TYPE_CHECKING:  # what editors and type checkers read
 
 __all__ = ["DBSCAN", "align", "merge", "rename", "split", "split_by_labels"]
 
-_MODULES = {
-    "align": "_align",
-    "DBSCAN": "_dbscan",
-    "merge": "_editing",
-    "rename": "_editing",
-    "split": "_editing",
-    "split_by_labels": "_label_splits",
-}
-
-__getattr__, __dir__ = on_first_use(__name__, _MODULES)
+__getattr__, __dir__ = on_first_use(
+    __name__,
+    {
+        "align": "_align",
+        "DBSCAN": "_dbscan",
+        "merge": "_editing",
+        "rename": "_editing",
+        "split": "_editing",
+        "split_by_labels": "_label_splits",
+    },
+)

@@ -17,10 +17,11 @@ if TYPE_CHECKING:  # what editors and type checkers read
 
 __all__ = ["BlockClusters", "dbscan", "predict_to_parquet"]
 
-_MODULES = {
-    "BlockClusters": "_block_dbscan",
-    "dbscan": "_block_dbscan",
-    "predict_to_parquet": "_parquet_parts",
-}
-
-__getattr__, __dir__ = on_first_use(__name__, _MODULES)
+__getattr__, __dir__ = on_first_use(
+    __name__,
+    {
+        "BlockClusters": "_block_dbscan",
+        "dbscan": "_block_dbscan",
+        "predict_to_parquet": "_parquet_parts",
+    },
+)

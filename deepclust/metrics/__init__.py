@@ -46,21 +46,22 @@ __all__ = [
     "noise_aware_silhouette_scorer",
 ]
 
-_MODULES = {
-    "Comparison": "_compare",
-    "compare_clusterings": "_compare",
-    "Alignment": "_stable_ids",
-    "align_clusterings": "_stable_ids",
-    "clustering_accuracy_score": "_supervised",
-    "clustering_accuracy_scorer": "_supervised",
-    "matched_confusion_table": "_supervised",
-    "matched_f1_scorer": "_supervised",
-    "matched_precision_recall_f1": "_supervised",
-    "coverage_score": "_unsupervised",
-    "coverage_scorer": "_unsupervised",
-    "dbcv_score": "_unsupervised",
-    "noise_aware_silhouette_score": "_unsupervised",
-    "noise_aware_silhouette_scorer": "_unsupervised",
-}
-
-__getattr__, __dir__ = on_first_use(__name__, _MODULES)
+__getattr__, __dir__ = on_first_use(
+    __name__,
+    {
+        "Comparison": "_compare",
+        "compare_clusterings": "_compare",
+        "Alignment": "_stable_ids",
+        "align_clusterings": "_stable_ids",
+        "clustering_accuracy_score": "_supervised",
+        "clustering_accuracy_scorer": "_supervised",
+        "matched_confusion_table": "_supervised",
+        "matched_f1_scorer": "_supervised",
+        "matched_precision_recall_f1": "_supervised",
+        "coverage_score": "_unsupervised",
+        "coverage_scorer": "_unsupervised",
+        "dbcv_score": "_unsupervised",
+        "noise_aware_silhouette_score": "_unsupervised",
+        "noise_aware_silhouette_scorer": "_unsupervised",
+    },
+)
