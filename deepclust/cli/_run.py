@@ -327,6 +327,7 @@ def _fit(
     from deepclust.pipeline import (
         make_text_clusterer,
         name_clusters,
+        relate_layers_of_fit,
         sample_texts,
         split_by_labels_of_fit,
         warn_of_another_number,
@@ -357,6 +358,7 @@ def _fit(
     embeddings = _fit_transform(pipeline["encode"], sequences, rows, y)
     progress("clustering")
     pipeline["cluster"].fit(embeddings[rows])
+    relate_layers_of_fit(pipeline)
     warn_of_another_number(pipeline["cluster"])
     fitted = [[which[row] for row in rows] for which in (texts, cleaned)]
     split_by_labels_of_fit(pipeline, fitted[0], None if y is None else y[rows])

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 from sklearn.utils import Bunch
-from tiny import TINIER, light_clusterer
+from tiny import TINIER, light_clusterer, tiny_clusterer
 
 import deepclust
 from deepclust import load
@@ -28,6 +28,7 @@ from deepclust.cli._output import (
     write_table,
 )
 from deepclust.datasets import load_texts
+from deepclust.encoding import RNNLSTMEncoder
 from deepclust.inspection import prediction_table
 from deepclust.inspection._overview import cluster_overview
 from deepclust.persistence import inspect
@@ -126,6 +127,26 @@ def test_cluster_predict_report(tmp_path, corpus, corpus_file, capsys, monkeypat
     assert main(["report", model, *source, "--format", "json", "--out", str(data)]) == 0
     summary = json.loads(data.read_text("utf-8"))
     assert summary["corpus"]["n_texts"] == len(corpus.texts)
+
+
+@pytest.mark.usefixtures("tiny_network")
+def test_the_model_is_that_of_python(tmp_path, corpus, corpus_file, monkeypatch):
+    """Broader layers included, whatever the encoder relates."""
+    monkeypatch.setattr(
+        RNNLSTMEncoder,
+        "related_embeddings",
+        lambda encoder, means: np.arange(len(means))[:, None] % 2.0,
+    )
+    options = ["--column", "body", "--quiet", "--out", str(tmp_path / "out")]
+    assert main(["cluster", str(corpus_file), *options]) == 0
+
+    model = load(tmp_path / "out" / "model.dct")[-1]
+    expected = tiny_clusterer(**TINIER).fit(corpus.texts)[-1]
+
+    np.testing.assert_array_equal(model.layers_, expected.layers_)
+    assert model.layers_.shape[1] > 1
+    assert model.layer_names_ == expected.layer_names_
+    assert model.cluster_names_ == expected.cluster_names_
 
 
 @pytest.mark.usefixtures("tiny_network")
