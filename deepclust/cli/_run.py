@@ -256,7 +256,9 @@ def run_cluster(
     progress("drawing")
     points = _draw_map(out / "map.png", embeddings, labels, table.names, seed)
     progress("writing the report")
-    _write_report(pipeline, corpus, out / "report.html", labels, points, **how)
+    _write_report(
+        pipeline, corpus, out / "report.html", labels, points, table=table, **how
+    )
     progress("done", spinner=False)
     _print_overview(corpus, table.frame, top, labels, found["nearest"], learn_labels)
     files = f"labels.{form}, clusters.{form}, report.html, map.png, model.dct"

@@ -55,6 +55,9 @@ class ClusterTable:
     borderline : dict of label to list of str
         The smallest margin first.
 
+    margins : dict of label to list of float
+        Of the borderline texts; see `borderline_texts`.
+
     Notes
     -----
     Printed, it shows size, name, keywords and example of 30 clusters in 120 columns.
@@ -72,6 +75,7 @@ class ClusterTable:
     keywords: dict[Any, list[str]]
     representatives: dict[Any, list[str]]
     borderline: dict[Any, list[str]]
+    margins: dict[Any, list[float]]
 
     @property
     def names(self) -> dict[Any, str]:
@@ -249,13 +253,14 @@ def cluster_table(
         "cohesion": _cohesion(data),
         "keywords": [", ".join(terms) for terms in keywords.values()],
         "example": [chosen[0] for chosen in representatives.values()],
-        "borderline": [chosen[0] for chosen in borderline.values()],
+        "borderline": [next(iter(found)) for found in borderline.values()],
     }
     return ClusterTable(
         nw.from_dict(columns, backend=data_frame_backend(output)).to_native(),
         keywords=keywords,
         representatives=representatives,
-        borderline=borderline,
+        borderline={label: [*found] for label, found in borderline.items()},
+        margins={label: [*found.values()] for label, found in borderline.items()},
     )
 
 

@@ -1,7 +1,8 @@
 """Keywords and names of clusters."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ __all__ = [
 # A phrase stands for a word where it makes up so much of the word's occurrences.
 _SHARE_OF_PHRASE = 0.6
 _LEAST_PHRASES = 2
+_PHRASES_OF = 20  # terms a keyword whose phrases are looked at
 _ROUNDING = 1e-15
 # Characters of a word in a name: "R&B", "C#", "front-end", but no "x1 < x2".
 _PLAIN = re.compile(r"[^\W_](?:[^\W_]|[ .&'’+#-])*|\.[^\W_]+")
@@ -132,29 +134,18 @@ def extract_keywords(
     counts, terms = counted or term_counts(data.tokens, ngram_range)
     n_texts = data.document_frequencies(counts)
     is_short = np.array([term.count(" ") < ngram_range[0] for term in terms], bool)
-    short = n_texts[:, is_short]
+    short, long = n_texts[:, is_short], n_texts[:, ~is_short]
     weights = (
         term_weights(short) if parents is None else sibling_weights(short, parents)
     )
     keywords = {}
     for code, cluster in enumerate(data.clusters):
-        frequency = _row(n_texts, terms, code)
-        weight = _row(weights, terms[is_short], code)
-        ranked = sorted(
-            (
-                term
-                for term in weight
-                if weight[term] > -_ROUNDING and not identifier_kind(term)
-            ),
-            key=lambda term: (-weight[term], -frequency[term], term),
+        ranked = _ranked(weights, short, terms[is_short], code)
+        first = dict(islice(ranked, _PHRASES_OF * n_keywords))
+        phrases = _phrases(long, terms[~is_short], code, first.keys())
+        keywords[cluster] = _select(
+            chain(first.items(), ranked), phrases, n_keywords
         )
-        longer = {
-            term: n
-            for term, n in frequency.items()
-            if term not in weight and not identifier_kind(term)
-        }
-        phrases = _phrases(longer, set(ranked[: 20 * n_keywords]))
-        keywords[cluster] = _select(ranked, frequency, phrases, n_keywords)
         if originals is not None:
             written = [originals[row] for row in data.rows(code).tolist()]
             keywords[cluster] = surface_forms(keywords[cluster], written)
@@ -347,29 +338,39 @@ def _shares(n_texts: sp.csr_array) -> np.ndarray:
     return shares
 
 
-def _row(counts: sp.csr_array, terms: np.ndarray, row: int) -> dict[str, float]:
-    """Return the entries of one row by term."""
-    entries = slice(*counts.indptr[row : row + 2])
-    found = terms[counts.indices[entries]].tolist()
-    return dict(zip(found, counts.data[entries].tolist(), strict=True))
+def _ranked(
+    weights: sp.csr_array, n_texts: sp.csr_array, terms: np.ndarray, row: int
+) -> Iterator[tuple[str, float]]:
+    """Yield the terms of a cluster and how many of its texts hold each.
+
+    The heaviest first; no identifiers, and no term that is rarer than elsewhere.
+    """
+    entries = slice(*weights.indptr[row : row + 2])
+    weight, columns, n = (
+        values[entries] for values in (weights.data, weights.indices, n_texts.data)
+    )
+    for place in np.lexsort((columns, -n, -weight)).tolist():  # the terms are sorted
+        if weight[place] <= -_ROUNDING:
+            return
+        if not identifier_kind(term := terms[columns[place]]):
+            yield term, float(n[place])
 
 
 def _select(
-    ranked: list[str],
-    frequency: dict[str, float],
+    ranked: Iterable[tuple[str, float]],
     phrases: dict[str, tuple[float, str]],
     n_keywords: int,
 ) -> list[str]:
     """Select the first terms, or phrases in their place, that do not repeat others."""
     selected: list[str] = []
     covered: set[str] = set()
-    for term in ranked:
+    for term, n in ranked:
         if len(selected) == n_keywords:
             break
         if covered.issuperset(term.split()):
             continue
         count, phrase = phrases.get(term, (0.0, ""))
-        is_frequent = count >= _SHARE_OF_PHRASE * frequency[term]
+        is_frequent = count >= _SHARE_OF_PHRASE * n
         is_free = covered.isdisjoint(phrase.split())
         shown = phrase if is_frequent and is_free else term
         selected.append(shown)
@@ -378,13 +379,19 @@ def _select(
 
 
 def _phrases(
-    longer: dict[str, float], wanted: set[str]
+    n_texts: sp.csr_array, phrases: np.ndarray, row: int, wanted: Set[str]
 ) -> dict[str, tuple[float, str]]:
     """Return the most frequent phrase with each of the wanted terms, and its count."""
+    entries = slice(*n_texts.indptr[row : row + 2])
+    counts, columns = n_texts.data[entries], n_texts.indices[entries]
+    are_many = counts >= _LEAST_PHRASES
     best: dict[str, tuple[float, str]] = {}
-    for phrase, count in longer.items():
+    for phrase, count in zip(
+        phrases[columns[are_many]].tolist(), counts[are_many].tolist(), strict=True
+    ):
         tokens = phrase.split()
-        if count >= _LEAST_PHRASES and len(set(tokens)) == len(tokens):
-            for term in wanted.intersection(tokens):
+        found = wanted & {*tokens}
+        if found and len({*tokens}) == len(tokens) and not identifier_kind(phrase):
+            for term in found:
                 best[term] = max(best.get(term, (0.0, "")), (count, phrase))
     return best

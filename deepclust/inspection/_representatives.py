@@ -15,7 +15,6 @@ from deepclust.sequences import NOISE
 __all__ = [
     "borderline_texts",
     "find_borderline",
-    "find_margins",
     "find_representatives",
     "representative_texts",
 ]
@@ -156,7 +155,7 @@ def borderline_texts(
     {0: ['b'], 1: ['c']}
     """
     data = LabeledTexts.check(texts, labels, "borderline_texts", cleaned, embeddings)
-    return find_borderline(data, n_texts)
+    return {label: [*found] for label, found in find_borderline(data, n_texts).items()}
 
 
 def find_representatives(data: LabeledTexts, n_texts: int) -> dict[Any, list[str]]:
@@ -172,11 +171,17 @@ def find_representatives(data: LabeledTexts, n_texts: int) -> dict[Any, list[str
     return representatives
 
 
-def find_borderline(data: LabeledTexts, n_texts: int) -> dict[Any, list[str]]:
-    """Return the borderline texts of checked input; see `borderline_texts`."""
-    margins = find_margins(data)
+def find_borderline(data: LabeledTexts, n_texts: int) -> dict[Any, dict[str, float]]:
+    """Return the borderline texts of checked input, and the margin of each.
+
+    See `borderline_texts`.
+    """
+    margins = _margins(data)
     return {
-        cluster: [data.texts[row] for row in _ranked(data, code, -margins, n_texts)]
+        cluster: {
+            data.texts[row]: float(margins[row])
+            for row in _ranked(data, code, -margins, n_texts)
+        }
         for code, cluster in enumerate(data.clusters)
     }
 
@@ -235,7 +240,7 @@ def _marginal_relevance(
     return chosen
 
 
-def find_margins(data: LabeledTexts) -> np.ndarray:
+def _margins(data: LabeledTexts) -> np.ndarray:
     """Return how much farther the nearest other mean is than the own, squared."""
     X, codes = data.vectors, data.codes
     if not min(X.shape):

@@ -1,5 +1,6 @@
 """Layers of a report, and the columns that its points may be colored by."""
 
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -73,15 +74,24 @@ def _names_of_layers(inputs: ReportInputs, own: dict[Any, str]) -> list[dict[Any
     """Return the names of every layer; a topic has one name at all its layers."""
     if len(inputs.layers) == 1:
         return [own]
-    texts = inputs.texts if inputs.cleaned is None else inputs.cleaned
-    originals = None if inputs.cleaned is None else inputs.texts
-    names = layer_names(texts, np.column_stack(inputs.layers), originals=originals)
-    for found, given in zip(names, inputs.layer_names, strict=False):
-        found |= given
+    names = inputs.layer_names
+    if not _are_all_named(inputs.layers, names):
+        texts = inputs.texts if inputs.cleaned is None else inputs.cleaned
+        originals = None if inputs.cleaned is None else inputs.texts
+        made = layer_names(texts, np.column_stack(inputs.layers), originals=originals)
+        pairs = zip_longest(made, names, fillvalue={})
+        names = [found | given for found, given in pairs]
     shared = {name: own[c] for c, name in names[inputs.layer].items() if c in own}
     names = [{c: shared.get(n, n) for c, n in found.items()} for found in names]
     names[inputs.layer] = own
     return names
+
+
+def _are_all_named(layers: list[np.ndarray], names: list[dict[Any, str]]) -> bool:
+    return len(layers) == len(names) and all(
+        {*np.unique(labels).tolist()} - {NOISE} <= {*given}
+        for labels, given in zip(layers, names, strict=True)
+    )
 
 
 def point_columns(inputs: ReportInputs, shown: np.ndarray) -> list[dict[str, Any]]:

@@ -56,8 +56,8 @@ def write_report(
 
     **parameters
         Keywords of `summarize`: `labels`, `y`, `dates`, `names`, `cleaned`,
-        `embeddings`, `layers`, `columns`, `title`, `projection`, `points`,
-        `max_points`, `random_state`.
+        `embeddings`, `layers`, `columns`, `table`, `title`, `projection`,
+        `points`, `max_points`, `random_state`.
 
     Returns
     -------

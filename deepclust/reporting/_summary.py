@@ -7,15 +7,14 @@ from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+import narwhals as nw
 import numpy as np
 from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
 from sklearn.utils import check_array
 
 from deepclust import __version__
 from deepclust._text_input import truncate
-from deepclust.inspection import cluster_table
-from deepclust.inspection._labeled_texts import LabeledTexts
-from deepclust.inspection._representatives import find_margins
+from deepclust.inspection import ClusterTable, cluster_table
 from deepclust.metrics import (
     clustering_accuracy_score,
     coverage_score,
@@ -59,6 +58,7 @@ def summarize(
     embeddings: Any = None,
     layers: Any = None,
     columns: Any = None,
+    table: ClusterTable | None = None,
     title: str | None = None,
     projection: str = "tsne",
     points: Any = None,
@@ -102,6 +102,10 @@ def summarize(
     columns : mapping of str to array-like of shape (n_docs,), default=None
         What the points can be colored by, such as columns of a data frame. Of more than
         50 values the rarest are one; many numbers become seven ranges.
+
+    table : ClusterTable, default=None
+        What `cluster_table` returned for the same texts and labels, where it is there
+        already: its names, keywords and texts are shown. Made when None.
 
     title : str, default=None
         Heading of the page.
@@ -165,7 +169,7 @@ def summarize(
         *(pipeline, texts, labels, y, dates, names, cleaned, embeddings),
         *(layers, columns),
     )
-    clusters, periods = _clusters(inputs)
+    clusters, periods = _clusters(inputs, _table(inputs, table))
     map_ = _map(inputs, projection, points, max_points, random_state)
     _add_colors(clusters, map_)
     noise = clusters.pop() if clusters[-1]["id"] == NOISE else None
@@ -203,23 +207,37 @@ def _counts(
     }
 
 
-def _clusters(inputs: ReportInputs) -> tuple[list[dict[str, Any]], list[str] | None]:
+def _table(inputs: ReportInputs, table: ClusterTable | None) -> ClusterTable:
+    """Return the table, made if there is none; raise if it is of other clusters."""
+    if table is None:
+        return cluster_table(
+            inputs.texts,
+            inputs.labels,
+            names=inputs.names,
+            cleaned=inputs.cleaned,
+            embeddings=inputs.embeddings if inputs.is_embedded else None,
+            output="pandas",
+        )
+    found, sizes = np.unique(inputs.labels, return_counts=True)
+    given = dict(zip(table["cluster"], table["size"], strict=True))
+    if given != dict(zip(found.tolist(), sizes.tolist(), strict=True)):
+        raise ValueError(
+            "table must be that of the same labels: "
+            f"{len(given)} clusters with {sum(given.values())} texts there, and "
+            f"{len(found)} with {len(inputs.labels)} here, noise included."
+        )
+    return table
+
+
+def _clusters(
+    inputs: ReportInputs, table: ClusterTable
+) -> tuple[list[dict[str, Any]], list[str] | None]:
     """Return one dict a cluster, noise last, and the names of the periods."""
-    how: dict[str, Any] = {
-        "cleaned": inputs.cleaned,
-        "embeddings": inputs.embeddings if inputs.is_embedded else None,
-    }
-    data = LabeledTexts.check(inputs.texts, inputs.labels, "summarize", **how)
-    texts, labels = data.texts, inputs.labels
-    table = cluster_table(texts, labels, names=inputs.names, output="pandas", **how)
-    margins = find_margins(data).tolist()
-    periods, courses = _courses(labels, inputs.dates)
+    periods, courses = _courses(inputs.labels, inputs.dates)
     clusters = []
-    for row in table.frame.to_dict("records"):
+    for row in nw.from_native(table.frame, eager_only=True).rows(named=True):
         label = row["cluster"]
-        members = np.flatnonzero(labels == label)
-        descending = sorted(members, key=margins.__getitem__, reverse=True)
-        margin_of = {texts[i]: margins[i] for i in descending}  # the smallest wins
+        near = zip(table.borderline[label], table.margins[label], strict=True)
         cluster = {
             "id": label,
             **{key: row[key] for key in ("name", "size", "share", "cohesion")},
@@ -228,10 +246,10 @@ def _clusters(inputs: ReportInputs) -> tuple[list[dict[str, Any]], list[str] | N
                 truncate(text, _MAX_CHARACTERS) for text in table.representatives[label]
             ],
             "borderline": [
-                {"text": truncate(text, _MAX_CHARACTERS), "margin": margin_of[text]}
-                for text in table.borderline[label]
+                {"text": truncate(text, _MAX_CHARACTERS), "margin": margin}
+                for text, margin in near
             ],
-            "classes": _classes_of(members, inputs),
+            "classes": _classes_of(inputs.labels == label, inputs),
             "course": courses.get(label),
             "color": None,
         }

@@ -8,7 +8,8 @@ from sklearn.cluster import KMeans
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import make_pipeline
 
-from deepclust.reporting import summarize
+from deepclust.inspection import cluster_table
+from deepclust.reporting import _layers, _summary, summarize
 from deepclust.reporting._layout import on_grid
 
 FRUIT = ["red apple", "green apple", "ripe pear", "fast car", "old car", "odd"]
@@ -152,6 +153,41 @@ def test_margins_are_distances_from_the_means():
     assert noise == [{"text": "e", "margin": pytest.approx(1.25**2)}]
     margins = [one["margin"] for one in summary["clusters"][0]["borderline"]]
     assert margins == sorted(margins)
+
+
+def test_a_table_that_is_there_is_not_made_again(monkeypatch):
+    labels = [0, 0, 1, 1, -1, -1]
+    table = cluster_table(FRUIT, labels, names={0: "Own name"}, output="polars")
+    expected = summarize(None, FRUIT, labels=labels, names={0: "Own name"})
+    monkeypatch.setattr(_summary, "cluster_table", None)
+
+    assert summarize(None, FRUIT, labels=labels, table=table) == expected
+
+
+def test_layers_that_have_names_are_not_named_again(
+    monkeypatch, corpus, fitted_clusterer
+):
+    clusterer = fitted_clusterer[-1]
+    assert clusterer.layers_.shape[1] > 1
+    monkeypatch.setattr(_layers, "layer_names", None)
+
+    summary = summarize(fitted_clusterer, corpus.texts)
+
+    names = [{node["id"]: node["name"] for node in nodes} for nodes in summary["layers"]]
+    assert names == clusterer.layer_names_
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ([0, 0, 1, 1, 1, -1], "3 clusters with 6 texts there, and 3 with 6 here"),
+        ([0, 0, 1, 1, 2, -1], "3 clusters with 6 texts there, and 4 with 6 here"),
+    ],
+)
+def test_a_table_of_other_labels_is_refused(labels, message):
+    table = cluster_table(FRUIT, [0, 0, 1, 1, -1, -1])
+    with pytest.raises(ValueError, match=message):
+        summarize(None, FRUIT, labels=labels, table=table)
 
 
 def test_a_pipeline_of_other_estimators():
