@@ -239,15 +239,14 @@ def run_cluster(
     pipeline, cleaned, sequences, embeddings = _fit(
         corpus.data, y, parameters, progress
     )
-    labels = _labels(pipeline[-1], embeddings)
-
     progress("describing")
     from deepclust.inspection import cluster_table
 
+    found = _predicted(pipeline, cleaned, sequences, embeddings)
+    labels = found["cluster"]
     how: dict[str, Any] = {"cleaned": cleaned, "embeddings": embeddings}
     names = pipeline[-1].cluster_names_
     table = cluster_table(corpus.data, labels, output="pandas", names=names, **how)
-    found = _predicted(pipeline, cleaned, sequences, embeddings)
     _say_what_stays_noise(pipeline, labels, progress)
     label_table = _label_table(corpus, found, id_column, progress)
     for kind, frame in (("labels", label_table), ("clusters", table.frame.round(4))):
@@ -256,9 +255,8 @@ def run_cluster(
     progress("drawing")
     points = _draw_map(out / "map.png", embeddings, labels, table.names, seed)
     progress("writing the report")
-    _write_report(
-        pipeline, corpus, out / "report.html", labels, points, table=table, **how
-    )
+    how |= {"table": table, "layers": _layers(found)}
+    _write_report(pipeline, corpus, out / "report.html", labels, points, **how)
     progress("done", spinner=False)
     _print_overview(corpus, table.frame, top, labels, found["nearest"], learn_labels)
     files = f"labels.{form}, clusters.{form}, report.html, map.png, model.dct"
@@ -370,16 +368,6 @@ def _fit(
     if set(check_sources(parameters["word_vectors"])[1]) - {"wordllama"}:
         pipeline.set_params(vectorize__word_vectors=None)  # a model holds no path
     return pipeline, cleaned, sequences, embeddings
-
-
-def _labels(clusterer: Any, embeddings: np.ndarray) -> np.ndarray:
-    """Return the labels of all texts, whether all or a sample were learned from."""
-    labels: np.ndarray = clusterer.labels_
-    return (
-        labels.copy()
-        if len(labels) == len(embeddings)
-        else clusterer.predict(embeddings)
-    )
 
 
 def _fit_transform(
@@ -504,6 +492,11 @@ def _predicted(
     if len(cleaned) > pipeline.max_fit_texts:
         unseen = pipeline["vectorize"].unseen_share(cleaned)
     return prediction_columns(pipeline[-1], embeddings, sequences.known_share, unseen)
+
+
+def _layers(found: dict[str, np.ndarray]) -> np.ndarray:
+    layers = [column for name, column in found.items() if name.startswith("layer_")]
+    return np.column_stack(layers)
 
 
 def _label_table(

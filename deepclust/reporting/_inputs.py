@@ -156,20 +156,21 @@ def _layers(
     clusterer: Any, labels: np.ndarray, X: np.ndarray, layers: Any
 ) -> tuple[list[np.ndarray], int, list[dict[Any, str]]]:
     """Return the layers, the place of the labels in them, and the clusterer's names."""
-    alone: tuple[list[np.ndarray], int, list[dict[Any, str]]] = [labels], 0, []
     if layers is not None:
         found = check_array(layers, dtype=np.intp)
         places = [k for k, c in enumerate(found.T) if np.array_equal(c, labels)]
         if not places:
             raise ValueError("One column of layers must be equal to labels.")
-        return list(found.T), places[0], []
-    n_features = getattr(clusterer, "n_features_in_", None)
-    if not hasattr(clusterer, "predict_layers") or X.shape[1] != n_features:
-        return alone
-    found, place = clusterer.predict_layers(X), clusterer.layer_
-    if not np.array_equal(found[:, place], labels):
-        return alone
-    return list(found.T), place, getattr(clusterer, "layer_names_", [])
+        place = places[0]
+    else:
+        n_features = getattr(clusterer, "n_features_in_", None)
+        if not hasattr(clusterer, "predict_layers") or X.shape[1] != n_features:
+            return [labels], 0, []
+        found, place = clusterer.predict_layers(X), clusterer.layer_
+        if not np.array_equal(found[:, place], labels):
+            return [labels], 0, []
+    names = getattr(clusterer, "layer_names_", [])
+    return list(found.T), place, names if len(names) == found.shape[1] else []
 
 
 def encode_classes(y: Any) -> tuple[list[str] | None, np.ndarray | None]:
