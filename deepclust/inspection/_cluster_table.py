@@ -24,7 +24,7 @@ from deepclust.inspection._keywords import (
     extract_keywords,
     names_by_label,
 )
-from deepclust.inspection._labeled_texts import LabeledTexts
+from deepclust.inspection._labeled_texts import LabeledTexts, term_counts
 from deepclust.inspection._overview import as_text
 from deepclust.inspection._representatives import find_borderline, find_representatives
 from deepclust.sequences import content_words
@@ -241,7 +241,13 @@ def cluster_table(
     data = LabeledTexts.check(texts, labels, "cluster_table", cleaned, embeddings)
     if not data.is_cleaned:
         data = replace(data, tokens=_cleaned(data.texts))
-    keywords = extract_keywords(data, n_keywords, ngram_range, data.texts)
+    counts, terms = counted = term_counts(data.tokens, ngram_range)
+    if ngram_range[0] == 1:
+        are_single = np.array([" " not in term for term in terms], bool)
+        data = replace(data, token_counts=counts[:, are_single])
+    keywords = extract_keywords(
+        data, n_keywords, ngram_range, data.texts, counted=counted
+    )
     representatives = find_representatives(data, max(n_texts, 1))
     borderline = find_borderline(data, max(n_texts, 1))
     given, sizes = names_by_label(names_of(labels, names)), data.sizes.astype(np.int64)

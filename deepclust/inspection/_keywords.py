@@ -134,18 +134,17 @@ def extract_keywords(
     counts, terms = counted or term_counts(data.tokens, ngram_range)
     n_texts = data.document_frequencies(counts)
     is_short = np.array([term.count(" ") < ngram_range[0] for term in terms], bool)
-    short, long = n_texts[:, is_short], n_texts[:, ~is_short]
+    short, short_terms = n_texts[:, is_short], terms[is_short]
+    long, phrases = n_texts[:, ~is_short], terms[~is_short]
     weights = (
         term_weights(short) if parents is None else sibling_weights(short, parents)
     )
     keywords = {}
     for code, cluster in enumerate(data.clusters):
-        ranked = _ranked(weights, short, terms[is_short], code)
+        ranked = _ranked(weights, short, short_terms, code)
         first = dict(islice(ranked, _PHRASES_OF * n_keywords))
-        phrases = _phrases(long, terms[~is_short], code, first.keys())
-        keywords[cluster] = _select(
-            chain(first.items(), ranked), phrases, n_keywords
-        )
+        longer = _longer_terms(long, phrases, code, first.keys())
+        keywords[cluster] = _select(chain(first.items(), ranked), longer, n_keywords)
         if originals is not None:
             written = [originals[row] for row in data.rows(code).tolist()]
             keywords[cluster] = surface_forms(keywords[cluster], written)
@@ -358,7 +357,7 @@ def _ranked(
 
 def _select(
     ranked: Iterable[tuple[str, float]],
-    phrases: dict[str, tuple[float, str]],
+    longer: dict[str, tuple[float, str]],
     n_keywords: int,
 ) -> list[str]:
     """Select the first terms, or phrases in their place, that do not repeat others."""
@@ -369,7 +368,7 @@ def _select(
             break
         if covered.issuperset(term.split()):
             continue
-        count, phrase = phrases.get(term, (0.0, ""))
+        count, phrase = longer.get(term, (0.0, ""))
         is_frequent = count >= _SHARE_OF_PHRASE * n
         is_free = covered.isdisjoint(phrase.split())
         shown = phrase if is_frequent and is_free else term
@@ -378,7 +377,7 @@ def _select(
     return selected
 
 
-def _phrases(
+def _longer_terms(
     n_texts: sp.csr_array, phrases: np.ndarray, row: int, wanted: Set[str]
 ) -> dict[str, tuple[float, str]]:
     """Return the most frequent phrase with each of the wanted terms, and its count."""

@@ -49,6 +49,9 @@ class LabeledTexts:
     is_cleaned : bool
         Whether `tokens` are not simply `texts`.
 
+    token_counts : sparse array of shape (n_docs, n_tokens), float64, default=None
+        What `counts` are, if they are known.
+
     Examples
     --------
     >>> from deepclust.inspection._labeled_texts import LabeledTexts
@@ -63,6 +66,7 @@ class LabeledTexts:
     codes: np.ndarray
     embeddings: np.ndarray | None
     is_cleaned: bool
+    token_counts: sp.csr_array | None = None
 
     @classmethod
     def check(
@@ -129,6 +133,8 @@ class LabeledTexts:
     @cached_property
     def counts(self) -> sp.csr_array:
         """Occurrences of single tokens, of shape (n_docs, n_terms), float64."""
+        if self.token_counts is not None:
+            return self.token_counts
         return term_counts(self.tokens)[0]
 
     @cached_property

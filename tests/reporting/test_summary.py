@@ -173,7 +173,9 @@ def test_layers_that_have_names_are_not_named_again(
 
     summary = summarize(fitted_clusterer, corpus.texts)
 
-    names = [{node["id"]: node["name"] for node in nodes} for nodes in summary["layers"]]
+    names = [
+        {node["id"]: node["name"] for node in nodes} for nodes in summary["layers"]
+    ]
     assert names == clusterer.layer_names_
 
 
