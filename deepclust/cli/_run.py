@@ -490,7 +490,10 @@ def _predicted(
 
     unseen = None  # where all texts were in `fit`, all words were seen
     if len(cleaned) > pipeline.max_fit_texts:
-        unseen = pipeline["vectorize"].unseen_share(cleaned)
+        rows = np.flatnonzero(sequences.known_share < 1)  # the others know all words
+        unseen = np.zeros(len(cleaned))
+        some = [cleaned[row] for row in rows]
+        unseen[rows] = pipeline["vectorize"].unseen_share(some)
     return prediction_columns(pipeline[-1], embeddings, sequences.known_share, unseen)
 
 

@@ -1,6 +1,5 @@
 """Layers of a report, and the columns that its points may be colored by."""
 
-from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -79,8 +78,8 @@ def _names_of_layers(inputs: ReportInputs, own: dict[Any, str]) -> list[dict[Any
         texts = inputs.texts if inputs.cleaned is None else inputs.cleaned
         originals = None if inputs.cleaned is None else inputs.texts
         made = layer_names(texts, np.column_stack(inputs.layers), originals=originals)
-        pairs = zip_longest(made, names, fillvalue={})
-        names = [found | given for found, given in pairs]
+        given = names or [{} for _ in made]
+        names = [one | other for one, other in zip(made, given, strict=True)]
     shared = {name: own[c] for c, name in names[inputs.layer].items() if c in own}
     names = [{c: shared.get(n, n) for c, n in found.items()} for found in names]
     names[inputs.layer] = own

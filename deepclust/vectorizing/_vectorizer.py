@@ -1,8 +1,9 @@
 """Clean texts in, sequences of token ids with a vocabulary and word vectors out."""
 
 from collections import Counter
-from collections.abc import Container, Iterable
+from collections.abc import Collection, Container, Iterable
 from dataclasses import replace
+from itertools import compress
 from numbers import Integral, Real
 from typing import Any
 from warnings import warn
@@ -47,6 +48,7 @@ _AUTO_QUANTILE = 0.995  # of the lengths, for max_len="auto"
 _AUTO_MAX_LEN = 256
 _LOW_KNOWN_SHARE = 0.5  # of the tokens, in units of the share at fit
 _LOW_COVERAGE = 0.5
+_BLOCK = 10_000  # texts whose tokens are kept at a time
 _MIN_TOKENS = 100  # with fewer, the rate of unknown tokens is not checked
 
 
@@ -405,10 +407,16 @@ class Vectorizer(  # type: ignore[call-arg]
             Marked stop words are not counted. 0 for the texts of `fit`, and for all
             with `max_unseen=1.0`, which compares none.
         """
-        rows = self._tokens_and_ids(X)
-        if self.max_unseen >= 1.0:
-            return np.zeros(len(rows))
-        return np.array([unseen_share(*row, self._is_rare) for row in rows])
+        check_is_fitted(self)
+        texts = check_texts(X, estimator="Vectorizer")
+        shares = np.zeros(len(texts))
+        for start in range(0, len(texts) if self.max_unseen < 1.0 else 0, _BLOCK):
+            rows = [self._ids(text) for text in texts[start : start + _BLOCK]]
+            pairs = (pair for row in rows for pair in zip(*row, strict=True))
+            rare = self._rare_ones({token for token, i in pairs if i == UNKNOWN_ID})
+            found = [unseen_share(*row, rare.__contains__) for row in rows]
+            shares[start : start + _BLOCK] = found
+        return shares
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Return the tokens of the vocabulary in the order of their ids, from id 2."""
@@ -607,9 +615,16 @@ class Vectorizer(  # type: ignore[call-arg]
 
     def _is_rare(self, token: str) -> bool:
         """Return whether `fit` saw a token that is not in the vocabulary."""
-        checksum = token_checksum(token)
-        place = np.searchsorted(self.rare_tokens_, checksum)
-        return checksum in self.rare_tokens_[place : place + 1]
+        return bool(self._rare_ones([token]))
+
+    def _rare_ones(self, tokens: Collection[str]) -> set[str]:
+        """Return the tokens, of some that the vocabulary lacks, that `fit` saw."""
+        checksums = np.fromiter(map(token_checksum, tokens), np.uint32, len(tokens))
+        if not len(self.rare_tokens_):
+            return set()
+        places = np.searchsorted(self.rare_tokens_, checksums)
+        were_seen = self.rare_tokens_.take(places, mode="clip") == checksums
+        return {*compress(tokens, were_seen.tolist())}
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

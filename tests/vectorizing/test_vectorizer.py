@@ -289,7 +289,9 @@ def test_cloning_does_not_share_the_vectors():
         twin.fit(TEXTS)
 
 
-def test_a_text_of_unseen_tokens_is_unknown():
+@pytest.mark.parametrize("block", [1, 3, 4, 100])
+def test_a_text_of_unseen_tokens_is_unknown(monkeypatch, block):
+    monkeypatch.setattr(_vectorizer, "_BLOCK", block)
     texts = ["time flies", "time passes", "the clock stops", "the clock runs"]
     vectorizer = Vectorizer(word_vectors=None).fit(texts)
     time = vectorizer.vocabulary_.index["time"]
