@@ -399,14 +399,17 @@ def _source_files(package: str, root: Path) -> Iterator[tuple[Path, str]]:
 
 def _docstrings(node: ast.AST) -> Iterator[str]:
     """Yield the docstrings of the public definitions in a module, top to bottom."""
-    is_public = not getattr(node, "name", "").startswith("_")
     if isinstance(node, ast.Expr):
         yield from _added_docstrings(node.value)
-    elif isinstance(node, _DOCUMENTED) and is_public:
+    elif isinstance(node, _DOCUMENTED) and _is_public(node):
         yield ast.get_docstring(node) or ""
         if isinstance(node, ast.Module | ast.ClassDef):
             for child in node.body:
                 yield from _docstrings(child)
+
+
+def _is_public(node: ast.AST) -> bool:
+    return not getattr(node, "name", "").startswith("_")
 
 
 def _added_docstrings(call: ast.expr) -> Iterator[str]:

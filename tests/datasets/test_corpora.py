@@ -75,6 +75,17 @@ def test_the_garbage_collector_is_as_before(is_on, tmp_path, monkeypatch):
     assert not any(were_on)
 
 
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="syntax of Python 3.12")
+def test_type_aliases_are_passed_over(tmp_path, monkeypatch):
+    code = '"""Count the birds of a garden."""\ntype Birds = list[str]\n'
+    (tmp_path / "a.py").write_text(code)
+    monkeypatch.setattr(_corpora, "_package_folder", lambda package: tmp_path)
+    _corpora._distinct_summaries.cache_clear()
+    corpus = load_docstrings(packages=("birds",), min_texts=1)
+    _corpora._distinct_summaries.cache_clear()
+    assert corpus.data == ["Count the birds of a garden."]
+
+
 def test_each_label_has_enough_texts(numpy_docstrings):
     counts = np.bincount(numpy_docstrings.target)
 
