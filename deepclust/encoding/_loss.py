@@ -89,7 +89,8 @@ class HeadsLoss(keras.losses.Loss):
         if y_true.shape[1] > n_heads:
             losses *= y_true[:, n_heads:]
         n_known = ops.maximum(ops.sum(known, axis=0), 1.0)
-        total = ops.sum(ops.sum(losses, axis=0) / n_known * self.head_weights)
+        head_weights = ops.convert_to_tensor(self.head_weights)
+        total = ops.sum(ops.sum(losses, axis=0) / n_known * head_weights)
         return ops.reshape(total, (1,))
 
     def by_chance(self, n_classes: np.ndarray) -> float:

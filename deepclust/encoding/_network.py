@@ -181,7 +181,7 @@ class Network(keras.Model):
             lstm = self.lstm(rnn if stacked else words, mask=real)
         features = ops.concatenate([*self._fuse(rnn, lstm), words], axis=-1)
         embeddings = self.dense(self.pooling(features, real))
-        return ops.normalize(ops.cast(embeddings, "float32"), axis=-1)
+        return _unit_rows(ops.cast(embeddings, "float32"))
 
     def _fuse(self, rnn: Any, lstm: Any) -> list[Any]:
         """Return what stands beside the words, to be concatenated."""
@@ -194,6 +194,16 @@ class Network(keras.Model):
             return [aligned + lstm]
         share = self.gate(ops.concatenate([rnn, lstm], axis=-1))
         return [share * aligned + (1.0 - share) * lstm]
+
+
+def _unit_rows(x: Any) -> Any:
+    """Return the rows at unit length; a row of zeros as it is.
+
+    As `ops.normalize`, whose gradient at zero is not a number on PyTorch and JAX: the
+    start of a text whose words have no vectors.
+    """
+    squares = ops.sum(ops.square(x), axis=-1, keepdims=True)
+    return x * ops.rsqrt(ops.maximum(squares, keras.config.epsilon() ** 2))
 
 
 class PrototypeClassifier(keras.Model):

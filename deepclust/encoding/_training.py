@@ -265,7 +265,7 @@ def _fit_epochs(
         initial_epoch=first,
         epochs=last,
         steps_per_epoch=len(batches),
-        validation_data=validation.feed() if validates else None,
+        validation_data=validation.feed_again() if validates else None,
         validation_steps=len(validation) if validates else None,
         callbacks=callbacks,
         shuffle=False,  # length_batches has done so
@@ -412,9 +412,35 @@ class LengthBatches:
         data = tf.data.Dataset.from_generator(endless, output_signature=signature)
         return data.prefetch(tf.data.AUTOTUNE)
 
+    def feed_again(self) -> Any:
+        """Return the batches in the form that `fit` reads for each validation.
+
+        Beside TensorFlow, Keras begins a generator with its first two batches again in
+        each validation, and goes on where it was: a `PyDataset` gives all once.
+        """
+        if keras.config.backend() == "tensorflow":
+            return self.feed()
+        return Repeated(list(self.epoch(1)))
+
     def _endless(self, n_done: int) -> Iterator[tuple[np.ndarray, ...]]:
         for number in itertools.count(n_done + 1):
             yield from self.epoch(number)
+
+
+class Repeated(keras.utils.PyDataset):
+    """The same batches in each epoch."""
+
+    def __init__(self, batches: list[tuple[np.ndarray, ...]]) -> None:
+        super().__init__()
+        self.batches = batches
+
+    def __len__(self) -> int:
+        """Return the number of batches."""
+        return len(self.batches)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
+        """Return one of them."""
+        return self.batches[index]
 
 
 class TrainingCurve(keras.callbacks.Callback):

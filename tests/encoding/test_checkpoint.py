@@ -68,7 +68,7 @@ def names(folder):
 
 
 @pytest.mark.parametrize(
-    ("after", "options"), [(2, {}), (7, {}), (13, STOPPING)], ids=["1", "3", "stop"]
+    ("after", "options"), [(2, {}), (7, {}), (8, STOPPING)], ids=["1", "3", "stop"]
 )
 def test_an_interrupted_run_ends_as_an_uninterrupted_one(
     tmp_path, monkeypatch, after, options

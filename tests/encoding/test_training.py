@@ -355,8 +355,9 @@ def test_auto_trains_cycle_after_cycle_until_the_loss_is_down():
 def test_auto_stops_where_the_loss_is_level(recwarn):
     texts, topics = make_problem()
     _, history = train(
-        small_network(lstm_units=0), texts, [topics], epochs="auto", learning_rate=1e-9
-    )
+        small_network(lstm_units=0), texts, [topics], epochs="auto", learning_rate=1e-9,
+        word_dropout=0.0,
+    )  # fmt: skip
     assert len(history) == 2 * _training.MAX_EPOCHS
     assert not [w for w in recwarn if w.category is ConvergenceWarning]
 
@@ -369,6 +370,31 @@ def test_training_that_stops_before_it_has_learned_warns(monkeypatch):
     monkeypatch.setattr(_training, "MAX_CYCLES", 1)
     with pytest.warns(ConvergenceWarning, match=r"20 epochs .* another learning_rate"):
         train(small_network(lstm_units=0), texts, [topics], epochs="auto", **stalled)
+
+
+@pytest.mark.usefixtures("untraced")
+def test_a_text_whose_words_have_no_vectors_is_learned_from():
+    """Its embedding starts at zero, where a unit vector has no gradient."""
+    texts = TokenSequences.from_lists([[2, 3], [4], [3, 2], [4, 4]] * 2)
+    network = small_network(vector_dim=6)
+    vectors = read_weights(network)["words"]
+    vectors[4] = 0.0
+    network.words.embeddings.assign(vectors)
+    topics = np.array([0, 1, 0, 1] * 2, dtype=np.int32)
+    _, history = train(network, texts, [topics], epochs=2, word_dropout=0.0)
+    assert np.isfinite([row["loss"] for row in history]).all()
+    assert all(np.isfinite(w).all() for w in read_weights(network).values())
+
+
+def test_each_validation_beside_tensorflow_reads_every_text_once(monkeypatch):
+    monkeypatch.setattr("keras.config.backend", lambda: "torch")
+    texts, topics = make_problem()
+    batches = LengthBatches(texts, topics[:, None], np.arange(40), 16, 0.0, seed=0)
+    again = batches.feed_again()
+    for _ in range(2):
+        rows = [again[i] for i in range(len(again))]
+        assert len(rows) == len(batches) == 3
+        assert sum(len(ids) for ids, _ in rows) == 40
 
 
 def test_early_stopping_does_not_warn(recwarn):
