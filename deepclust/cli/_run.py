@@ -255,7 +255,8 @@ def run_cluster(
     progress("drawing")
     points = _draw_map(out / "map.png", embeddings, labels, table.names, seed)
     progress("writing the report")
-    how |= {"table": table, "layers": _layers(found)}
+    layers = [found[name] for name in found if name.startswith("layer_")]
+    how |= {"table": table, "layers": np.column_stack(layers)}
     _write_report(pipeline, corpus, out / "report.html", labels, points, **how)
     progress("done", spinner=False)
     _print_overview(corpus, table.frame, top, labels, found["nearest"], learn_labels)
@@ -495,11 +496,6 @@ def _predicted(
         some = [cleaned[row] for row in rows]
         unseen[rows] = pipeline["vectorize"].unseen_share(some)
     return prediction_columns(pipeline[-1], embeddings, sequences.known_share, unseen)
-
-
-def _layers(found: dict[str, np.ndarray]) -> np.ndarray:
-    layers = [column for name, column in found.items() if name.startswith("layer_")]
-    return np.column_stack(layers)
 
 
 def _label_table(

@@ -181,7 +181,7 @@ class Network(keras.Model):
             lstm = self.lstm(rnn if stacked else words, mask=real)
         features = ops.concatenate([*self._fuse(rnn, lstm), words], axis=-1)
         embeddings = self.dense(self.pooling(features, real))
-        return _unit_rows(ops.cast(embeddings, "float32"))
+        return _of_unit_length(ops.cast(embeddings, "float32"))
 
     def _fuse(self, rnn: Any, lstm: Any) -> list[Any]:
         """Return what stands beside the words, to be concatenated."""
@@ -196,7 +196,7 @@ class Network(keras.Model):
         return [share * aligned + (1.0 - share) * lstm]
 
 
-def _unit_rows(x: Any) -> Any:
+def _of_unit_length(x: Any) -> Any:
     """Return the rows at unit length; a row of zeros as it is.
 
     As `ops.normalize`, whose gradient at zero is not a number on PyTorch and JAX: the

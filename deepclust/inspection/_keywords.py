@@ -141,7 +141,7 @@ def extract_keywords(
     )
     keywords = {}
     for code, cluster in enumerate(data.clusters):
-        ranked = _ranked(weights, short, short_terms, code)
+        ranked = _heaviest_terms(weights, short, short_terms, code)
         first = dict(islice(ranked, _PHRASES_OF * n_keywords))
         longer = _longer_terms(long, phrases, code, first.keys())
         keywords[cluster] = _select(chain(first.items(), ranked), longer, n_keywords)
@@ -337,7 +337,7 @@ def _shares(n_texts: sp.csr_array) -> np.ndarray:
     return shares
 
 
-def _ranked(
+def _heaviest_terms(
     weights: sp.csr_array, n_texts: sp.csr_array, terms: np.ndarray, row: int
 ) -> Iterator[tuple[str, float]]:
     """Yield the terms of a cluster and how many of its texts hold each.

@@ -165,10 +165,8 @@ def summarize(
         raise ValueError(
             f"projection must be one of {PROJECTIONS}. Received: {projection!r}."
         )
-    inputs = read_inputs(
-        *(pipeline, texts, labels, y, dates, names, cleaned, embeddings),
-        *(layers, columns),
-    )
+    given = pipeline, texts, labels, y, dates, names, cleaned, embeddings, layers
+    inputs = read_inputs(*given, columns)
     clusters, periods = _clusters(inputs, _table(inputs, table))
     map_ = _map(inputs, projection, points, max_points, random_state)
     _add_colors(clusters, map_)
