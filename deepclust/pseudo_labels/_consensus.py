@@ -17,6 +17,7 @@ __all__ = [
     "co_association",
     "medoid",
     "nearest_partitions",
+    "nested_target",
 ]
 
 MIN_ALIVE = 0.9  # of the components, that a mixture or a target should keep
@@ -165,6 +166,39 @@ def agreed_targets(
     if sum(int(target.max()) + 1 for target in most) >= MIN_ALIVE * n_components:
         return most
     return targets((len(table) + 1) // 2)
+
+
+def nested_target(finer: np.ndarray, broader: np.ndarray) -> np.ndarray:
+    """Let each class of a target be a part of one class of a broader target.
+
+    Parameters
+    ----------
+    finer, broader : ndarray of shape (n_docs,), int
+        Class of each document, from 0; -1 for none.
+
+    Returns
+    -------
+    target : ndarray of shape (n_docs,), int32
+        The finer classes; -1 also where a document is not in that class of `broader`
+        which holds most of its finer class. Classes are renumbered without the empty
+        ones.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from deepclust.pseudo_labels._consensus import nested_target
+    >>> finer, broader = np.array([0, 0, 0, 1, 1, 2]), np.array([0, 0, 1, 1, -1, -1])
+    >>> nested_target(finer, broader)
+    array([ 0,  0, -1,  1, -1, -1], dtype=int32)
+    """
+    target = np.full(len(finer), -1, dtype=np.int32)
+    both = (finer >= 0) & (broader >= 0)
+    if both.any():
+        counts = np.zeros((finer.max() + 1, broader.max() + 1))
+        np.add.at(counts, (finer[both], broader[both]), 1.0)
+        kept = both & (broader == counts.argmax(axis=1)[finer])
+        target[kept] = np.unique(finer[kept], return_inverse=True)[1]
+    return target
 
 
 def co_association(

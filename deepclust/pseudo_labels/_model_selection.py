@@ -35,7 +35,7 @@ from deepclust.pseudo_labels._features import half_of_vocabulary, lsa_features
 from deepclust.pseudo_labels._mixture import ANNEALED_WEIGHTS, is_confident
 from deepclust.pseudo_labels._partition_tree import PartitionTree
 
-__all__ = ["MAX_DOCS", "View", "select_n_components"]
+__all__ = ["MAX_DOCS", "View", "finer_number", "select_n_components"]
 
 # Pairs of views and of document subsamples in each round, and the share of the best
 # score that a number needs for the next one, or to be selected.
@@ -178,6 +178,39 @@ def select_n_components(
         for k in sorted(results)
     ]
     return n_components, table
+
+
+def finer_number(n_components: int, results: list[dict[str, Any]]) -> int | None:
+    """Return the finest number that the texts support, if topics have several scales.
+
+    Parameters
+    ----------
+    n_components : int
+        The number selected.
+
+    results : list of dict
+        Of `select_n_components`.
+
+    Returns
+    -------
+    finest : int or None
+        None unless it is more than `ONE_SCALE` times the number selected, or where the
+        views support no topics.
+
+    Examples
+    --------
+    >>> from deepclust.pseudo_labels._model_selection import finer_number
+    >>> rows = [{"n_components": k, "mutual_info": 1.2, "supported": True}
+    ...         for k in (4, 18)]
+    >>> finer_number(4, rows), finer_number(5, rows), finer_number(4, [])
+    (18, None, None)
+    """
+    for row in sorted(results, key=lambda row: -row["n_components"]):
+        finest = row["n_components"]
+        if row["supported"]:
+            has_topics = row["mutual_info"] >= MIN_INFORMATION * np.log(finest)
+            return finest if has_topics and finest > ONE_SCALE * n_components else None
+    return None
 
 
 def _warn_of_no_topics(mutual_info: float, share: float, n_components: int) -> None:

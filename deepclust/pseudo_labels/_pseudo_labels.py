@@ -11,6 +11,8 @@
 5. Return both, the nearest to either with as many components, and one with fewer and
    one with more. Documents without a confident label, or on which most of the
    partitions disagree, have no pseudo-label.
+6. Where the texts support a number more than four times as great, add two partitions by
+   that number, whose classes are parts of those of the first: layers to learn.
 
 No label and no pretrained model takes part, unless the caller brings labels or document
 vectors. The constants of these files serve all corpora; docs/method.md says on which
@@ -19,6 +21,7 @@ they were chosen and on which they were tested.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,6 +34,7 @@ from deepclust.pseudo_labels._consensus import (
     agreed_targets,
     medoid,
     nearest_partitions,
+    nested_target,
 )
 from deepclust.pseudo_labels._document_completion import document_completion_scores
 from deepclust.pseudo_labels._features import (
@@ -42,6 +46,7 @@ from deepclust.pseudo_labels._mixture import SMALL_KEPT, Mixture
 from deepclust.pseudo_labels._model_selection import (
     MAX_DOCS,
     View,
+    finer_number,
     select_n_components,
 )
 from deepclust.pseudo_labels._partition_tree import PartitionTree
@@ -55,6 +60,8 @@ N_TREES = {0.8: 2, 1.0: 6, 1.25: 2}
 N_TARGETS = {0.8: 1, 1.0: 4, 1.25: 1}
 BROADER = (0.5, 0.25, 0.125)  # ratios of partitions that tell which are related
 N_BROADER_TREES = 4
+N_FINER_TREES = 2  # of the finest number that the texts support, where it is far
+N_FINER_TARGETS = 2
 N_WEIGHT_TREES = {1.0: 2}  # trees for the choice of the weight of views
 
 VIEW_WEIGHTS = (2.0, 1.0)  # tried in turn, against 1 for either other block; else none
@@ -69,7 +76,8 @@ class PseudoLabels:
     ----------
     targets : list of ndarray of shape (n_docs,), int32
         Partitions to learn; -1 where a document has no pseudo-label. The first has
-        fewer components than the others and the last more.
+        fewer components than the others and the sixth more. Two further ones, where
+        topics have several scales, divide those of the second.
 
     n_pseudo_classes : int or None
         Components that most targets have; None if there are no targets.
@@ -186,29 +194,68 @@ def make_pseudo_labels(
         partitions = _fit_partitions(
             features, counts, N_TREES, n_components, known, seed
         )
-        labels = [partition.labels for partition in partitions[1.0]]
-        scores = document_completion_scores(counts, labels, seed=seed)
-        best, central = (
-            labels[int(np.argmax(scores))],
-            labels[medoid(labels, seed=seed)],
-        )
+        references = _best_and_central(counts, partitions[1.0], seed)
+        targets = {
+            ratio: _targets(partitions[ratio], references[:n], n, seed)
+            for ratio, n in N_TARGETS.items()
+        }
+        flat = targets[1.0]
+        finest = finer_number(n_components, results)
+        finer = []
+        if finest is not None:
+            finer = _finer_targets(features, counts, finest, flat[0], known, seed)
         broader = _broader_partitions(features, counts, n_components, seed)
-    targets = {}
-    for ratio, n_targets in N_TARGETS.items():
-        labels = [partition.labels for partition in partitions[ratio]]
-        references = [best, central] if n_targets > 1 else [best]
-        nearest = nearest_partitions(references, labels, seed=seed)
-        chosen = [partitions[ratio][i] for i in nearest[:n_targets]]
-        targets[ratio] = agreed_targets(
-            [partition.labels for partition in chosen],
-            [partition.log_odds_margin for partition in chosen],
-        )
     return PseudoLabels(
-        [target for kept in targets.values() for target in kept],
-        max(int(target.max()) + 1 for target in targets[1.0]),
+        [*chain(*targets.values(), finer)],
+        max(int(target.max()) + 1 for target in flat),
         results,
         weight,
         broader,
+    )
+
+
+def _finer_targets(
+    features: np.ndarray,
+    counts: csr_matrix,
+    n_components: int,
+    flat: np.ndarray,
+    known: np.ndarray | None,
+    seed: int,
+) -> list[np.ndarray]:
+    """Return targets whose classes are parts of those of `flat`.
+
+    Classes that reach over a boundary of `flat` would blur it.
+    """
+    found = _fit_partitions(
+        features, counts, {1.0: N_FINER_TREES}, n_components, known, seed
+    )
+    references = _best_and_central(counts, found[1.0], seed)
+    targets = _targets(found[1.0], references, N_FINER_TARGETS, seed)
+    return [nested_target(target, flat) for target in targets]
+
+
+def _best_and_central(
+    counts: csr_matrix, partitions: list[_Partition], seed: int
+) -> list[np.ndarray]:
+    """Return the partition that best predicts held-out words, and the medoid."""
+    labels = [partition.labels for partition in partitions]
+    scores = document_completion_scores(counts, labels, seed=seed)
+    return [labels[int(np.argmax(scores))], labels[medoid(labels, seed=seed)]]
+
+
+def _targets(
+    partitions: list[_Partition],
+    references: list[np.ndarray],
+    n_targets: int,
+    seed: int,
+) -> list[np.ndarray]:
+    """Return the partitions nearest to the references, as far as they agree."""
+    labels = [partition.labels for partition in partitions]
+    nearest = nearest_partitions(references, labels, seed=seed)
+    chosen = [partitions[i] for i in nearest[:n_targets]]
+    return agreed_targets(
+        [partition.labels for partition in chosen],
+        [partition.log_odds_margin for partition in chosen],
     )
 
 

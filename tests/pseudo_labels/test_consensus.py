@@ -2,8 +2,15 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from deepclust.pseudo_labels._consensus import agreed_targets, co_association, medoid
+from deepclust.pseudo_labels._consensus import (
+    agreed_targets,
+    co_association,
+    medoid,
+    nested_target,
+)
 
 
 def agreed(*partitions):
@@ -96,3 +103,19 @@ def test_co_association_is_the_share_of_pairs_that_partitions_join():
 def test_co_association_without_partitions_or_documents_is_zero():
     assert not co_association(np.array([0, 1]), [], 2).any()
     assert not co_association(np.array([-1, -1]), [np.array([0, 0])], 2).any()
+
+
+@given(st.lists(st.tuples(st.integers(-1, 5), st.integers(-1, 3)), max_size=40))
+def test_each_class_of_a_nested_target_is_a_part_of_one_class(pairs):
+    finer, broader = np.array(pairs, dtype=np.int32).reshape(-1, 2).T
+    target = nested_target(finer, broader)
+    kept = target >= 0
+    assert target.dtype == np.int32
+    assert {*target[kept].tolist()} == {*range(target.max(initial=-1) + 1)}
+    both = zip(target[kept], finer[kept], broader[kept], strict=True)
+    assert len({*both}) == target.max(initial=-1) + 1  # one class of either
+    np.testing.assert_array_equal(nested_target(target, broader), target)
+    lost = (finer >= 0) & (broader >= 0) & ~kept
+    for part in {*finer[lost].tolist()}:
+        here = [np.sum(kept & (finer == part)), np.sum(lost & (finer == part))]
+        assert here[0] > 0
