@@ -16,6 +16,7 @@ from deepclust.metrics._pairwise import unit_rows
 __all__ = ["ReportInputs", "encode_classes", "read_inputs"]
 
 _LSA_DIM = 50
+_ROWS_COMPARED = 200  # to recognize the layers of a clusterer
 
 
 @dataclass
@@ -162,6 +163,8 @@ def _layers(
         if not places:
             raise ValueError("One column of layers must be equal to labels.")
         place = places[0]
+        if not _are_layers_of(clusterer, X, found):
+            return list(found.T), place, []
     else:
         n_features = getattr(clusterer, "n_features_in_", None)
         if not hasattr(clusterer, "predict_layers") or X.shape[1] != n_features:
@@ -171,6 +174,16 @@ def _layers(
             return [labels], 0, []
     names = getattr(clusterer, "layer_names_", [])
     return list(found.T), place, names if len(names) == found.shape[1] else []
+
+
+def _are_layers_of(clusterer: Any, X: np.ndarray, layers: np.ndarray) -> bool:
+    """Return whether the clusterer gives some of the rows these layers."""
+    if not hasattr(clusterer, "predict_layers"):
+        return False
+    if X.shape[1] != getattr(clusterer, "n_features_in_", None):
+        return False
+    rows = np.unique(np.linspace(0, len(X) - 1, _ROWS_COMPARED).astype(np.intp))
+    return np.array_equal(clusterer.predict_layers(X[rows]), layers[rows])
 
 
 def encode_classes(y: Any) -> tuple[list[str] | None, np.ndarray | None]:

@@ -179,6 +179,24 @@ def test_layers_that_have_names_are_not_named_again(
     assert names == clusterer.layer_names_
 
 
+def test_layers_of_another_clusterer_do_not_get_the_names_of_the_pipeline(
+    monkeypatch, corpus, fitted_clusterer
+):
+    clusterer, own = fitted_clusterer[-1], fitted_clusterer[-1].layers_
+    names = [
+        {c: f"own {place}.{c}" for c in range(column.max() + 1)}
+        for place, column in enumerate(own.T)
+    ]
+    monkeypatch.setattr(clusterer, "layer_names_", names)
+    others = np.where(own < 0, own, own.max(axis=0) - own)
+
+    for layers, is_own in ((own, True), (others, False)):
+        labels = layers[:, clusterer.layer_]
+        how = {"labels": labels, "layers": layers}
+        nodes = summarize(fitted_clusterer, corpus.texts, **how)["layers"][0]
+        assert all(node["name"].startswith("own") == is_own for node in nodes)
+
+
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
