@@ -31,7 +31,7 @@ __all__ = [
 # A phrase stands for a word where it makes up so much of the word's occurrences.
 _SHARE_OF_PHRASE = 0.6
 _LEAST_PHRASES = 2
-_PHRASES_OF = 20  # terms a keyword whose phrases are looked at
+_TERMS_PER_KEYWORD = 20  # whose phrases are looked at
 _ROUNDING = 1e-15
 # Characters of a word in a name: "R&B", "C#", "front-end", but no "x1 < x2".
 _PLAIN = re.compile(r"[^\W_](?:[^\W_]|[ .&'’+#-])*|\.[^\W_]+")
@@ -142,7 +142,7 @@ def extract_keywords(
     keywords = {}
     for code, cluster in enumerate(data.clusters):
         ranked = _heaviest_terms(weights, short, short_terms, code)
-        first = dict(islice(ranked, _PHRASES_OF * n_keywords))
+        first = dict(islice(ranked, _TERMS_PER_KEYWORD * n_keywords))
         longer = _longer_terms(long, phrases, code, first.keys())
         keywords[cluster] = _select(chain(first.items(), ranked), longer, n_keywords)
         if originals is not None:

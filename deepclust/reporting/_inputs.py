@@ -16,7 +16,7 @@ from deepclust.metrics._pairwise import unit_rows
 __all__ = ["ReportInputs", "encode_classes", "read_inputs"]
 
 _LSA_DIM = 50
-_ROWS_COMPARED = 200  # to recognize the layers of a clusterer
+_ROWS_TO_RECOGNIZE = 200  # to recognize the layers of a clusterer
 
 
 @dataclass
@@ -182,7 +182,7 @@ def _are_layers_of(clusterer: Any, X: np.ndarray, layers: np.ndarray) -> bool:
         return False
     if X.shape[1] != getattr(clusterer, "n_features_in_", None):
         return False
-    rows = np.unique(np.linspace(0, len(X) - 1, _ROWS_COMPARED).astype(np.intp))
+    rows = np.unique(np.linspace(0, len(X) - 1, _ROWS_TO_RECOGNIZE).astype(np.intp))
     return np.array_equal(clusterer.predict_layers(X[rows]), layers[rows])
 
 

@@ -138,7 +138,7 @@ def summarize(
     ValueError
         If there are no texts or no labels, lengths differ, or `projection` is unknown.
     TypeError
-        If `pipeline` is not a Pipeline.
+        If `pipeline` is not a Pipeline, or `table` no ClusterTable.
     MissingExtraError
         If `projection` is "umap" and umap-learn is not installed.
 
@@ -215,6 +215,11 @@ def _table(inputs: ReportInputs, table: ClusterTable | None) -> ClusterTable:
             cleaned=inputs.cleaned,
             embeddings=inputs.embeddings if inputs.is_embedded else None,
             output="pandas",
+        )
+    if not isinstance(table, ClusterTable):
+        raise TypeError(
+            "table must be a ClusterTable, as of cluster_table. Received: "
+            f"{type(table).__name__}."
         )
     found, sizes = np.unique(inputs.labels, return_counts=True)
     given = dict(zip(table["cluster"], table["size"], strict=True))

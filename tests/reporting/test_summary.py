@@ -208,6 +208,8 @@ def test_a_table_of_other_labels_is_refused(labels, message):
     table = cluster_table(FRUIT, [0, 0, 1, 1, -1, -1])
     with pytest.raises(ValueError, match=message):
         summarize(None, FRUIT, labels=labels, table=table)
+    with pytest.raises(TypeError, match=r"must be a ClusterTable.*DataFrame"):
+        summarize(None, FRUIT, labels=labels, table=table.frame)
 
 
 def test_a_pipeline_of_other_estimators():
