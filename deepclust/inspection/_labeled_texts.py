@@ -167,9 +167,12 @@ def steps_of(pipeline: Any) -> dict[str, Any]:
 
 
 def run_steps(
-    steps: dict[str, Any], texts: list[str]
+    steps: dict[str, Any], texts: list[str], labels: Any = None
 ) -> tuple[list[str] | None, Any, Any]:
-    """Return the output of the last step that returns texts, embeddings, labels."""
+    """Return the output of the last step that returns texts, embeddings, labels.
+
+    Labels are predicted when None.
+    """
     *transformers, clusterer = steps.values()
     X: Any = texts
     cleaned = None
@@ -177,9 +180,9 @@ def run_steps(
         X = step.transform(X)
         if isinstance(X, list) and all(isinstance(text, str) for text in X):
             cleaned = X
-    if hasattr(clusterer, "predict"):
+    if labels is None and hasattr(clusterer, "predict"):
         labels = clusterer.predict(X)
-    else:
+    elif labels is None:
         labels = getattr(clusterer, "labels_", None)
     return cleaned, X, labels
 

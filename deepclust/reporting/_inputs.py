@@ -119,10 +119,10 @@ def read_inputs(
         raise ValueError("summarize needs at least one text.")
     steps = steps_of(pipeline)
     if steps and (labels is None or embeddings is None or cleaned is None):
-        computed = run_steps(steps, texts)
+        computed = run_steps(steps, texts, labels)
         cleaned = computed[0] if cleaned is None else cleaned
         embeddings = _dense(computed[1]) if embeddings is None else embeddings
-        labels = computed[2] if labels is None else labels
+        labels = computed[2]
     if labels is None:
         raise ValueError("summarize needs a fitted pipeline, or labels=.")
     labels = _check_labels(labels)

@@ -197,6 +197,14 @@ def test_layers_of_another_clusterer_do_not_get_the_names_of_the_pipeline(
         assert all(node["name"].startswith("own") == is_own for node in nodes)
 
 
+def test_labels_that_are_given_are_not_predicted(monkeypatch, corpus, fitted_clusterer):
+    labels = fitted_clusterer.predict(corpus.texts)
+    expected = summarize(fitted_clusterer, corpus.texts)
+    monkeypatch.setattr(type(fitted_clusterer[-1]), "predict", None)
+
+    assert summarize(fitted_clusterer, corpus.texts, labels=labels) == expected
+
+
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
