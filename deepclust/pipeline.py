@@ -359,7 +359,7 @@ class TextClusterer(Pipeline):
         elif rows is None:
             self._labels = None if labels is self else labels
         elif not _has_no_length(X) and hasattr(self[-1], "predict"):
-            self._labels = self._predict_in_parts(X)
+            self._labels = self._labels_of_all(X, rows)
         return getattr(self, "labels_", None)
 
     def _to_learn_from(self, X: Any) -> tuple[Any, np.ndarray | None, int]:
@@ -380,6 +380,16 @@ class TextClusterer(Pipeline):
             stacklevel=4,
         )
         return texts, rows, n_docs
+
+    def _labels_of_all(self, X: Any, rows: np.ndarray) -> np.ndarray:
+        """Return the labels of all texts; those of the rows of `fit` are there."""
+        if not isinstance(self[-1], DBSCAN):
+            return self._predict_in_parts(X)
+        labels = np.empty(len(X), dtype=np.intp)
+        labels[rows] = self[-1].labels_
+        others = np.delete(np.arange(len(X)), rows)
+        labels[others] = self._predict_in_parts([X[row] for row in others])
+        return labels
 
     def _predict_in_parts(self, X: Any) -> np.ndarray:
         return np.concatenate([*iter_predict(self, X), np.empty(0, dtype=np.intp)])

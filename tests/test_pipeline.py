@@ -560,6 +560,19 @@ def test_of_many_texts_a_sample_is_learned_from(corpus):
         assert not hasattr(pipeline.fit(Stream(texts)), "labels_")
 
 
+def test_the_sample_is_not_predicted_again(corpus, monkeypatch):
+    predicted, predict = [], DBSCAN.predict
+
+    def counted(self, X):
+        predicted.append(len(X))
+        return predict(self, X)
+
+    monkeypatch.setattr(DBSCAN, "predict", counted)
+    with pytest.warns(TextWarning, match="fitted on 200"):
+        light_clusterer(max_fit_texts=200).fit(corpus.texts)
+    assert sum(predicted) == 100
+
+
 def test_labels_follow_the_last_step(corpus):
     rng = np.random.default_rng(0)
     words = " ".join(corpus.texts).split()

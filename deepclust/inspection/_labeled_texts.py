@@ -18,6 +18,7 @@ from deepclust.sequences import NOISE, content_words
 __all__ = [
     "LabeledTexts",
     "check_labeled",
+    "predicted_labels",
     "run_model",
     "run_steps",
     "steps_of",
@@ -166,25 +167,22 @@ def steps_of(pipeline: Any) -> dict[str, Any]:
     return {k: step for k, step in pipeline.steps if step not in (None, "passthrough")}
 
 
-def run_steps(
-    steps: dict[str, Any], texts: list[str], labels: Any = None
-) -> tuple[list[str] | None, Any, Any]:
-    """Return the output of the last step that returns texts, embeddings, labels.
-
-    Labels are predicted when None.
-    """
-    *transformers, clusterer = steps.values()
+def run_steps(steps: dict[str, Any], texts: list[str]) -> tuple[list[str] | None, Any]:
+    """Return the output of the last step that returns texts, and embeddings."""
     X: Any = texts
     cleaned = None
-    for step in transformers:
+    for step in [*steps.values()][:-1]:
         X = step.transform(X)
         if isinstance(X, list) and all(isinstance(text, str) for text in X):
             cleaned = X
-    if labels is None and hasattr(clusterer, "predict"):
-        labels = clusterer.predict(X)
-    elif labels is None:
-        labels = getattr(clusterer, "labels_", None)
-    return cleaned, X, labels
+    return cleaned, X
+
+
+def predicted_labels(clusterer: Any, X: Any) -> Any:
+    """Return the labels of the rows; those of `fit` of what does not predict."""
+    if hasattr(clusterer, "predict"):
+        return clusterer.predict(X)
+    return getattr(clusterer, "labels_", None)
 
 
 def run_model(
@@ -194,7 +192,8 @@ def run_model(
     clusterer = last_step(model)
     if clusterer in (model, getattr(model, "best_estimator_", None)):
         return None, None, clusterer.labels_
-    cleaned, X, labels = run_steps(steps_of(model), texts)
+    cleaned, X = run_steps(steps_of(model), texts)
+    labels = predicted_labels(clusterer, X)
     return cleaned, None if sp.issparse(X) else X, labels
 
 

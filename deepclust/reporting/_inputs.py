@@ -9,7 +9,11 @@ from sklearn.utils import check_array, column_or_1d
 from deepclust._text_input import check_texts
 from deepclust.clustering._metric_space import MOST_VALUE
 from deepclust.inspection._keywords import names_by_label
-from deepclust.inspection._labeled_texts import run_steps, steps_of
+from deepclust.inspection._labeled_texts import (
+    predicted_labels,
+    run_steps,
+    steps_of,
+)
 from deepclust.metrics._known_labels import is_unlabeled
 from deepclust.metrics._pairwise import unit_rows
 
@@ -118,11 +122,13 @@ def read_inputs(
     if not texts:
         raise ValueError("summarize needs at least one text.")
     steps = steps_of(pipeline)
+    clusterer = [*steps.values()][-1] if steps else None
     if steps and (labels is None or embeddings is None or cleaned is None):
-        computed = run_steps(steps, texts, labels)
-        cleaned = computed[0] if cleaned is None else cleaned
-        embeddings = _dense(computed[1]) if embeddings is None else embeddings
-        labels = computed[2]
+        found, X = run_steps(steps, texts)
+        cleaned = found if cleaned is None else cleaned
+        embeddings = _dense(X) if embeddings is None else embeddings
+        if labels is None:
+            labels, layers = _predicted(clusterer, X, layers)
     if labels is None:
         raise ValueError("summarize needs a fitted pipeline, or labels=.")
     labels = _check_labels(labels)
@@ -141,7 +147,6 @@ def read_inputs(
     is_embedded = embeddings is not None
     if not is_embedded:
         embeddings = _lsa(texts if cleaned is None else cleaned)
-    clusterer = [*steps.values()][-1] if steps else None
     names = {**getattr(clusterer, "cluster_names_", {}), **names_by_label(names)}
     classes, class_codes = encode_classes(y)
     X = _check_embeddings(embeddings)
@@ -151,6 +156,14 @@ def read_inputs(
         *(names, classes, class_codes, dates, steps),
         *(found, layer, layer_names, columns),
     )
+
+
+def _predicted(clusterer: Any, X: Any, layers: Any) -> tuple[Any, Any]:
+    """Return labels, and the layers that they are from, by one search if possible."""
+    if layers is None and hasattr(clusterer, "predict_layers"):
+        layers = clusterer.predict_layers(X)
+        return layers[:, clusterer.layer_], layers
+    return predicted_labels(clusterer, X), layers
 
 
 def _layers(

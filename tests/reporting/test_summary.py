@@ -197,6 +197,27 @@ def test_layers_of_another_clusterer_do_not_get_the_names_of_the_pipeline(
         assert all(node["name"].startswith("own") == is_own for node in nodes)
 
 
+def test_labels_and_layers_are_found_by_one_search(
+    monkeypatch, corpus, fitted_clusterer
+):
+    cluster, searches = type(fitted_clusterer[-1]), []
+    expected = fitted_clusterer[-1].predict_layers(
+        fitted_clusterer[:-1].transform(corpus.texts)
+    )
+    search = cluster._nearest_core
+
+    def counted(self, X, radius):
+        searches.append(len(X))
+        return search(self, X, radius)
+
+    monkeypatch.setattr(cluster, "_nearest_core", counted)
+
+    summary = summarize(fitted_clusterer, corpus.texts)
+
+    assert searches.count(len(corpus.texts)) == 1
+    assert summary["map"]["layers"] == expected.T.tolist()
+
+
 def test_labels_that_are_given_are_not_predicted(monkeypatch, corpus, fitted_clusterer):
     labels = fitted_clusterer.predict(corpus.texts)
     expected = summarize(fitted_clusterer, corpus.texts)
