@@ -124,11 +124,11 @@ def read_inputs(
     steps = steps_of(pipeline)
     clusterer = [*steps.values()][-1] if steps else None
     if steps and (labels is None or embeddings is None or cleaned is None):
-        found, X = run_steps(steps, texts)
-        cleaned = found if cleaned is None else cleaned
-        embeddings = _dense(X) if embeddings is None else embeddings
+        clean_texts, rows = run_steps(steps, texts)
+        cleaned = clean_texts if cleaned is None else cleaned
+        embeddings = _dense(rows) if embeddings is None else embeddings
         if labels is None:
-            labels, layers = _predicted(clusterer, X, layers)
+            labels, layers = _predicted(clusterer, rows, layers)
     if labels is None:
         raise ValueError("summarize needs a fitted pipeline, or labels=.")
     labels = _check_labels(labels)
