@@ -92,7 +92,8 @@ class Vocabulary:
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what is cached: a model that was used has the hash that it had."""
-        return {k: v for k, v in vars(self).items() if k != "is_stop_word"}
+        cached = ("is_stop_word", "stems")
+        return {k: v for k, v in vars(self).items() if k not in cached}
 
     @property
     def learned_vectors(self) -> np.ndarray | None:
@@ -106,6 +107,20 @@ class Vocabulary:
     def is_stop_word(self) -> np.ndarray:
         """Whether a token is a stop word that the cleaner kept, bool (n_tokens,)."""
         return np.array([token.endswith(STOP_WORD_MARK) for token in self.tokens])
+
+    @cached_property
+    def stems(self) -> np.ndarray:
+        """For each token the first that has the same truncated form, intp (n_tokens,).
+
+        >>> vocabulary = Vocabulary(("", "[unk]", "cat", "refund", "refun*"), None, 5)
+        >>> vocabulary.stems
+        array([0, 1, 2, 3, 3])
+        """
+        from deepclust.cleaning._tokenizer import truncated
+
+        first: dict[str, int] = {}
+        forms = (truncated(token) or token for token in self.tokens)
+        return np.array([first.setdefault(f, i) for i, f in enumerate(forms)], np.intp)
 
     def __len__(self) -> int:
         return len(self.tokens)

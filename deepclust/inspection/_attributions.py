@@ -21,6 +21,7 @@ from sklearn.metrics import pairwise_distances
 from sklearn.utils.validation import check_is_fitted
 
 from deepclust._text_input import check_texts
+from deepclust.cleaning._tokenizer import TRUNCATED
 from deepclust.clustering._fitted_labels import names_of
 from deepclust.inspection._html import render
 from deepclust.inspection._keywords import names_by_label
@@ -314,15 +315,20 @@ def _locate(
 
 
 def _tokens(pipeline: Any, text: str, sequence: TokenSequences) -> tuple[str, ...]:
-    """Return the tokens of the text; unknown ones as the cleaner returns them."""
+    """Return the tokens of the text; rare words as the cleaner returns them."""
     ids = sequence.ids.tolist()
     words = sequence.vocabulary.tokens if sequence.vocabulary else ()
     tokens = [words[i] if i < len(words) else str(i) for i in ids]
-    if UNKNOWN_ID in ids and len(pipeline) > 3:
+    rare = [
+        place
+        for place, token in enumerate(tokens)
+        if ids[place] == UNKNOWN_ID or token.endswith(TRUNCATED)
+    ]
+    if rare and len(pipeline) > 3:
         cleaned = pipeline[:-3].transform([text])[0].split()
         if len(cleaned) >= len(ids):  # no Chinese pairs among them
-            for place, token in enumerate(cleaned[: len(ids)]):
-                tokens[place] = token if ids[place] <= UNKNOWN_ID else tokens[place]
+            for place in rare:
+                tokens[place] = cleaned[place]
     return tuple(token.removesuffix(STOP_WORD_MARK) for token in tokens)
 
 

@@ -1,9 +1,9 @@
-"""Document-term counts, LSA features, views by vectors, halves of the vocabulary."""
+"""Counts of tokens and stems, LSA features, vector views, halves of a vocabulary."""
 
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.sparse import csr_matrix, diags
+from scipy.sparse import csr_matrix, diags, hstack
 from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.preprocessing import normalize
 from sklearn.utils import gen_batches
@@ -17,7 +17,9 @@ __all__ = [
     "document_term_matrix",
     "half_of_vocabulary",
     "lsa_features",
+    "stem_matrix",
     "vector_views",
+    "with_stems",
 ]
 
 LSA_DIM = 150  # singular vectors that are kept
@@ -50,6 +52,86 @@ def document_term_matrix(sequences: TokenSequences) -> csr_matrix:
     counts.sum_duplicates()
     counts.eliminate_zeros()
     return counts
+
+
+def stem_matrix(
+    counts: csr_matrix, vectors: np.ndarray | None, stems: np.ndarray
+) -> tuple[csr_matrix, np.ndarray | None]:
+    """Count the stems of the tokens of each document, and average their vectors.
+
+    Parameters
+    ----------
+    counts : sparse matrix of shape (n_docs, n_tokens), float32
+
+    vectors : ndarray of shape (n_tokens, vector_dim), float32, or None
+
+    stems : ndarray of shape (n_tokens,), intp
+        A token of the same stem for each token, see `Vocabulary.stems`.
+
+    Returns
+    -------
+    stem_counts : sparse matrix of shape (n_docs, n_stems), float32
+        In the order of the first tokens.
+
+    stem_vectors : ndarray of shape (n_stems, vector_dim), float32, or None
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from scipy.sparse import csr_matrix
+    >>> from deepclust.pseudo_labels._features import stem_matrix
+    >>> counts = csr_matrix(np.array([[1.0, 2.0, 1.0]], dtype="float32"))
+    >>> stem_matrix(counts, None, np.array([0, 1, 0]))[0].toarray()
+    array([[2., 2.]], dtype=float32)
+    """
+    stem = np.unique(stems, return_inverse=True)[1]
+    members = _indicator(stem)
+    stem_counts = csr_matrix(counts @ members)
+    if vectors is None:
+        return stem_counts, None
+    sizes = np.bincount(stem).astype(np.float32)
+    return stem_counts, (members.T @ vectors[: len(stem)]) / sizes[:, None]
+
+
+def with_stems(
+    counts: csr_matrix, stem_counts: csr_matrix, stems: np.ndarray
+) -> csr_matrix:
+    """Return counts in which a token of a shared stem counts a half, the stem the rest.
+
+    Parameters
+    ----------
+    counts : sparse matrix of shape (n_docs, n_tokens), float32
+
+    stem_counts : sparse matrix of shape (n_docs, n_stems), float32
+        As of `stem_matrix`.
+
+    stems : ndarray of shape (n_tokens,), intp
+
+    Returns
+    -------
+    counts : sparse matrix of shape (n_docs, n_tokens + n_shared), float32
+        The tokens, and the stems of several tokens.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from scipy.sparse import csr_matrix
+    >>> from deepclust.pseudo_labels._features import stem_matrix, with_stems
+    >>> counts = csr_matrix(np.array([[1.0, 2.0, 1.0]], dtype="float32"))
+    >>> stems = np.array([0, 1, 0])
+    >>> with_stems(counts, stem_matrix(counts, None, stems)[0], stems).toarray()
+    array([[0.5, 2. , 0.5, 1. ]], dtype=float32)
+    """
+    stem, sizes = np.unique(stems, return_inverse=True, return_counts=True)[1:]
+    half = np.float32(0.5)
+    weights = np.where(sizes[stem] > 1, half, np.float32(1))
+    shared = half * stem_counts[:, np.flatnonzero(sizes > 1)]
+    return csr_matrix(hstack((counts @ diags(weights), shared), dtype=np.float32))
+
+
+def _indicator(stem: np.ndarray) -> csr_matrix:
+    ones = np.ones(len(stem), dtype=np.float32)
+    return csr_matrix((ones, stem, np.arange(len(stem) + 1)))
 
 
 def lsa_features(

@@ -40,7 +40,9 @@ from deepclust.pseudo_labels._document_completion import document_completion_sco
 from deepclust.pseudo_labels._features import (
     document_term_matrix,
     lsa_features,
+    stem_matrix,
     vector_views,
+    with_stems,
 )
 from deepclust.pseudo_labels._mixture import SMALL_KEPT, Mixture
 from deepclust.pseudo_labels._model_selection import (
@@ -178,23 +180,29 @@ def make_pseudo_labels(
     >>> sorted(set(pseudo_labels.targets[1].tolist()) - {-1})
     [0, 1, 2]
     """
-    counts = document_term_matrix(sequences)
+    tokens = document_term_matrix(sequences)
+    stems, counts = tokens, tokens
+    if sequences.vocabulary is not None:
+        places = sequences.vocabulary.stems[: tokens.shape[1]]
+        stems, stem_vectors = stem_matrix(tokens, vectors, places)
+        counts = with_stems(tokens, stems, places)
+        vectors = stem_vectors
     with threadpool_limits(limits=1):
         results: list[dict[str, Any]] = []
         if n_pseudo_classes == "auto":
-            n_components, results = select_n_components(counts, vectors, seed=seed)
+            n_components, results = select_n_components(stems, vectors, seed=seed)
         else:
             n_components = int(n_pseudo_classes)
-        features = lsa_features(counts, vectors, seed=seed)
+        features = lsa_features(stems, vectors, seed=seed)
         weight = None
-        views = vector_views(counts, pretrained, document_vectors)
+        views = vector_views(tokens, pretrained, document_vectors)
         if views is not None:
-            weight = _view_weight(counts, vectors, views, n_components, known, seed)
-            features = lsa_features(counts, vectors, weight * views, seed=seed)
+            weight = _view_weight(stems, vectors, views, n_components, known, seed)
+            features = lsa_features(stems, vectors, weight * views, seed=seed)
         partitions = _fit_partitions(
             features, counts, N_TREES, n_components, known, seed
         )
-        references = _best_and_central(counts, partitions[1.0], seed)
+        references = _best_and_central(stems, partitions[1.0], seed)
         targets = {
             ratio: _targets(partitions[ratio], references[:n], n, seed)
             for ratio, n in N_TARGETS.items()
@@ -203,7 +211,8 @@ def make_pseudo_labels(
         finest = finer_number(n_components, results)
         finer = []
         if finest is not None:
-            finer = _finer_targets(features, counts, finest, flat[0], known, seed)
+            given = (finest, flat[0], known, seed)
+            finer = _finer_targets(features, stems, counts, *given)
         broader = _broader_partitions(features, counts, n_components, seed)
     return PseudoLabels(
         [*chain(*targets.values(), finer)],
@@ -216,6 +225,7 @@ def make_pseudo_labels(
 
 def _finer_targets(
     features: np.ndarray,
+    stems: csr_matrix,
     counts: csr_matrix,
     n_components: int,
     flat: np.ndarray,
@@ -229,7 +239,7 @@ def _finer_targets(
     found = _fit_partitions(
         features, counts, {1.0: N_FINER_TREES}, n_components, known, seed
     )
-    references = _best_and_central(counts, found[1.0], seed)
+    references = _best_and_central(stems, found[1.0], seed)
     targets = _targets(found[1.0], references, N_FINER_TARGETS, seed)
     return [nested_target(target, flat) for target in targets]
 

@@ -18,12 +18,14 @@ from deepclust._estimators import CallbackMixin, VersionsMixin, fit_task
 from deepclust._parallel import refuse_beyond_memory
 from deepclust._text_input import check_texts
 from deepclust.cleaning._tokenizer import (
+    TRUNCATED,
+    general_form,
     hide_unseen,
     identifier_kind,
     token_checksum,
     unseen_share,
+    with_general_forms,
     with_han_pairs,
-    with_kinds,
 )
 from deepclust.exceptions import EmptyVocabularyError, TextWarning
 from deepclust.metrics._pairwise import unit_rows
@@ -151,8 +153,11 @@ class Vectorizer(  # type: ignore[call-arg]
     unknown id 1 and keep their position; links, e-mail addresses and order numbers
     (tokens with five digits, or numbers of four but years from 1500 on and multiples of
     100) become `url_`, `email_` and `number_`, one token for all of a kind, if `min_df`
-    texts of `fit` hold such. Checksums of rare tokens take 4 bytes each; one in 40,000
-    unseen words passes for one of 100,000 rare ones.
+    texts of `fit` hold such. Other words of five and more characters become their first
+    five and `*`, such as `refun*`, if `min_df` texts hold rare words that begin so;
+    words that begin so share the vector that is learned from the corpus. Checksums of
+    rare tokens take 4 bytes each; one in 40,000 unseen words passes for one of 100,000
+    rare ones.
 
     Examples
     --------
@@ -307,7 +312,7 @@ class Vectorizer(  # type: ignore[call-arg]
             )
         old, (found, terms, lengths) = self.vocabulary_, _count_tokens(texts)
         del found[_SPECIAL_TOKENS[UNKNOWN_ID]]
-        _count_kinds(texts, self.min_df_, found, terms, old.index)
+        _count_general_forms(texts, self.min_df_, found, terms, old.index)
         n_documents = old.n_documents + len(texts)
         more = {t: n + self._is_rare(t) for t, n in found.items() if t not in old.index}
         most = _as_count(self.max_df, n_documents)
@@ -445,7 +450,7 @@ class Vectorizer(  # type: ignore[call-arg]
             del document_frequency[_SPECIAL_TOKENS[UNKNOWN_ID]]
         else:
             min_df = _as_count(self.min_df, n_documents)
-            _count_kinds(texts, min_df, document_frequency, term_frequency)
+            _count_general_forms(texts, min_df, document_frequency, term_frequency)
         if not document_frequency:
             raise EmptyVocabularyError(
                 "no token is in enough texts for privacy=: with noise, in more than "
@@ -515,7 +520,7 @@ class Vectorizer(  # type: ignore[call-arg]
 
     def _ids(self, text: str) -> tuple[list[str], list[int]]:
         index = self.vocabulary_.index
-        tokens = with_kinds(_tokens_of(text)[: self.max_len_], index)
+        tokens = with_general_forms(_tokens_of(text)[: self.max_len_], index)
         return tokens, [index.get(token, UNKNOWN_ID) for token in tokens]
 
     def _set_rare_tokens(self, more: Iterable[str], joined: Iterable[str]) -> None:
@@ -536,12 +541,15 @@ class Vectorizer(  # type: ignore[call-arg]
             "Lower vector_dim or max_features, or raise min_df.",
         )
         seed = self.random_state if self.random_state is not None else 0
-        return corpus_vectors(
-            self._sequences(texts),
+        stems = self.vocabulary_.stems
+        sequences = self._sequences(texts)
+        vectors = corpus_vectors(
+            TokenSequences(stems[sequences.ids], sequences.offsets),
             n_tokens,
             dim=self.vector_dim,
             random_state=check_random_state(seed).randint(2**31 - 1),
         )
+        return vectors[stems]
 
     def _set_vectors(
         self, learned: np.ndarray | None, pretrained: tuple[np.ndarray, ...]
@@ -659,26 +667,35 @@ def _count_tokens(texts: list[str]) -> tuple[Counter[str], Counter[str], Counter
     return document_frequency, term_frequency, lengths
 
 
-def _count_kinds(
+def _count_general_forms(
     texts: list[str],
     min_df: float,
     document_frequency: Counter[str],
     term_frequency: Counter[str],
     known: Container[str] = (),
 ) -> None:
-    """Count identifiers of too few texts as the token of their kind, in place."""
-    kinds = {
-        token: kind
+    """Count tokens of too few texts as their general form, in place.
+
+    A truncated form of too few texts is none: its words stay as they are. So do all
+    words if each is in too few texts, and all are kept.
+    """
+    none = not known and max(document_frequency.values(), default=0) < min_df
+    form_of = identifier_kind if none else general_form
+    forms = {
+        token: form
         for token, n in document_frequency.items()
-        if n < min_df and token not in known and (kind := identifier_kind(token))
+        if n < min_df and token not in known and (form := form_of(token))
     }
-    if not kinds:
-        return
-    for token, kind in kinds.items():
+    counts: Counter[str] = Counter()
+    for text in texts if forms else ():
+        counts.update({forms[t] for t in _tokens_of(text) if t in forms})
+    for token, form in forms.items():
+        if form.endswith(TRUNCATED) and counts[form] < min_df and form not in known:
+            counts.pop(form, None)
+            continue
         del document_frequency[token]
-        term_frequency[kind] += term_frequency.pop(token)
-    for text in texts:
-        document_frequency.update({kinds[t] for t in _tokens_of(text) if t in kinds})
+        term_frequency[form] += term_frequency.pop(token)
+    document_frequency.update(counts)
 
 
 def _tokens_of(text: str) -> list[str]:

@@ -7,7 +7,9 @@ from deepclust.pseudo_labels._features import (
     document_term_matrix,
     half_of_vocabulary,
     lsa_features,
+    stem_matrix,
     vector_views,
+    with_stems,
 )
 from deepclust.sequences import TokenSequences
 
@@ -81,3 +83,22 @@ def test_halves_of_the_vocabulary_are_disjoint_and_of_equal_frequency(topic_coun
     by_rank = np.argsort(-frequency, kind="stable")
     pairs = half[by_rank[: len(half) // 2 * 2]].reshape(-1, 2)
     assert np.all(pairs[:, 0] != pairs[:, 1])
+
+
+def test_a_shared_stem_takes_half_of_the_count_of_its_tokens():
+    rng = np.random.default_rng(0)
+    rows = [rng.integers(0, 9, 7).tolist() for _ in range(20)]
+    counts = document_term_matrix(TokenSequences.from_lists(rows))
+    stems = np.array([0, 1, 2, 2, 4, 5, 5, 5, 8])
+    stem_counts, vectors = stem_matrix(counts, np.eye(9, dtype="float32"), stems)
+    both = with_stems(counts, stem_counts, stems)
+
+    assert both.shape == (20, 9 + 2)
+    assert both.dtype == stem_counts.dtype == vectors.dtype == np.float32
+    totals = counts.sum(axis=1)
+    np.testing.assert_allclose(stem_counts.sum(axis=1), totals, rtol=1e-6)
+    np.testing.assert_allclose(both.sum(axis=1), totals, rtol=1e-6)
+    np.testing.assert_array_equal(
+        both[:, [4, 8]].toarray(), counts[:, [4, 8]].toarray()
+    )
+    np.testing.assert_allclose(vectors[2], [0, 0, 0.5, 0.5, 0, 0, 0, 0, 0])

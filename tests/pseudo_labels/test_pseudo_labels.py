@@ -13,6 +13,7 @@ from deepclust.pseudo_labels._pseudo_labels import (
     _n_components_at,
 )
 from deepclust.sequences import TokenSequences
+from deepclust.vectorizing import Vectorizer
 
 
 @pytest.fixture(scope="module", params=[3, 12])
@@ -48,6 +49,31 @@ def test_a_given_number_of_pseudo_classes_needs_no_selection(topics):
     assert pseudo_labels.selection_results == []
     n_classes = [target.max() + 1 for target in pseudo_labels.targets]
     assert n_classes == [2, 3, 3, 3, 3, 4]
+
+
+def test_inflected_words_tell_the_same_topic():
+    """Three topics of six stems each, with so many endings that most words are rare."""
+    rng, letters = np.random.default_rng(0), [*"bcdfghjklm"]
+    stems, endings = (
+        ["".join(rng.choice(letters, length)) for _ in range(n)]
+        for length, n in ((5, 18), (3, 200))
+    )
+    truth = np.arange(240) % 3
+    texts = [
+        " ".join(
+            stems[6 * topic + i] + rng.choice(endings) for i in rng.integers(6, size=5)
+        )
+        for topic in truth
+    ]
+    sequences = Vectorizer(min_df=1, word_vectors=None).fit_transform(texts)
+
+    def agreement(sequences):
+        target = make_pseudo_labels(sequences, n_pseudo_classes=3).targets[1]
+        return adjusted_mutual_info_score(truth, target)
+
+    assert agreement(sequences) > 0.9
+    words = TokenSequences(sequences.ids, sequences.offsets)
+    assert agreement(words) < 0.5
 
 
 @pytest.mark.parametrize("start", ["fit_random", "fit_cut"])

@@ -67,7 +67,7 @@ def test_many_unknown_tokens_are_warned_of():
 
 
 def test_tokens_that_were_rare_at_fit_are_no_reason_to_warn():
-    texts = [f"bread oven rare{i} word{i} token{i}" for i in range(40)]
+    texts = [f"bread oven {i}rare {i}word {i}token" for i in range(40)]
     vectorizer = Vectorizer(min_df=2, vector_dim=4)
     sequences = vectorizer.fit_transform(texts)
     assert vectorizer.oov_rate_ == pytest.approx(0.6)
@@ -410,3 +410,70 @@ def test_an_exported_tokenizer_knows_the_kinds_of_identifiers(tmp_path):
     assert Tokenizer.from_json(path)(new) == expected
     assert expected[1] == [1, 1]  # all but the number is unseen
     assert expected[0][1] == vectorizer.vocabulary_.index["number_"]
+
+
+REFUNDS = ["refund late", "refunding late", "order parcels", "order parcel", "odd mail"]
+
+
+def test_rare_words_that_begin_alike_share_a_token():
+    vectorizer = Vectorizer(word_vectors=None).fit(REFUNDS)
+    vocabulary = vectorizer.vocabulary_
+
+    assert vocabulary.tokens[2:] == ("late", "order", "parce*", "refun*")
+    assert vocabulary.document_frequency[2:].tolist() == [2] * 4
+    assert vectorizer.oov_rate_ == pytest.approx(2 / 10)
+    new = ["refunded parcels", "order refuse", "mail"]
+    found = [[vocabulary.tokens[i] for i in ids] for ids in vectorizer.transform(new)]
+    assert found == [["refun*", "parce*"], ["order", "[unk]"], ["[unk]"]]
+    assert vectorizer._is_rare("mail")
+    assert not vectorizer._is_rare("refund")
+
+
+def test_a_word_of_enough_texts_keeps_its_own_token():
+    texts = [*REFUNDS, "refund sent", "refunds sent"]
+    vocabulary = Vectorizer(word_vectors=None).fit(texts).vocabulary_
+
+    assert vocabulary.tokens[2:] == (
+        *("late", "order", "parce*", "refun*", "refund", "sent"),
+    )
+    stems = [vocabulary.tokens[i] for i in vocabulary.stems]
+    assert stems[2:] == ["late", "order", "parce*", "refun*", "refun*", "sent"]
+
+
+def test_without_a_common_word_rare_words_are_kept_as_they_are():
+    with pytest.warns(TextWarning, match="no token occurs in min_df=2"):
+        vectorizer = Vectorizer(word_vectors=None).fit(["refund", "refunds"])
+    assert vectorizer.vocabulary_.tokens[2:] == ("refund", "refunds")
+
+
+def test_words_that_begin_alike_have_one_vector():
+    texts = [*REFUNDS, "refund sent", "refunds sent", "refunds late"]
+    vectorizer = Vectorizer(vector_dim=3).fit(texts)
+    stems = vectorizer.vocabulary_.stems
+    assert (stems != np.arange(len(stems))).any()
+    vectors = vectorizer.embedding_matrix_
+    np.testing.assert_array_equal(vectors, vectors[stems])
+
+
+def test_truncated_words_of_further_texts_are_counted():
+    vectorizer = Vectorizer(word_vectors=None).fit(REFUNDS)
+    vectorizer.partial_fit(["refunded", "sends letter", "sends letters", "parcels now"])
+
+    vocabulary = vectorizer.vocabulary_
+    assert vocabulary.tokens[6:] == ("lette*", "sends")
+    assert vocabulary.document_frequency[vocabulary.index["refun*"]] == 3
+    assert vocabulary.document_frequency[vocabulary.index["parce*"]] == 3
+
+
+def test_an_exported_tokenizer_truncates_words(tmp_path):
+    cleaner, vectorizer = TextCleaner(), Vectorizer(word_vectors=None)
+    vectorizer.fit(cleaner.fit_transform(REFUNDS))
+    path = export_tokenizer(cleaner, vectorizer, tmp_path / "tokenizer.json")
+    new = ["Refunded: the parcels?", "An odd refuse"]
+
+    expected = [row.tolist() for row in vectorizer.transform(cleaner.transform(new))]
+
+    assert Tokenizer.from_json(path)(new) == expected
+    assert expected[0] == [
+        vectorizer.vocabulary_.index[t] for t in ("refun*", "parce*")
+    ]
