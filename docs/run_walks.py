@@ -138,7 +138,7 @@ def main() -> None:
                     output = run_python(block.code, session)
             print(output)
             lines = [
-                line.rstrip()
+                line.replace(f"{folder}/", "").rstrip()
                 for line in output.strip("\n").splitlines()
                 if not _LOG_OF_TENSORFLOW.match(line)
             ]
