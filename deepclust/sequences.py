@@ -70,6 +70,10 @@ class Vocabulary:
         same are the last columns of `vectors`. Only `fit` needs them: a model file
         leaves them out.
 
+    stems : ndarray of shape (n_tokens,), intp, or None
+        For each token the first that has the same stem; it may be itself. Only `fit`
+        needs them as well.
+
     Examples
     --------
     >>> import numpy as np
@@ -84,6 +88,7 @@ class Vocabulary:
     n_documents: int
     vectors: np.ndarray | None = None
     pretrained: tuple[np.ndarray, ...] = ()
+    stems: np.ndarray | None = None
     index: dict[str, int] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -92,8 +97,7 @@ class Vocabulary:
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what is cached: a model that was used has the hash that it had."""
-        cached = ("is_stop_word", "stems")
-        return {k: v for k, v in vars(self).items() if k not in cached}
+        return {k: v for k, v in vars(self).items() if k != "is_stop_word"}
 
     @property
     def learned_vectors(self) -> np.ndarray | None:
@@ -107,20 +111,6 @@ class Vocabulary:
     def is_stop_word(self) -> np.ndarray:
         """Whether a token is a stop word that the cleaner kept, bool (n_tokens,)."""
         return np.array([token.endswith(STOP_WORD_MARK) for token in self.tokens])
-
-    @cached_property
-    def stems(self) -> np.ndarray:
-        """For each token the first that has the same truncated form, intp (n_tokens,).
-
-        >>> vocabulary = Vocabulary(("", "[unk]", "cat", "refund", "refun*"), None, 5)
-        >>> vocabulary.stems
-        array([0, 1, 2, 3, 3])
-        """
-        from deepclust.cleaning._tokenizer import truncated
-
-        first: dict[str, int] = {}
-        forms = (truncated(token) or token for token in self.tokens)
-        return np.array([first.setdefault(f, i) for i, f in enumerate(forms)], np.intp)
 
     def __len__(self) -> int:
         return len(self.tokens)

@@ -28,6 +28,7 @@ __all__ = [
 ]
 
 _PIPELINES = ("Pipeline", "TextClusterer")
+_ONLY_FOR_FIT = {"pretrained", "stems"}  # of a vocabulary
 _PLAIN = ("Vocabulary", "ReachabilityTree", "DifferentialPrivacy", "VocabularyPrivacy")
 ROLES = ("predict", "inspect", "owner")  # each may read what those before it may
 
@@ -108,7 +109,7 @@ def _complete_vocabulary(state: dict[str, Any]) -> None:
         raise ModelFormatError("a token of the vocabulary is no text")
     state.setdefault("document_frequency", np.zeros(len(tokens), dtype=np.int64))
     state.setdefault("n_documents", 0)
-    state["pretrained"] = ()
+    state["pretrained"], state["stems"] = (), None
     for name in ("document_frequency", "vectors"):
         array = state.get(name)
         if array is not None and len(array) != len(tokens):
@@ -385,7 +386,7 @@ def state_of(value: Any, *, for_all: bool) -> dict[str, Any]:
         saved = CLASSES[name].attributes
         return {k: getattr(value, k) for k in saved} | {"steps": dict(value.steps)}
     if name in _PLAIN:
-        fields = [f for f in value.__match_args__ if f != "pretrained"]  # for `fit`
+        fields = [f for f in value.__match_args__ if f not in _ONLY_FOR_FIT]
         return {field: getattr(value, field) for field in fields}
     state = dict(value.__getstate__())
     state.pop("_library_versions", None)  # the manifest has them

@@ -182,11 +182,10 @@ def make_pseudo_labels(
     """
     tokens = document_term_matrix(sequences)
     stems, counts = tokens, tokens
-    if sequences.vocabulary is not None:
-        places = sequences.vocabulary.stems[: tokens.shape[1]]
-        stems, stem_vectors = stem_matrix(tokens, vectors, places)
+    places = getattr(sequences.vocabulary, "stems", None)
+    if places is not None:
+        stems, vectors = stem_matrix(tokens, vectors, places)
         counts = with_stems(tokens, stems, places)
-        vectors = stem_vectors
     with threadpool_limits(limits=1):
         results: list[dict[str, Any]] = []
         if n_pseudo_classes == "auto":

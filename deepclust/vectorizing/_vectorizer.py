@@ -1,7 +1,7 @@
 """Clean texts in, sequences of token ids with a vocabulary and word vectors out."""
 
 from collections import Counter
-from collections.abc import Collection, Container, Iterable
+from collections.abc import Collection, Container, Iterable, Sequence
 from dataclasses import replace
 from itertools import compress
 from numbers import Integral, Real
@@ -23,6 +23,7 @@ from deepclust.cleaning._tokenizer import (
     hide_unseen,
     identifier_kind,
     token_checksum,
+    truncated,
     unseen_share,
     with_general_forms,
     with_han_pairs,
@@ -330,7 +331,9 @@ class Vectorizer(  # type: ignore[call-arg]
         pretrained = self._look_up_again(tokens)
         self._set_rare_tokens(more.keys() - set(joined), set(joined))
         self.n_truncated_ += sum(n > self.max_len_ for n in lengths.elements())
-        self.vocabulary_ = Vocabulary(tokens, np.array(frequencies), n_documents)
+        self.vocabulary_ = Vocabulary(
+            tokens, np.array(frequencies), n_documents, stems=_stems(tokens)
+        )
         if self.embedding_matrix_ is not None:
             self._add_vectors(texts, self.embedding_matrix_, pretrained)
         return self
@@ -466,7 +469,7 @@ class Vectorizer(  # type: ignore[call-arg]
         self.n_truncated_ = sum(n > self.max_len_ for n in lengths.elements())
         tokens = (*_SPECIAL_TOKENS, *chosen)
         frequencies = np.array([document_frequency[t] for t in tokens], dtype=np.int64)
-        return Vocabulary(tokens, frequencies, n_documents)
+        return Vocabulary(tokens, frequencies, n_documents, stems=_stems(tokens))
 
     def _select(
         self, document_frequency: Counter[str], n_documents: int
@@ -541,7 +544,7 @@ class Vectorizer(  # type: ignore[call-arg]
             "Lower vector_dim or max_features, or raise min_df.",
         )
         seed = self.random_state if self.random_state is not None else 0
-        stems = self.vocabulary_.stems
+        stems = _stems(self.vocabulary_.tokens)
         sequences = self._sequences(texts)
         vectors = corpus_vectors(
             TokenSequences(stems[sequences.ids], sequences.offsets),
@@ -696,6 +699,17 @@ def _count_general_forms(
         del document_frequency[token]
         term_frequency[form] += term_frequency.pop(token)
     document_frequency.update(counts)
+
+
+def _stems(tokens: Sequence[str]) -> np.ndarray:
+    """For each token return the first that has the same stem, intp (n_tokens,).
+
+    >>> _stems(["", "[unk]", "cat", "refund", "refun*"])
+    array([0, 1, 2, 3, 3])
+    """
+    first: dict[str, int] = {}
+    forms = (truncated(token) or token for token in tokens)
+    return np.array([first.setdefault(f, i) for i, f in enumerate(forms)], np.intp)
 
 
 def _tokens_of(text: str) -> list[str]:
