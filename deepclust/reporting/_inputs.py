@@ -128,7 +128,7 @@ def read_inputs(
         cleaned = clean_texts if cleaned is None else cleaned
         embeddings = _dense(rows) if embeddings is None else embeddings
         if labels is None:
-            labels, layers = _predicted(clusterer, rows, layers)
+            labels, layers = _labels_and_layers(clusterer, rows, layers)
     if labels is None:
         raise ValueError("summarize needs a fitted pipeline, or labels=.")
     labels = _check_labels(labels)
@@ -158,7 +158,7 @@ def read_inputs(
     )
 
 
-def _predicted(clusterer: Any, X: Any, layers: Any) -> tuple[Any, Any]:
+def _labels_and_layers(clusterer: Any, X: Any, layers: Any) -> tuple[Any, Any]:
     """Return labels, and the layers that they are from, by one search if possible."""
     if layers is None and hasattr(clusterer, "predict_layers"):
         layers = clusterer.predict_layers(X)
