@@ -1,7 +1,7 @@
 """Make pseudo-labels: partitions of unlabeled documents, for the encoder to learn.
 
-1. Compute LSA features and SIF-weighted word vectors, and views by pretrained vectors,
-   where there are any (`_features.py`).
+1. Count the stems of the words. Compute LSA features and SIF-weighted word vectors of
+   them, and views by pretrained vectors, where there are any (`_features.py`).
 2. Select the number of pseudo-classes by stability (`_model_selection.py`).
 3. Fit several mixtures by annealed EM (`_mixture.py`), one half from cuts of partition
    trees (`_partition_tree.py`), one half from random partitions of micro-clusters;
@@ -130,7 +130,8 @@ def make_pseudo_labels(
     Parameters
     ----------
     sequences : TokenSequences of n_docs documents
-        Each with at least one known token.
+        Each with at least one known token. Words that have the same of the `stems` of
+        their vocabulary count as partly the same.
 
     vectors : ndarray of shape (n_tokens, vector_dim), float32, default=None
         Word vectors learned from the corpus.
