@@ -107,9 +107,13 @@ def _complete_vocabulary(state: dict[str, Any]) -> None:
     tokens = state["tokens"]
     if set(map(type, tokens)) - {str}:
         raise ModelFormatError("a token of the vocabulary is no text")
+    state["pretrained"], state["stems"] = (), None
+    if "document_frequency" in state:  # without counts there is no `partial_fit`
+        from deepclust.vectorizing._vectorizer import stems_of
+
+        state["stems"] = stems_of(tokens)
     state.setdefault("document_frequency", np.zeros(len(tokens), dtype=np.int64))
     state.setdefault("n_documents", 0)
-    state["pretrained"], state["stems"] = (), None
     for name in ("document_frequency", "vectors"):
         array = state.get(name)
         if array is not None and len(array) != len(tokens):

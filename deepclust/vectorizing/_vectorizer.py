@@ -39,7 +39,7 @@ from deepclust.vectorizing._word_vectors import (
     load_vectors,
 )
 
-__all__ = ["Vectorizer"]
+__all__ = ["Vectorizer", "stems_of"]
 
 _SPECIAL_TOKENS = ("", "[unk]")
 _COUNT_OR_PROPORTION = [
@@ -332,7 +332,7 @@ class Vectorizer(  # type: ignore[call-arg]
         self._set_rare_tokens(more.keys() - set(joined), set(joined))
         self.n_truncated_ += sum(n > self.max_len_ for n in lengths.elements())
         self.vocabulary_ = Vocabulary(
-            tokens, np.array(frequencies), n_documents, stems=_stems(tokens)
+            tokens, np.array(frequencies), n_documents, stems=stems_of(tokens)
         )
         if self.embedding_matrix_ is not None:
             self._add_vectors(texts, self.embedding_matrix_, pretrained)
@@ -469,7 +469,7 @@ class Vectorizer(  # type: ignore[call-arg]
         self.n_truncated_ = sum(n > self.max_len_ for n in lengths.elements())
         tokens = (*_SPECIAL_TOKENS, *chosen)
         frequencies = np.array([document_frequency[t] for t in tokens], dtype=np.int64)
-        return Vocabulary(tokens, frequencies, n_documents, stems=_stems(tokens))
+        return Vocabulary(tokens, frequencies, n_documents, stems=stems_of(tokens))
 
     def _select(
         self, document_frequency: Counter[str], n_documents: int
@@ -544,7 +544,7 @@ class Vectorizer(  # type: ignore[call-arg]
             "Lower vector_dim or max_features, or raise min_df.",
         )
         seed = self.random_state if self.random_state is not None else 0
-        stems = _stems(self.vocabulary_.tokens)
+        stems = stems_of(self.vocabulary_.tokens)
         sequences = self._sequences(texts)
         vectors = corpus_vectors(
             TokenSequences(stems[sequences.ids], sequences.offsets),
@@ -701,10 +701,10 @@ def _count_general_forms(
     document_frequency.update(counts)
 
 
-def _stems(tokens: Sequence[str]) -> np.ndarray:
+def stems_of(tokens: Sequence[str]) -> np.ndarray:
     """For each token return the first that has the same stem, intp (n_tokens,).
 
-    >>> _stems(["", "[unk]", "cat", "refund", "refun*"])
+    >>> stems_of(["", "[unk]", "cat", "refund", "refun*"])
     array([0, 1, 2, 3, 3])
     """
     first: dict[str, int] = {}
