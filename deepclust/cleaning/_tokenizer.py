@@ -19,8 +19,8 @@ as plain data, compiled once from spaCy's rules:
 
 3. Two neighboring Han characters also make a pair. Tokens past `max_len` are cut off.
    An order number that is not in `vocabulary` becomes the token of its kind, see
-   `identifier_kind`, and a long word its truncated form, see `truncated`; what else is
-   not in it has id 1; 0 is for padding.
+   `identifier_kind`, and a long word that of its stem, see `stem`; what else is not in
+   it has id 1; 0 is for padding.
 """
 
 import html
@@ -37,15 +37,15 @@ __all__ = [
     "Tokenizer",
     "decode_entities",
     "identifier_kind",
+    "stem",
     "strip_html",
-    "truncated",
     "with_han_pairs",
 ]
 
 RULES_FORMAT = 2
 MARK = "_"  # at the end of a stop word that was kept, and of a kind of identifiers
-TRUNCATED = "*"  # at the end of a truncated word
-_STEM_LENGTH = 5  # characters that a truncated word keeps
+STEM_MARK = "*"  # at the end of a stem
+_STEM_LENGTH = 5  # characters
 _CACHE_SIZE = 200_000  # pieces; about 40 MB a process
 _MAX_PIECE = 256  # characters; the patterns need quadratic time in one piece
 _MAX_MARKS = 30
@@ -277,11 +277,11 @@ def identifier_kind(token: str) -> str:
     return next(found, "")
 
 
-def truncated(token: str) -> str:
+def stem(token: str) -> str:
     """Return the first five characters of a word and "*", or "" of what is shorter.
 
-    A stem that needs no rules of a language [1]_. Kept stop words and identifiers have
-    none.
+    Truncation needs no rules of a language [1]_. Kept stop words and identifiers have
+    no stem.
 
     References
     ----------
@@ -290,20 +290,20 @@ def truncated(token: str) -> str:
 
     Examples
     --------
-    >>> from deepclust.cleaning._tokenizer import truncated
-    >>> [truncated(token) for token in ("refund", "refunded", "refun*", "cats")]
+    >>> from deepclust.cleaning._tokenizer import stem
+    >>> [stem(token) for token in ("refund", "refunded", "refun*", "cats")]
     ['refun*', 'refun*', 'refun*', '']
-    >>> [truncated(token) for token in ("which_", "number_", "www.shop.com", "a-12345")]
+    >>> [stem(token) for token in ("which_", "number_", "www.shop.com", "no-12345")]
     ['', '', '', '']
     """
     if len(token) < _STEM_LENGTH or token.endswith(MARK) or identifier_kind(token):
         return ""
-    return token[:_STEM_LENGTH] + TRUNCATED
+    return token[:_STEM_LENGTH] + STEM_MARK
 
 
 def general_form(token: str) -> str:
-    """Return the token that stands for one that the vocabulary lacks, or ""."""
-    return identifier_kind(token) or truncated(token)
+    """Return the kind of an identifier, the stem of another token, or ""."""
+    return identifier_kind(token) or stem(token)
 
 
 def with_general_forms(tokens: list[str], index: Mapping[str, int]) -> list[str]:

@@ -21,7 +21,7 @@ from sklearn.metrics import pairwise_distances
 from sklearn.utils.validation import check_is_fitted
 
 from deepclust._text_input import check_texts
-from deepclust.cleaning._tokenizer import TRUNCATED
+from deepclust.cleaning._tokenizer import STEM_MARK
 from deepclust.clustering._fitted_labels import names_of
 from deepclust.inspection._html import render
 from deepclust.inspection._keywords import names_by_label
@@ -322,7 +322,7 @@ def _tokens(pipeline: Any, text: str, sequence: TokenSequences) -> tuple[str, ..
     rare = [
         place
         for place, token in enumerate(tokens)
-        if ids[place] == UNKNOWN_ID or token.endswith(TRUNCATED)
+        if ids[place] == UNKNOWN_ID or token.endswith(STEM_MARK)
     ]
     if rare and len(pipeline) > 3:
         cleaned = pipeline[:-3].transform([text])[0].split()

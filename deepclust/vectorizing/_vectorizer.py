@@ -18,12 +18,12 @@ from deepclust._estimators import CallbackMixin, VersionsMixin, fit_task
 from deepclust._parallel import refuse_beyond_memory
 from deepclust._text_input import check_texts
 from deepclust.cleaning._tokenizer import (
-    TRUNCATED,
+    STEM_MARK,
     general_form,
     hide_unseen,
     identifier_kind,
+    stem,
     token_checksum,
-    truncated,
     unseen_share,
     with_general_forms,
     with_han_pairs,
@@ -83,9 +83,10 @@ class Vectorizer(  # type: ignore[call-arg]
 
     max_unseen : float, default=0.6
         A text of which a greater share of the tokens was never seen by `fit`, not even
-        in a single text, is taken for unknown: all its tokens become the unknown token,
-        so that a later step has nothing to guess from, and its label is noise. 1.0
-        keeps every text. Texts of `fit` are not affected.
+        in a single text, nor a rare word of the same stem, is taken for unknown: all
+        its tokens become the unknown token, so that a later step has nothing to guess
+        from, and its label is noise. 1.0 keeps every text. Texts of `fit` are not
+        affected.
 
     word_vectors : "corpus", "wordllama", path, object, list or None, default="corpus"
         "corpus" learns vectors from the training texts; None uses none. The others are
@@ -154,10 +155,11 @@ class Vectorizer(  # type: ignore[call-arg]
     unknown id 1 and keep their position; links, e-mail addresses and order numbers
     (tokens with five digits, or numbers of four but years from 1500 on and multiples of
     100) become `url_`, `email_` and `number_`, one token for all of a kind, if `min_df`
-    texts of `fit` hold such. Other words of five and more characters become their first
-    five and `*`, such as `refun*`, if `min_df` texts hold rare words that begin so;
-    words that begin so share the vector that is learned from the corpus. Checksums of
-    rare tokens take 4 bytes each; one in 40,000 unseen words passes for one of 100,000
+    texts of `fit` hold such. Other words of five and more characters become their stem,
+    the first five and `*`, such as `refun*`, if `min_df` texts hold rare words that
+    begin so; so the first characters of rare words, which may be names, are kept. Words
+    of one stem share the vector that is learned from the corpus. Checksums of rare
+    tokens take 4 bytes each; one in 40,000 unseen words passes for one of 100,000
     rare ones.
 
     Examples
@@ -395,8 +397,8 @@ class Vectorizer(  # type: ignore[call-arg]
         Returns
         -------
         known_share : ndarray of shape (n_docs,), float64
-            Marked stop words are not counted. 0 for a text without other tokens. Not
-            affected by `max_unseen`.
+            Marked stop words are not counted, and words whose stem is a token are in
+            it. 0 for a text without other tokens. Not affected by `max_unseen`.
         """
         ids = [ids for _, ids in self._tokens_and_ids(X)]
         return TokenSequences.from_lists(ids, self.vocabulary_).known_share
@@ -679,8 +681,8 @@ def _count_general_forms(
 ) -> None:
     """Count tokens of too few texts as their general form, in place.
 
-    A truncated form of too few texts is none: its words stay as they are. So do all
-    words if each is in too few texts, and all are kept.
+    Words whose stem is in too few texts stay as they are, and all words if each is in
+    too few texts, since all are kept then.
     """
     none = not known and max(document_frequency.values(), default=0) < min_df
     form_of = identifier_kind if none else general_form
@@ -693,7 +695,7 @@ def _count_general_forms(
     for text in texts if forms else ():
         counts.update({forms[t] for t in _tokens_of(text) if t in forms})
     for token, form in forms.items():
-        if form.endswith(TRUNCATED) and counts[form] < min_df and form not in known:
+        if form.endswith(STEM_MARK) and counts[form] < min_df and form not in known:
             counts.pop(form, None)
             continue
         del document_frequency[token]
@@ -708,7 +710,7 @@ def stems_of(tokens: Sequence[str]) -> np.ndarray:
     array([0, 1, 2, 3, 3])
     """
     first: dict[str, int] = {}
-    forms = (truncated(token) or token for token in tokens)
+    forms = (stem(token) or token for token in tokens)
     return np.array([first.setdefault(f, i) for i, f in enumerate(forms)], np.intp)
 
 

@@ -25,7 +25,7 @@ from sklearn.utils.extmath import randomized_svd
 from threadpoolctl import threadpool_limits
 
 from deepclust._optional import import_extra
-from deepclust.cleaning._tokenizer import TRUNCATED
+from deepclust.cleaning._tokenizer import STEM_MARK
 from deepclust.metrics._pairwise import unit_rows
 from deepclust.sequences import STOP_WORD_MARK, UNKNOWN_ID, TokenSequences
 
@@ -268,13 +268,11 @@ def load_vectors(source: Any, tokens: Sequence[str]) -> tuple[np.ndarray, float]
     Returns
     -------
     vectors : ndarray of shape (n_tokens, dim), float32
-        As long as in the source; zero for the special tokens, for truncated words and
-        for tokens that `source` lacks, so that a text's mean vector is that of its
-        known words.
+        As long as in the source; zero for the special tokens, for stems and for tokens
+        that `source` lacks, so that a text's mean vector is that of its known words.
 
     coverage : float
-        Share of the tokens, special ones and truncated words left out, that `source`
-        knows.
+        Share of the tokens, special ones and stems left out, that `source` knows.
 
     Raises
     ------
@@ -301,7 +299,7 @@ def load_vectors(source: Any, tokens: Sequence[str]) -> tuple[np.ndarray, float]
     row_of = {
         token.removesuffix(STOP_WORD_MARK): row
         for row, token in enumerate(tokens)
-        if row > UNKNOWN_ID and not token.endswith(TRUNCATED)
+        if row > UNKNOWN_ID and not token.endswith(STEM_MARK)
     }
     vectors: np.ndarray | None = None
     found: set[str] = set()

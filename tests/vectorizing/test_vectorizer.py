@@ -415,7 +415,7 @@ def test_an_exported_tokenizer_knows_the_kinds_of_identifiers(tmp_path):
 REFUNDS = ["refund late", "refunding late", "order parcels", "order parcel", "odd mail"]
 
 
-def test_rare_words_that_begin_alike_share_a_token():
+def test_rare_words_of_one_stem_share_a_token():
     vectorizer = Vectorizer(word_vectors=None).fit(REFUNDS)
     vocabulary = vectorizer.vocabulary_
 
@@ -433,9 +433,8 @@ def test_a_word_of_enough_texts_keeps_its_own_token():
     texts = [*REFUNDS, "refund sent", "refunds sent"]
     vocabulary = Vectorizer(word_vectors=None).fit(texts).vocabulary_
 
-    assert vocabulary.tokens[2:] == (
-        *("late", "order", "parce*", "refun*", "refund", "sent"),
-    )
+    expected = ("late", "order", "parce*", "refun*", "refund", "sent")
+    assert vocabulary.tokens[2:] == expected
     stems = [vocabulary.tokens[i] for i in vocabulary.stems]
     assert stems[2:] == ["late", "order", "parce*", "refun*", "refun*", "sent"]
 
@@ -446,7 +445,7 @@ def test_without_a_common_word_rare_words_are_kept_as_they_are():
     assert vectorizer.vocabulary_.tokens[2:] == ("refund", "refunds")
 
 
-def test_words_that_begin_alike_have_one_vector():
+def test_words_of_one_stem_have_one_vector():
     texts = [*REFUNDS, "refund sent", "refunds sent", "refunds late"]
     vectorizer = Vectorizer(vector_dim=3).fit(texts)
     stems = vectorizer.vocabulary_.stems
@@ -455,7 +454,7 @@ def test_words_that_begin_alike_have_one_vector():
     np.testing.assert_array_equal(vectors, vectors[stems])
 
 
-def test_truncated_words_of_further_texts_are_counted():
+def test_stems_of_further_texts_are_counted():
     vectorizer = Vectorizer(word_vectors=None).fit(REFUNDS)
     vectorizer.partial_fit(["refunded", "sends letter", "sends letters", "parcels now"])
 
@@ -465,7 +464,7 @@ def test_truncated_words_of_further_texts_are_counted():
     assert vocabulary.document_frequency[vocabulary.index["parce*"]] == 3
 
 
-def test_an_exported_tokenizer_truncates_words(tmp_path):
+def test_an_exported_tokenizer_knows_stems(tmp_path):
     cleaner, vectorizer = TextCleaner(), Vectorizer(word_vectors=None)
     vectorizer.fit(cleaner.fit_transform(REFUNDS))
     path = export_tokenizer(cleaner, vectorizer, tmp_path / "tokenizer.json")

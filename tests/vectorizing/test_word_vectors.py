@@ -300,7 +300,7 @@ def test_reading_keeps_only_the_wanted_rows(tmp_path):
     assert peak < 1e6
 
 
-def test_truncated_words_are_not_looked_up():
+def test_stems_are_not_looked_up():
     tokens = ["", "[unk]", "cat", "refun*"]
     vectors, coverage = load_vectors({"cat": [1.0], "refun*": [2.0]}, tokens)
     assert vectors.tolist() == [[0], [0], [1], [0]]
