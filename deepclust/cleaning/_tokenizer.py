@@ -652,16 +652,20 @@ def unseen_share(
 ) -> float:
     """Return the share of the tokens that are not in the vocabulary and not rare.
 
-    Marked stop words are not counted; without other tokens, the share is 0.
+    A token whose general form is rare counts as rare. Marked stop words are not
+    counted; without other tokens, the share is 0.
 
     >>> unseen_share(["a", "b", "c", "the_"], [1, 1, 5, 1], {"b"}.__contains__)
     0.3333333333333333
+    >>> unseen_share(["refunds", "b"], [1, 1], {"refun*"}.__contains__)
+    0.5
     >>> unseen_share(["the_"], [1], set().__contains__)
     0.0
     """
     pairs = zip(tokens, ids, strict=True)
     words = [(token, i) for token, i in pairs if not token.endswith(MARK)]
-    n_unseen = sum(i == 1 and not is_rare(token) for token, i in words)
+    forms = [(token, general_form(token)) for token, i in words if i == 1]
+    n_unseen = sum(not any(map(is_rare, filter(None, pair))) for pair in forms)
     return n_unseen / max(len(words), 1)
 
 

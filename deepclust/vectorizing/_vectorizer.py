@@ -423,7 +423,8 @@ class Vectorizer(  # type: ignore[call-arg]
         for start in range(0, len(texts) if self.max_unseen < 1.0 else 0, _BLOCK):
             rows = [self._ids(text) for text in texts[start : start + _BLOCK]]
             pairs = (pair for row in rows for pair in zip(*row, strict=True))
-            rare = self._rare_ones({token for token, i in pairs if i == UNKNOWN_ID})
+            unknown = {token for token, i in pairs if i == UNKNOWN_ID}
+            rare = self._rare_ones(unknown | {*map(general_form, unknown)})
             found = [unseen_share(*row, rare.__contains__) for row in rows]
             shares[start : start + _BLOCK] = found
         return shares

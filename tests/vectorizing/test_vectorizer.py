@@ -476,3 +476,24 @@ def test_an_exported_tokenizer_knows_stems(tmp_path):
     assert expected[0] == [
         vectorizer.vocabulary_.index[t] for t in ("refun*", "parce*")
     ]
+
+
+@pytest.mark.parametrize("exported", [False, True])
+def test_texts_of_fit_are_seen_though_their_stems_are_too_rare(tmp_path, exported):
+    """Neither the stem of the rare words nor the kind of the link is a token."""
+    texts = [*["late sent"] * 3, "refund refunding", "refunded", "www.a.org"]
+    cleaner = TextCleaner()
+    vectorizer = Vectorizer(word_vectors=None, max_features=2, max_len=9)
+    vectorizer.fit(cleaner.fit_transform(texts))
+    assert vectorizer.vocabulary_.tokens[2:] == ("late", "sent")
+    new = ["late refund refunding refunds", "late www.a.org www.b.org", "late odd cat"]
+    expected = [[2, 1, 1, 1], [2, 1, 1], [1, 1, 1]]
+
+    if exported:
+        path = export_tokenizer(cleaner, vectorizer, tmp_path / "tokenizer.json")
+        assert Tokenizer.from_json(path)(new) == expected
+        return
+    sequences = vectorizer.transform(cleaner.transform(new))
+    assert [row.tolist() for row in sequences] == expected
+    shares = vectorizer.unseen_share(cleaner.transform(new))
+    np.testing.assert_allclose(shares, [0, 0, 2 / 3])
