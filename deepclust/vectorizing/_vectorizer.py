@@ -286,7 +286,8 @@ class Vectorizer(  # type: ignore[call-arg]
         A token joins if it occurs in `min_df_` of the new texts, where a text of before
         that held it counts as one, and if it is within `max_df` and `max_features`. New
         tokens follow the old ones. Their vectors are looked up again, or, with
-        "corpus", computed from the known tokens around them; with None they are zero.
+        "corpus", those of tokens with the same stem, else computed from the known
+        tokens around them; with None they are zero.
         Old vectors, `max_len_` and `oov_rate_` stay. Where there is nothing to add to,
         it is `fit`. Linear time in the tokens of the new texts.
 
@@ -625,6 +626,7 @@ class Vectorizer(  # type: ignore[call-arg]
             learned = old[:, : self.vector_dim] * scale
             new = fold_in(self._sequences(texts), learned, n_tokens)
             learned = np.concatenate((learned, new))
+            learned[len(old) :] = learned[stems_of(self.vocabulary_.tokens)[len(old) :]]
         self._set_vectors(learned, pretrained)
 
     def _is_rare(self, token: str) -> bool:

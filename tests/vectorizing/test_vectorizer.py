@@ -478,6 +478,20 @@ def test_an_exported_tokenizer_knows_stems(tmp_path):
     ]
 
 
+def test_new_words_have_the_vector_of_their_stem():
+    bank, post = "refund bank money", "parcel box late"
+    vectorizer = Vectorizer(vector_dim=2).fit([bank, post] * 3)
+    vectorizer.partial_fit(["refundable box late", "cats box late"] * 2)
+
+    index, vectors = vectorizer.vocabulary_.index, vectorizer.embedding_matrix_
+    assert index["refundable"] > index["refund"]
+    assert vectors[index["refund"]].any()
+    np.testing.assert_array_equal(
+        vectors[index["refundable"]], vectors[index["refund"]]
+    )
+    assert vectors[index["cats"]] @ vectors[index["refund"]] < 0.5
+
+
 @pytest.mark.parametrize("exported", [False, True])
 def test_texts_of_fit_are_seen_though_their_stems_are_too_rare(tmp_path, exported):
     """Neither the stem of the rare words nor the kind of the link is a token."""
