@@ -181,28 +181,30 @@ def make_pseudo_labels(
     >>> sorted(set(pseudo_labels.targets[1].tolist()) - {-1})
     [0, 1, 2]
     """
-    tokens = document_term_matrix(sequences)
-    stems, counts = tokens, tokens
-    places = getattr(sequences.vocabulary, "stems", None)
-    if places is not None:
-        stems, vectors = stem_matrix(tokens, vectors, places)
-        counts = with_stems(tokens, stems, places)
+    word_counts = document_term_matrix(sequences)
+    stem_counts, counts = word_counts, word_counts
+    stems = getattr(sequences.vocabulary, "stems", None)
+    if stems is not None:
+        stem_counts, vectors = stem_matrix(word_counts, vectors, stems)
+        counts = with_stems(word_counts, stem_counts, stems)
     with threadpool_limits(limits=1):
         results: list[dict[str, Any]] = []
         if n_pseudo_classes == "auto":
-            n_components, results = select_n_components(stems, vectors, seed=seed)
+            n_components, results = select_n_components(stem_counts, vectors, seed=seed)
         else:
             n_components = int(n_pseudo_classes)
-        features = lsa_features(stems, vectors, seed=seed)
+        features = lsa_features(stem_counts, vectors, seed=seed)
         weight = None
-        views = vector_views(tokens, pretrained, document_vectors)
+        views = vector_views(word_counts, pretrained, document_vectors)
         if views is not None:
-            weight = _view_weight(stems, vectors, views, n_components, known, seed)
-            features = lsa_features(stems, vectors, weight * views, seed=seed)
+            weight = _view_weight(
+                stem_counts, vectors, views, n_components, known, seed
+            )
+            features = lsa_features(stem_counts, vectors, weight * views, seed=seed)
         partitions = _fit_partitions(
             features, counts, N_TREES, n_components, known, seed
         )
-        references = _best_and_central(stems, partitions[1.0], seed)
+        references = _best_and_central(stem_counts, partitions[1.0], seed)
         targets = {
             ratio: _targets(partitions[ratio], references[:n], n, seed)
             for ratio, n in N_TARGETS.items()
@@ -212,7 +214,7 @@ def make_pseudo_labels(
         finer = []
         if finest is not None:
             given = (finest, flat[0], known, seed)
-            finer = _finer_targets(features, stems, counts, *given)
+            finer = _finer_targets(features, stem_counts, counts, *given)
         broader = _broader_partitions(features, counts, n_components, seed)
     return PseudoLabels(
         [*chain(*targets.values(), finer)],
@@ -225,7 +227,7 @@ def make_pseudo_labels(
 
 def _finer_targets(
     features: np.ndarray,
-    stems: csr_matrix,
+    stem_counts: csr_matrix,
     counts: csr_matrix,
     n_components: int,
     flat: np.ndarray,
@@ -239,7 +241,7 @@ def _finer_targets(
     found = _fit_partitions(
         features, counts, {1.0: N_FINER_TREES}, n_components, known, seed
     )
-    references = _best_and_central(stems, found[1.0], seed)
+    references = _best_and_central(stem_counts, found[1.0], seed)
     targets = _targets(found[1.0], references, N_FINER_TARGETS, seed)
     return [nested_target(target, flat) for target in targets]
 
