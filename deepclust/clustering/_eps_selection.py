@@ -43,7 +43,9 @@ TREE_ROWS = 20_000
 TREE_ROWS_OF_ANY_METRIC = 5000
 _EUCLIDEAN = MetricSpace("euclidean", None)
 _MAX_SCALED_MIN_SAMPLES = 125
-_CORE_SHARES_TRIED = (1.0, 0.95, 0.9, 0.85, 0.8)
+# Of the share of core points in the sample, tried among all points; the second ones
+# where each of the first has nearly all clustered points in one cluster.
+_CORE_SHARES_TRIED = ((1.0, 0.95, 0.9, 0.85, 0.8), (0.7, 0.6, 0.5, 0.4, 0.3))
 _QUANTILE_ROWS = 1000
 
 _COLUMNS = ("eps", "n_clusters", "coverage", "silhouette")
@@ -55,6 +57,7 @@ _MIN_CORE_SHARE = 0.02
 
 _GIANT = 0.9
 _GIANT_AMONG_SEVERAL = 0.97
+_MIN_DIVISION_SHARE = 0.5
 # A suggestion takes less time and memory than a selection: fewer rows, fewer cuts.
 _SUGGESTION_ROWS = (3000, 5000)
 _SUGGESTION_STEPS = 16
@@ -163,15 +166,18 @@ def select_eps(
     trees = space.trees(sample, tries) if tree is None else [tree]
     paths = [eps_path(tree, sample, n_clusters=n_clusters) for tree in trees]
     best, radius = best_cut(paths, n_clusters)
+    if n_clusters is None and not _divides(trees[best], radius):
+        best, radius = _best_division(paths, trees) or (best, radius)
     tree = trees[best]
     ratio = float((points.weights > 0).sum()) / len(places)
     if min_samples is None:
         min_samples = int(min(tree.min_samples * ratio, _MAX_SCALED_MIN_SAMPLES))
     if ratio > 1:
-        shares = np.mean(tree.is_core(radius)) * np.array(_CORE_SHARES_TRIED)
-        radii = _core_quantiles(points, min_samples, shares, space)
-        refined = _path_of_all_points(points, radii, min_samples, space)
-        radius = best_cut([refined], n_clusters)[1]
+        core_share = float(np.mean(tree.is_core(radius)))
+        divided = n_clusters is None and _divides(tree, radius)
+        radius = _radius_of_all_points(
+            points, core_share, min_samples, n_clusters, space, divided=divided
+        )
     return EpsSelection(min_samples, radius, paths[best], tree, places)
 
 
@@ -234,22 +240,86 @@ def _with_cuts(
     return {name: np.append(path[name], more[name])[order] for name in _COLUMNS}
 
 
-def _path_of_all_points(
-    points: Points, radii: np.ndarray, min_samples: int, space: MetricSpace
-) -> dict[str, np.ndarray]:
-    """Return the path of radii at which all points are clustered.
+def _best_division(
+    paths: Sequence[dict[str, np.ndarray]], trees: Sequence[ReachabilityTree]
+) -> tuple[int, float] | None:
+    """Return the best cut that divides the points, see `_is_divided`, or None.
+
+    The silhouette of a large cluster and a small one far from it can be the greatest,
+    whatever the large one consists of. A division has at least half of it.
+    """
+    scores = np.concatenate([path["silhouette"] for path in paths])
+    least = _MIN_DIVISION_SHARE * scores.max(initial=0.0)
+    divisions = []
+    for path, tree in zip(paths, trees, strict=True):
+        kept = (path["silhouette"] >= least) & (path["silhouette"] > 0)
+        kept[kept] = [_divides(tree, eps) for eps in path["eps"][kept]]
+        divisions.append({name: column[kept] for name, column in path.items()})
+    found = any(len(path["eps"]) for path in divisions)
+    return best_cut(divisions) if found else None
+
+
+def _radius_of_all_points(
+    points: Points,
+    core_share: float,
+    min_samples: int,
+    n_clusters: int | None,
+    space: MetricSpace,
+    *,
+    divided: bool,
+) -> float:
+    """Return the radius of the best cut of all points.
 
     Among more points than the tree has, the same share of core points needs a smaller
-    radius, and gaps between clusters may close.
+    radius, and gaps between clusters may close. If the cut of the sample is `divided`,
+    one of all points that is not is taken only if smaller radii divide them no more.
     """
-    rows = []
+    paths = []
+    for tried in _CORE_SHARES_TRIED:
+        shares = core_share * np.array(tried)
+        radii = _core_quantiles(points, min_samples, shares, space)
+        path, are_divided = _path_of_all_points(points, radii, min_samples, space)
+        paths.append(path)
+        if not divided:
+            break
+        if are_divided.any():
+            paths = [{name: column[are_divided] for name, column in path.items()}]
+            break
+    return best_cut(paths[:1], n_clusters)[1]
+
+
+def _path_of_all_points(
+    points: Points, radii: np.ndarray, min_samples: int, space: MetricSpace
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Return the path of radii at which all points are clustered.
+
+    Returns
+    -------
+    path : dict of ndarray of shape (n_radii,)
+
+    are_divided : ndarray of shape (n_radii,), bool
+        See `_is_divided`.
+    """
+    rows, are_divided = [], []
     for radius in radii:
         _, labels = space.clusters(points, radius, min_samples)
         n_clusters = len(np.unique(labels[labels >= 0]))
         coverage = np.average(labels >= 0, weights=points.weights)
         silhouette = noise_aware_silhouette(points.rows, labels, points.weights)
         rows.append((radius, n_clusters, coverage, silhouette))
-    return dict(zip(_COLUMNS, np.array(rows).T, strict=True))
+        are_divided.append(_is_divided(labels, points.weights))
+    return dict(zip(_COLUMNS, np.array(rows).T, strict=True)), np.array(are_divided)
+
+
+def _divides(tree: ReachabilityTree, radius: float) -> bool:
+    return _is_divided(tree.cut(radius), tree.weights)
+
+
+def _is_divided(labels: np.ndarray, weights: np.ndarray) -> bool:
+    """Return whether there are clusters, none with nearly all clustered points."""
+    clustered = labels >= 0
+    sizes = np.bincount(labels[clustered], weights[clustered])
+    return bool(0 < sizes.max(initial=0.0) <= _GIANT_AMONG_SEVERAL * sizes.sum())
 
 
 def _quantile_cuts(

@@ -14,6 +14,7 @@ from deepclust import DBSCAN
 from deepclust.clustering._eps_selection import (
     _core_quantiles,
     _quantile_cuts,
+    _radius_of_all_points,
     best_cut,
     cuts_near,
     eps_path,
@@ -146,6 +147,18 @@ def test_radii_tried_on_all_rows_count_the_clusters_that_a_fit_finds(monkeypatch
         assert fitted.n_clusters_ == n_clusters
 
 
+def test_groups_that_touch_at_all_shares_are_divided_at_smaller_ones():
+    X, _ = make_blobs(6000, centers=[[0, 0], [3.6, 0]], random_state=0)
+    space, points = MetricSpace("euclidean", None), Points(X, np.ones(len(X)))
+    shares = {}
+    for divided in (True, False):
+        radius = _radius_of_all_points(points, 1.0, 60, None, space, divided=divided)
+        labels = space.clusters(points, radius, 60)[1]
+        shares[divided] = np.bincount(labels[labels >= 0]).max() / np.sum(labels >= 0)
+    assert shares[True] < 0.6
+    assert shares[False] > 0.9
+
+
 @pytest.mark.parametrize("metric", ["euclidean", "manhattan"])
 def test_the_blobs_of_the_tests_of_hdbscan(metric):
     X, groups = make_blobs(200, random_state=10)
@@ -153,3 +166,12 @@ def test_the_blobs_of_the_tests_of_hdbscan(metric):
     assert model.n_clusters_ == 3
     assert fowlkes_mallows_score(groups, model.labels_) > 0.99  # their thresholds
     assert fowlkes_mallows_score(groups, model.cut(0.3).labels_) > 0.92
+
+
+def test_a_small_group_far_away_does_not_hide_the_others():
+    """Two clusters, that one and all others, have the greatest silhouette."""
+    centers = [[0, 0], [6, 0], [0, 6], [90, 90]]
+    X, groups = make_blobs([600, 600, 600, 30], centers=centers, random_state=0)
+    model = DBSCAN(min_samples=12).fit(X)
+    assert model.n_clusters_ >= 3
+    assert adjusted_rand_score(groups, model.labels_) > 0.9
