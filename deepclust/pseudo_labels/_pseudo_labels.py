@@ -181,12 +181,7 @@ def make_pseudo_labels(
     >>> sorted(set(pseudo_labels.targets[1].tolist()) - {-1})
     [0, 1, 2]
     """
-    word_counts = document_term_matrix(sequences)
-    stem_counts, counts = word_counts, word_counts
-    stems = getattr(sequences.vocabulary, "stems", None)
-    if stems is not None:
-        stem_counts, vectors = stem_matrix(word_counts, vectors, stems)
-        counts = with_stems(word_counts, stem_counts, stems)
+    word_counts, stem_counts, counts, vectors = _counts(sequences, vectors)
     with threadpool_limits(limits=1):
         results: list[dict[str, Any]] = []
         if n_pseudo_classes == "auto":
@@ -223,6 +218,21 @@ def make_pseudo_labels(
         weight,
         broader,
     )
+
+
+def _counts(
+    sequences: TokenSequences, vectors: np.ndarray | None
+) -> tuple[csr_matrix, csr_matrix, csr_matrix, np.ndarray | None]:
+    """Return counts of words, of stems, and of both, and the vectors of the stems.
+
+    Without `stems` of a vocabulary all counts are those of the words.
+    """
+    words = document_term_matrix(sequences)
+    stems = getattr(sequences.vocabulary, "stems", None)
+    if stems is None:
+        return words, words, words, vectors
+    stem_counts, vectors = stem_matrix(words, vectors, stems)
+    return words, stem_counts, with_stems(words, stem_counts, stems), vectors
 
 
 def _finer_targets(
