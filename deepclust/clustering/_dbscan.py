@@ -208,12 +208,15 @@ class DBSCAN(CallbackMixin, ClusterMixin, VersionsMixin, BaseEstimator):
 
     With "auto", the exact minimum spanning tree of mutual reachability gives the
     clusters for every eps; the cut with the greatest noise-aware silhouette is taken,
-    over eps and, if that is "auto" too, over min_samples 5, 12 and 25. From more than
-    20,000 unique rows, the tree is that of the 20,000 with the smallest content hashes;
-    min_samples "auto" is scaled by the sampling ratio, to 125 at most, and five radii
-    that leave about the same share of core points are tried on all rows. With a metric
-    other than Euclidean and cosine, the tree takes O(n²) time and is that of 5,000 rows
-    at most, the silhouette is Euclidean all the same, and `cut` clusters again.
+    over eps and, if that is "auto" too, over min_samples 5, 12 and 25. A cut with more
+    than 97 % of the clustered rows in one cluster is taken only if no other has half of
+    its silhouette. From more than 20,000 unique rows, the tree is that of the 20,000
+    with the smallest content hashes; min_samples "auto" is scaled by the sampling
+    ratio, to 125 at most, and five radii that leave about the same share of core points
+    are tried on all rows; five smaller ones too, if each of these joins what the sample
+    divides. With a metric other than Euclidean and cosine, the tree takes O(n²) time
+    and is that of 5,000 rows at most, the silhouette is Euclidean all the same, and
+    `cut` clusters again.
 
     One radius for all joins clusters that touch. With "auto", and without `n_clusters`,
     a cluster that the hierarchy separates into parts at a smaller radius is divided,

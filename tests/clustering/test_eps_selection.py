@@ -18,10 +18,12 @@ from deepclust.clustering._eps_selection import (
     best_cut,
     cuts_near,
     eps_path,
+    suggested_radius,
 )
 from deepclust.clustering._metric_space import MetricSpace
 from deepclust.clustering._mutual_reachability import reachability_trees
 from deepclust.clustering._unique_rows import Points
+from deepclust.exceptions import ClusteringWarning
 
 
 def blobs(n_rows, n_features, seed=0):
@@ -175,3 +177,19 @@ def test_a_small_group_far_away_does_not_hide_the_others():
     model = DBSCAN(min_samples=12).fit(X)
     assert model.n_clusters_ >= 3
     assert adjusted_rand_score(groups, model.labels_) > 0.9
+
+
+def test_one_group_beside_a_small_one_far_away_stays_whole():
+    X, groups = make_blobs([1800, 30], centers=[[0, 0], [90, 90]], random_state=0)
+    with pytest.warns(ClusteringWarning, match="one cluster holds 98% of the rows"):
+        model = DBSCAN(min_samples=12).fit(X)
+    assert model.n_clusters_ == 2
+    assert adjusted_rand_score(groups, model.labels_) > 0.9
+
+
+def test_the_radius_that_is_suggested_divides_the_points():
+    centers = [[0, 0], [6, 0], [0, 6], [90, 90]]
+    X, groups = make_blobs([600, 600, 600, 30], centers=centers, random_state=0)
+    radius = suggested_radius(Points(X, np.ones(len(X))), 12)
+    labels = DBSCAN(radius, min_samples=12).fit(X).labels_
+    assert adjusted_rand_score(groups, labels) > 0.8
