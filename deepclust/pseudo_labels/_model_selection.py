@@ -4,7 +4,8 @@
    fitted on either view. A component that depends on one phrase is found in one view
    only, and a boundary through the middle of a topic differs between views.
 2. Two *document subsamples* are each one half of the documents, with the whole
-   vocabulary. Mixtures fitted on them show how much depends on the sample.
+   vocabulary. Mixtures fitted on them show how much depends on the sample. Where there
+   are many documents, each pair of views or subsamples has a sample of its own.
 3. The score of a number K of components is I · κ · κ', with the mutual information I
    and Cohen's kappa κ of the views, and the kappa κ' of the subsamples. Kappa alone
    favors few components, mutual information alone many.
@@ -14,13 +15,14 @@
    those with 85 % of it on twice as many.
 5. The score favors the coarse side of what is supported, mutual information alone the
    fine side. Where the two are within two octaves the number is between them, of those
-   with 90 % of the best score.
+   with 90 % of the best score; else it is the coarse one, or, where the classes of that
+   would be too many documents to look through, between them too.
 """
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from itertools import count
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -45,12 +47,14 @@ ONE_SCALE = 4.0  # ratio of the finest to the least number, up to which topics h
 MAX_ERRORS = 0.5  # standard errors below the best score, of the number selected
 COMPARISON_STEPS = 10  # EM steps of each mixture
 MAX_DOCS = 6_000  # random documents that numbers of components are compared on
+MIN_DOCUMENT_FREQUENCY = 2  # of tokens in the sample; one of one tells no class
+MIN_TOKENS = 2  # that documents share, for two views of them; else all tokens count
 MIN_DOCS = 100  # for a warning that the views support no topics
 MIN_CONFIDENT = 0.05  # of the documents, else the kappa of two views is 0
 SMALL = 9  # numbers up to this are all candidates
 STEPS_PER_OCTAVE = 3.5  # of the candidates beyond
 MICRO_CLUSTERS_PER_COMPONENT = 1.5  # at least
-MIN_INFORMATION = 0.065  # share of log K, below which the views support no topics
+MIN_SUPPORT = 0.02  # below which the texts support hardly any topics, see `_support`
 FEW_TOPICS = 0.25  # of the greatest information, which the number needs then
 
 
@@ -88,14 +92,16 @@ def select_n_components(
     Warns
     -----
     ClusteringWarning
-        If the greatest mutual information is less than 6.5 % of log K: the views know
-        next to nothing of each other. The least number with a quarter of that
-        information is returned then. Not with fewer than `MIN_DOCS` documents.
+        If the greatest mutual information, as a share of log K, times the kappa of the
+        subsamples there is less than 0.02: the views know next to nothing of each
+        other, and another sample says something else. The least number with a quarter
+        of that information is returned then. Not with fewer than `MIN_DOCS` documents.
 
     Notes
     -----
     Of documents with the same tokens one is kept, since copies agree whatever the
-    topics are, and of the others at most `MAX_DOCS` at random. Mutual information is
+    topics are. Each pair has at most `MAX_DOCS` random ones of the others, with the
+    tokens that two of them have. Mutual information is
     that of all documents, less its expectation by chance [3]_. Cohen's kappa [2]_ is
     that of the labels after the best one-to-one match of components; for views, of the
     documents that both assign with p ≥ .9. With means over pairs
@@ -114,8 +120,10 @@ def select_n_components(
     one scale, and of the candidates with 90 % of the best score the nearest to the
     geometric mean of the two is selected: it is at most about a factor of two from
     either. Else they have layers, and the least number, the broad one, is
-    selected. Component weights are annealed, so that small components do
-    not die where there are many.
+    selected; but where its classes have more than `MAX_DOCS` documents in the mean, of
+    the candidates with half of the best score that nearest to the geometric mean.
+    Component weights are annealed, so that small components do not die where there are
+    many.
 
     Time does not grow with the corpus beyond `MAX_DOCS` documents. The result does not
     depend on the number of threads.
@@ -152,19 +160,16 @@ def select_n_components(
     finalists = _near_best(compared, MIN_SHARES[1])
     results |= (final := comparison.evaluate(finalists, *ROUNDS[2]))
     finest = _finest({k: results[k] for k in candidates})
-    information = results[finest].mutual_info
-    share = information / np.log(finest)
-    if share >= MIN_INFORMATION:
-        least, middle = _of_one_scale(_as_good_as_the_best(final), finest)
-        near_best = _near_best(final, MIN_SHARES[2])
-        n_components = min(near_best, key=lambda k: abs(np.log(k / middle)))
+    information, stability = results[finest].mutual_info, results[finest].stability
+    if _support(finest, information, stability) >= MIN_SUPPORT:
+        least = _least_of_one_scale(_as_good_as_the_best(final))
+        n_components = _between(least, finest, results, final, comparison.n_distinct)
     else:
         enough = min(information, information * FEW_TOPICS)  # it may be negative
         least = min(k for k in results if results[k].mutual_info >= enough)
         n_components = least
-        if comparison.n_docs >= MIN_DOCS:
-            _warn_of_no_topics(information, share, finest)
-    results |= compared | final
+        if comparison.n_distinct >= MIN_DOCS:
+            _warn_of_no_topics(finest, information, stability)
     table = [
         {
             "n_components": k,
@@ -200,24 +205,37 @@ def finer_number(n_components: int, results: list[dict[str, Any]]) -> int | None
     Examples
     --------
     >>> from deepclust.pseudo_labels._model_selection import finer_number
-    >>> rows = [{"n_components": k, "mutual_info": 1.2, "supported": True}
-    ...         for k in (4, 18)]
+    >>> row = {"mutual_info": 1.2, "stability": 0.5, "supported": True}
+    >>> rows = [{"n_components": k, **row} for k in (4, 18)]
     >>> finer_number(4, rows), finer_number(5, rows), finer_number(4, [])
     (18, None, None)
     """
     for row in sorted(results, key=lambda row: -row["n_components"]):
         finest = row["n_components"]
         if row["supported"]:
-            has_topics = row["mutual_info"] >= MIN_INFORMATION * np.log(finest)
-            return finest if has_topics and finest > ONE_SCALE * n_components else None
+            support = _support(finest, row["mutual_info"], row["stability"])
+            has_layers = support >= MIN_SUPPORT and finest > ONE_SCALE * n_components
+            return finest if has_layers else None
     return None
 
 
-def _warn_of_no_topics(mutual_info: float, share: float, n_components: int) -> None:
+def _support(n_components: int, mutual_info: float, stability: float) -> float:
+    """Return I / log K · κ', the share of K equal classes that views and samples know.
+
+    >>> round(_support(32, 0.23, 0.22), 3), round(_support(20, 0.5, 0.7), 3)
+    (0.015, 0.117)
+    """
+    return mutual_info / float(np.log(n_components)) * max(stability, 0.0)
+
+
+def _warn_of_no_topics(n_components: int, mutual_info: float, stability: float) -> None:
+    mutual_info = max(mutual_info, 0.0)  # less its expectation it may be negative
+    share = mutual_info / np.log(n_components)
     warnings.warn(
         "The texts support hardly any topics: partitions by two halves of the "
         f"vocabulary share {mutual_info:.2f} nats, {share:.0%} of what {n_components} "
-        "equal classes have, so that clusters may mean little. More texts, labels, "
+        "equal classes have, and partitions of two halves of the texts agree with "
+        f"kappa {stability:.2f}, so that clusters may mean little. More texts, labels, "
         "seed words or word vectors would help.",
         ClusteringWarning,
         stacklevel=3,
@@ -300,18 +318,38 @@ def _near_best(results: dict[int, Agreements], min_share: float) -> list[int]:
     return [k for k, row in results.items() if row.score >= least]
 
 
-def _of_one_scale(best: list[int], finest: int) -> tuple[int, float]:
-    """Return the least number of the finest scale of the best, and the middle of it.
+def _least_of_one_scale(best: list[int]) -> int:
+    """Return the least number of the finest scale of the best.
 
-    Numbers within a factor of `ONE_SCALE` are of one scale, and the middle is the
-    geometric mean; else it is the least.
+    Numbers within a factor of `ONE_SCALE` are of one scale.
 
-    >>> _of_one_scale([2, 48, 71], finest=75), _of_one_scale([4, 6], finest=58)
-    ((48, 60.0), (4, 4.0))
+    >>> _least_of_one_scale([2, 48, 71]), _least_of_one_scale([4, 6])
+    (48, 4)
     """
-    least = min(k for k in best if max(best) <= ONE_SCALE * k)
-    has_one_scale = finest <= ONE_SCALE * least
-    return least, float(np.sqrt(least * finest) if has_one_scale else least)
+    return min(k for k in best if max(best) <= ONE_SCALE * k)
+
+
+def _between(
+    least: int,
+    finest: int,
+    results: dict[int, Agreements],
+    finalists: dict[int, Agreements],
+    n_docs: int,
+) -> int:
+    """Return the number selected of those that the texts support.
+
+    With one scale it is in the middle of the finalists. With several it is the least;
+    where its classes have more than `MAX_DOCS` documents in the mean, each would be a
+    corpus of its own, and the middle of all the numbers is selected.
+    """
+    if finest <= ONE_SCALE * least:
+        candidates = _near_best(finalists, MIN_SHARES[2])
+    elif n_docs <= MAX_DOCS * least:
+        return least
+    else:
+        candidates = _near_best(results, MIN_SHARES[0])
+    middle = np.sqrt(least * finest)
+    return min(candidates, key=lambda k: abs(np.log(k / middle)))
 
 
 def _as_good_as_the_best(results: dict[int, Agreements]) -> list[int]:
@@ -406,6 +444,7 @@ class View:
 
 
 Pair = tuple[View, View]
+PairMaker = Callable[[csr_matrix, np.ndarray | None, np.random.Generator, int], Pair]
 
 
 def _agreement(pair: Pair, n_components: int) -> Agreement:
@@ -432,24 +471,28 @@ class _Comparison:
         seed: int,
     ) -> None:
         rng = np.random.default_rng(seed)
-        rows = np.sort(rng.permutation(_first_of_each(counts))[:MAX_DOCS])
-        counts = counts[rows]
-        self.n_docs = len(rows)
+        distinct = _first_of_each(counts)
+        self.n_distinct = len(distinct)
         n_views, n_subsamples = ROUNDS[-1]
-        seeds = count(seed, 2)  # of the first tree of a pair; the second has the next
-        halves = [
-            (half_of_vocabulary(counts, rng), next(seeds)) for _ in range(n_views)
-        ]
-        orders = [
-            (rng.permutation(counts.shape[0]), next(seeds)) for _ in range(n_subsamples)
-        ]
-        self.views = in_threads(
-            lambda half: _views(counts, vectors, *half), halves, n_jobs=-1
-        )
-        features = lsa_features(counts, vectors, seed=seed)
-        self.subsamples = in_threads(
-            lambda order: _subsamples(features, counts, *order), orders, n_jobs=-1
-        )
+        seeds = range(seed, seed + 2 * (n_views + n_subsamples), 2)  # two of each pair
+
+        def pair(task: tuple[PairMaker, np.random.Generator, int]) -> Pair:
+            """Make a pair of a sample, with the tokens that two of its documents have.
+
+            A token of one document says nothing of other documents, but is part of the
+            prior of all components.
+            """
+            make, rng, seed = task
+            some = counts[np.sort(rng.permutation(distinct)[:MAX_DOCS])]
+            shared = some.getnnz(axis=0) >= MIN_DOCUMENT_FREQUENCY
+            tokens = np.flatnonzero(shared | (shared.sum() < MIN_TOKENS))
+            own_vectors = None if vectors is None else vectors[tokens]
+            return make(some[:, tokens], own_vectors, rng, seed)
+
+        makers = [_views] * n_views + [_subsamples] * n_subsamples
+        tasks = list(zip(makers, rng.spawn(len(makers)), seeds, strict=True))
+        pairs = in_threads(pair, tasks, n_jobs=-1)
+        self.views, self.subsamples = pairs[:n_views], pairs[n_views:]
         self.min_micro_clusters = min(
             view.tree.n_micro_clusters for pair in self.views for view in pair
         )
@@ -487,12 +530,13 @@ def _first_of_each(counts: csr_matrix) -> np.ndarray:
 
 
 def _views(
-    counts: csr_matrix, vectors: np.ndarray | None, half: np.ndarray, seed: int
+    counts: csr_matrix, vectors: np.ndarray | None, rng: np.random.Generator, seed: int
 ) -> Pair:
     """Make two views, one half of the vocabulary each.
 
     They assign the documents with words in both halves.
     """
+    half = half_of_vocabulary(counts, rng)
     features, parts = [], []
     for i, kept in enumerate((half, ~half)):
         tokens = np.flatnonzero(kept)
@@ -510,12 +554,14 @@ def _views(
 
 
 def _subsamples(
-    features: np.ndarray, counts: csr_matrix, order: np.ndarray, seed: int
+    counts: csr_matrix, vectors: np.ndarray | None, rng: np.random.Generator, seed: int
 ) -> Pair:
     """Make two views, whose trees are built on one half of the documents each.
 
     They assign all documents.
     """
+    features = lsa_features(counts, vectors, seed=seed)
+    order = rng.permutation(counts.shape[0])
     middle = (len(order) + 1) // 2
     halves = (np.sort(order[:middle]), np.sort(order[-middle:]))
     one, other = (

@@ -126,17 +126,58 @@ def test_views_that_never_agree_select_a_number_without_a_warning_of_numpy():
 
 
 @pytest.mark.parametrize(
-    ("best", "finest", "least", "middle"),
+    ("best", "least"),
     [
-        ([22], 22, 22, 22),
-        ([18, 22], 32, 18, 24),  # one scale: between the two
-        ([4, 6], 58, 4, 4),  # layers: the broad one
-        ([2, 48, 71], 75, 48, 60),  # as good, and says more
-        ([16], 4, 16, 8),
+        ([22], 22),
+        ([18, 22], 18),
+        ([2, 48, 71], 48),  # as good as 2, and says more
     ],
 )
-def test_one_scale_or_several(best, finest, least, middle):
-    assert selection._of_one_scale(best, finest) == (least, pytest.approx(middle))
+def test_the_least_number_of_the_finest_scale(best, least):
+    assert selection._least_of_one_scale(best) == least
+
+
+@pytest.mark.parametrize(
+    ("least", "finest", "n_docs", "expected"),
+    [
+        (18, 32, 10_000, 24),  # one scale: between the two
+        (18, 32, 1_000_000, 24),
+        (16, 4, 10_000, 12),
+        (4, 64, 24_000, 4),  # layers: the broad one
+        (4, 64, 24_001, 16),  # too many documents to a class
+    ],
+)
+def test_the_number_is_between_the_least_and_the_finest(
+    least, finest, n_docs, expected
+):
+    scores = {3: 0.1, 4: 0.8, 12: 0.9, 16: 0.6, 24: 1.0, 32: 0.7, 64: 0.5}
+    results = {
+        k: selection.Agreements(np.array([[score, 1.0]] * 2), np.ones(2))
+        for k, score in scores.items()
+    }
+    finalists = {k: results[k] for k in (12, 24)}
+    selected = selection._between(least, finest, results, finalists, n_docs)
+    assert selected == expected
+
+
+def test_pairs_have_samples_of_their_own_where_documents_are_many(monkeypatch):
+    """Tokens of a single document of the sample are no part of it."""
+    monkeypatch.setattr(selection, "MAX_DOCS", 200)
+    counts = np.random.default_rng(0).poisson(0.2, (1000, 300))
+    counts = csr_matrix(np.hstack([counts, np.eye(1000)]), dtype="f")
+    comparison = selection._Comparison(counts, None, 0)
+    assert comparison.n_distinct == 1000
+    samples = [pair[0].counts for pair in comparison.subsamples]
+    assert {sample.shape for sample in samples} == {(200, 300)}
+    assert len({sample.sum() for sample in samples}) > 1
+
+
+@pytest.mark.parametrize(("stability", "finer"), [(0.5, 64), (0.1, None)])
+def test_a_finer_number_is_one_that_another_sample_bears_out(stability, finer):
+    """The share of information is 12 % of log 64."""
+    row = {"mutual_info": 0.5, "stability": stability, "supported": True}
+    rows = [{"n_components": k, **row} for k in (4, 64)]
+    assert selection.finer_number(4, rows) == finer
 
 
 def test_neighbors_of_survivors_are_kept():
