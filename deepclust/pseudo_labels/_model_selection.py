@@ -199,24 +199,26 @@ def finer_number(n_components: int, results: list[dict[str, Any]]) -> int | None
     Returns
     -------
     finest : int or None
-        None unless it is more than `ONE_SCALE` times the number selected, or where the
-        views support no topics.
+        None unless it is more than `ONE_SCALE` times the least that is supported, and
+        more than the number selected; or where the texts support hardly any topics.
 
     Examples
     --------
     >>> from deepclust.pseudo_labels._model_selection import finer_number
     >>> row = {"mutual_info": 1.2, "stability": 0.5, "supported": True}
     >>> rows = [{"n_components": k, **row} for k in (4, 18)]
-    >>> finer_number(4, rows), finer_number(5, rows), finer_number(4, [])
+    >>> finer_number(4, rows), finer_number(4, rows[:1]), finer_number(4, [])
     (18, None, None)
     """
-    for row in sorted(results, key=lambda row: -row["n_components"]):
-        finest = row["n_components"]
-        if row["supported"]:
-            support = _support(finest, row["mutual_info"], row["stability"])
-            has_layers = support >= MIN_SUPPORT and finest > ONE_SCALE * n_components
-            return finest if has_layers else None
-    return None
+    supported = [row for row in results if row["supported"]]
+    if not supported:
+        return None
+    last = supported[-1]
+    finest = int(last["n_components"])
+    support = _support(finest, last["mutual_info"], last["stability"])
+    has_layers = finest > ONE_SCALE * supported[0]["n_components"]
+    is_finer = has_layers and finest > n_components and support >= MIN_SUPPORT
+    return finest if is_finer else None
 
 
 def _support(n_components: int, mutual_info: float, stability: float) -> float:

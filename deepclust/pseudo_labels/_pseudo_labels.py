@@ -11,8 +11,9 @@
 5. Return both, the nearest to either with as many components, and one with fewer and
    one with more. Documents without a confident label, or on which most of the
    partitions disagree, have no pseudo-label.
-6. Where the texts support a number more than four times as great, add two partitions by
-   that number, whose classes are parts of those of the first: layers to learn.
+6. Where the finest number that the texts support is more than four times the broadest,
+   add two partitions by it, whose classes are parts of those of the first: layers to
+   learn.
 
 No label and no pretrained model takes part, unless the caller brings labels or document
 vectors. The constants of these files serve all corpora; docs/method.md says on which

@@ -172,12 +172,22 @@ def test_pairs_have_samples_of_their_own_where_documents_are_many(monkeypatch):
     assert len({sample.sum() for sample in samples}) > 1
 
 
-@pytest.mark.parametrize(("stability", "finer"), [(0.5, 64), (0.1, None)])
-def test_a_finer_number_is_one_that_another_sample_bears_out(stability, finer):
-    """The share of information is 12 % of log 64."""
-    row = {"mutual_info": 0.5, "stability": stability, "supported": True}
-    rows = [{"n_components": k, **row} for k in (4, 64)]
-    assert selection.finer_number(4, rows) == finer
+@pytest.mark.parametrize(
+    ("supported", "selected", "stability", "finer"),
+    [
+        ([4, 64], 4, 0.5, 64),
+        ([4, 20, 64], 20, 0.5, 64),
+        ([4, 64], 64, 0.5, None),
+        ([20, 64], 20, 0.5, None),  # one scale
+        ([4, 64], 4, 0.1, None),  # the information is 12 % of log 64
+    ],
+)
+def test_a_finer_number_is_one_of_another_scale(supported, selected, stability, finer):
+    row = {"mutual_info": 0.5, "stability": stability}
+    rows = [
+        {"n_components": k, "supported": k in supported, **row} for k in (4, 20, 64)
+    ]
+    assert selection.finer_number(selected, rows) == finer
 
 
 def test_neighbors_of_survivors_are_kept():
