@@ -125,8 +125,8 @@ def select_n_components(
     Component weights are annealed, so that small components do not die where there are
     many.
 
-    Time does not grow with the corpus beyond `MAX_DOCS` documents. The result does not
-    depend on the number of threads.
+    Beyond 12 × `MAX_DOCS` documents, only the search for copies takes more time. The
+    result does not depend on the number of threads.
 
     References
     ----------
@@ -156,14 +156,15 @@ def select_n_components(
     finest = _finest(results)
     promising = [k for k in _near_best(results, MIN_SHARES[0]) if k <= finest]
     candidates = _with_neighbors([*promising, finest], grid)
-    results |= (compared := comparison.evaluate(candidates, *ROUNDS[1]))
+    compared = comparison.evaluate(candidates, *ROUNDS[1])
     finalists = _near_best(compared, MIN_SHARES[1])
-    results |= (final := comparison.evaluate(finalists, *ROUNDS[2]))
-    finest = _finest({k: results[k] for k in candidates})
+    compared |= (final := comparison.evaluate(finalists, *ROUNDS[2]))
+    results |= compared
+    finest = _finest(compared)
     information, stability = results[finest].mutual_info, results[finest].stability
     if _support(finest, information, stability) >= MIN_SUPPORT:
         least = _least_of_one_scale(_as_good_as_the_best(final))
-        n_components = _between(least, finest, results, final, comparison.n_distinct)
+        n_components = _between(least, finest, compared, final, comparison.n_distinct)
     else:
         enough = min(information, information * FEW_TOPICS)  # it may be negative
         least = min(k for k in results if results[k].mutual_info >= enough)
@@ -205,24 +206,24 @@ def finer_number(n_components: int, results: list[dict[str, Any]]) -> int | None
     Examples
     --------
     >>> from deepclust.pseudo_labels._model_selection import finer_number
-    >>> row = {"mutual_info": 1.2, "stability": 0.5, "supported": True}
-    >>> rows = [{"n_components": k, **row} for k in (4, 18)]
+    >>> row = {"stability": 0.5, "supported": True}
+    >>> rows = [{"n_components": k, "mutual_info": k / 15, **row} for k in (4, 18)]
     >>> finer_number(4, rows), finer_number(4, rows[:1]), finer_number(4, [])
     (18, None, None)
     """
     supported = [row for row in results if row["supported"]]
     if not supported:
         return None
-    last = supported[-1]
-    finest = int(last["n_components"])
-    support = _support(finest, last["mutual_info"], last["stability"])
+    most = max(supported, key=lambda row: float(row["mutual_info"]))
+    finest = int(most["n_components"])
+    support = _support(finest, most["mutual_info"], most["stability"])
     has_layers = finest > ONE_SCALE * supported[0]["n_components"]
     is_finer = has_layers and finest > n_components and support >= MIN_SUPPORT
     return finest if is_finer else None
 
 
 def _support(n_components: int, mutual_info: float, stability: float) -> float:
-    """Return I / log K · κ', the share of K equal classes that views and samples know.
+    """Return I / log K · κ', the share of the information that another sample has too.
 
     >>> round(_support(32, 0.23, 0.22), 3), round(_support(20, 0.5, 0.7), 3)
     (0.015, 0.117)
@@ -334,7 +335,7 @@ def _least_of_one_scale(best: list[int]) -> int:
 def _between(
     least: int,
     finest: int,
-    results: dict[int, Agreements],
+    compared: dict[int, Agreements],
     finalists: dict[int, Agreements],
     n_docs: int,
 ) -> int:
@@ -342,14 +343,14 @@ def _between(
 
     With one scale it is in the middle of the finalists. With several it is the least;
     where its classes have more than `MAX_DOCS` documents in the mean, each would be a
-    corpus of its own, and the middle of all the numbers is selected.
+    corpus of its own, and the middle of all compared is selected.
     """
     if finest <= ONE_SCALE * least:
         candidates = _near_best(finalists, MIN_SHARES[2])
     elif n_docs <= MAX_DOCS * least:
         return least
     else:
-        candidates = _near_best(results, MIN_SHARES[0])
+        candidates = _near_best(compared, MIN_SHARES[0])
     middle = np.sqrt(least * finest)
     return min(candidates, key=lambda k: abs(np.log(k / middle)))
 

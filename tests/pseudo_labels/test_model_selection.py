@@ -183,11 +183,18 @@ def test_pairs_have_samples_of_their_own_where_documents_are_many(monkeypatch):
     ],
 )
 def test_a_finer_number_is_one_of_another_scale(supported, selected, stability, finer):
-    row = {"mutual_info": 0.5, "stability": stability}
+    row = {"stability": stability}
     rows = [
-        {"n_components": k, "supported": k in supported, **row} for k in (4, 20, 64)
+        {"n_components": k, "mutual_info": k / 128, "supported": k in supported, **row}
+        for k in (4, 20, 64)
     ]
     assert selection.finer_number(selected, rows) == finer
+
+
+def test_a_number_of_a_greater_score_with_less_information_is_not_finer():
+    row = {"stability": 0.5, "supported": True}
+    rows = [{"n_components": k, "mutual_info": 1 / k, **row} for k in (4, 8, 20)]
+    assert selection.finer_number(8, rows) is None
 
 
 def test_neighbors_of_survivors_are_kept():
