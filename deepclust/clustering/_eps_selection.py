@@ -58,7 +58,7 @@ _MIN_CORE_SHARE = 0.02
 
 _GIANT = 0.9
 _GIANT_AMONG_SEVERAL = 0.97
-_MIN_SILHOUETTE = 0.5  # of a cut that divides the points, by that of one that does not
+_MIN_SILHOUETTE_RATIO = 0.5  # of a cut that divides the points to one that does not
 # A suggestion takes less time and memory than a selection: fewer rows, fewer cuts.
 _SUGGESTION_ROWS = (3000, 5000)
 _SUGGESTION_STEPS = 16
@@ -257,7 +257,7 @@ def _selected_cut(
     divisions = []
     for path, tree in zip(paths, trees, strict=True):
         kept = path["silhouette"] > 0
-        kept &= path["silhouette"] >= _MIN_SILHOUETTE * greatest
+        kept &= path["silhouette"] >= _MIN_SILHOUETTE_RATIO * greatest
         kept[kept] = [_divides(tree, step) for step in path["eps"][kept]]
         divisions.append({name: column[kept] for name, column in path.items()})
     found = any(len(path["eps"]) for path in divisions)
