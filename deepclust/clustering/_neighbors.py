@@ -400,7 +400,6 @@ def pairs_within(
     Q: np.ndarray,
     radius: float,
     wanted: Callable[[np.ndarray, np.ndarray], np.ndarray],
-    n_probe: int | None = None,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield the queries and the indexed points within `radius` of each other.
 
@@ -416,9 +415,6 @@ def pairs_within(
     wanted : callable
         Takes queries and points, before these are compared; returns which of the
         queries are to be.
-
-    n_probe : int, default=None
-        Look into so many cells only, those of the centers nearest to a query.
 
     Yields
     ------
@@ -445,12 +441,8 @@ def pairs_within(
             near = index.order[squared <= radius * radius]
             yield np.full(len(near), query), near
         right = index.swap(left.copy())
-        unprobed = n_probe is not None and _unprobed_cells(index, right, n_probe)
         candidates = candidate_cells(
-            *(index, right, cells, lambda: radius),
-            slack=slack,
-            excluded=unprobed,
-            own=True,
+            index, right, cells, lambda: radius, slack=slack, own=True
         )
         for cell, some in candidates:
             points = index.order[index.members(cell)]
@@ -462,13 +454,6 @@ def pairs_within(
                 )
                 if len(row):
                     yield rows[few[row]], points[column]
-
-
-def _unprobed_cells(index: CellIndex, right: np.ndarray, n_probe: int) -> np.ndarray:
-    """Return which cells, by query, are not among the `n_probe` nearest."""
-    to_centers = products(index.centers, right)
-    last = max(index.n_cells - n_probe, 0)
-    return to_centers < np.partition(to_centers, last, axis=0)[last]
 
 
 def _queries_by_cell(

@@ -11,8 +11,8 @@
 
 A bound of the distance to the micro-clusters of the other block leaves out most
 products, and all of those of two blocks that are far apart. With `n_probe`, the micro-
-clusters of the other block are inverted lists, of which the nearest few are searched:
-that is approximate.
+clusters of the other block are inverted lists of faiss, of which the nearest few are
+searched: that is approximate.
 """
 
 import warnings
@@ -38,6 +38,7 @@ from deepclust.distributed._block_tasks import (
     nearest_component,
     write_block,
 )
+from deepclust.distributed._inverted_lists import import_faiss
 from deepclust.distributed._partitions import map_partitions
 from deepclust.exceptions import ClusteringWarning
 
@@ -111,7 +112,8 @@ def dbscan(
 
     n_probe : int, default=None
         None is exact. A number is approximate: only so many micro-clusters of another
-        block are searched for the neighbors of a row, of about 0.8 √block_size.
+        block are searched for the neighbors of a row, of about 0.8 √block_size, by
+        faiss (`pip install "deepclust[faiss]"`, on all workers).
 
     folder : str or Path, default=None
         Where blocks are written, and removed at the end. All workers must reach it by
@@ -126,6 +128,8 @@ def dbscan(
 
     Raises
     ------
+    MissingExtraError
+        If `n_probe` is given, and faiss is not installed.
     TypeError
         If `X` is no array of Dask, or not of real numbers.
     ValueError
@@ -170,8 +174,10 @@ def dbscan(
     space = MetricSpace(metric, None)
     radius = space.radius(eps)
     space.check_eps(radius)
+    if n_probe is not None:
+        import_faiss()
     with TemporaryDirectory(prefix="dbscan-", dir=folder) as place:
-        blocks, n_rows = _write_blocks(X, Path(place), space, radius)
+        blocks, n_rows = _write_blocks(X, Path(place), space, radius, n_probe)
         if min_samples == "auto":
             min_samples = default_min_samples(sum(b.n_valid for b in blocks))
         search = Search(blocks, radius, int(min_samples), n_probe)
@@ -188,13 +194,13 @@ def dbscan(
 
 
 def _write_blocks(
-    X: Any, place: Path, space: MetricSpace, radius: float
+    X: Any, place: Path, space: MetricSpace, radius: float, n_probe: int | None
 ) -> tuple[list[Block], int]:
     """Write the blocks that have valid rows; return them, and the number of rows."""
     parts = X.rechunk({1: -1}).to_delayed().ravel().tolist()
     paths = [place / f"{number:06}.joblib" for number in range(len(parts))]
     each = [(path,) for path in paths]
-    sizes = map_partitions(write_block, parts, space, radius, each=each)
+    sizes = map_partitions(write_block, parts, space, radius, n_probe, each=each)
     starts = [*accumulate((n_rows for n_rows, _ in sizes), initial=0)]
     rows = zip(paths, starts[:-1], sizes, strict=True)
     blocks = [Block(path, start, *size) for path, start, size in rows if size[1]]

@@ -4,7 +4,6 @@ Nothing here imports scikit-learn, which with pandas would take more of a worker
 memory than two blocks of 25,000 rows.
 """
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,6 +23,7 @@ from deepclust.clustering._neighbors import (
     pairs_within,
 )
 from deepclust.clustering._unique_rows import UniqueRows
+from deepclust.distributed._inverted_lists import InvertedLists, batches, write_lists
 
 __all__ = [
     "Block",
@@ -73,6 +73,11 @@ class Block:
         """Return the file of the neighbors of points with few: an array a block."""
         return self.path.with_suffix(".pairs")
 
+    @property
+    def lists(self) -> Path:
+        """Return the file of the inverted lists."""
+        return self.path.with_suffix(".lists")
+
 
 class Search(NamedTuple):
     """What every task is given."""
@@ -86,18 +91,13 @@ class Search(NamedTuple):
         """Return the other blocks, those after `number` first: workers differ."""
         return self.blocks[number + 1 :] + self.blocks[:number]
 
-    def pairs(
-        self,
-        index: CellIndex,
-        queries: np.ndarray,
-        wanted: Callable[[np.ndarray, np.ndarray], np.ndarray],
-    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield queries and the points of another block that are neighbors."""
-        return pairs_within(index, queries, self.radius, wanted, self.n_probe)
+    def open_lists(self, block: Block, index: CellIndex) -> InvertedLists:
+        """Return the inverted lists of a block, the index of which is loaded."""
+        return InvertedLists(index, block.lists, self.n_probe or index.n_cells)
 
 
 def write_block(
-    X: Any, space: MetricSpace, radius: float, path: Path
+    X: Any, space: MetricSpace, radius: float, n_probe: int | None, path: Path
 ) -> tuple[int, int]:
     """Write the unique rows and their index; return how many rows, and valid ones."""
     X = _checked_block(X, int(path.stem))
@@ -108,6 +108,8 @@ def write_block(
         unique = UniqueRows.of(rows, valid, np.ones(len(X)), 2**17 + most)
         with limit_blas(), replacing(path) as part:
             index = CellIndex(unique.points, radius)
+            if n_probe is not None:
+                write_lists(index, path.with_suffix(".lists"))
             del index.X  # joblib would write it again
             joblib.dump((unique, index), part)
     return len(X), int(valid.sum())
@@ -189,7 +191,12 @@ def _count_neighbors(
     def wanted(rows: np.ndarray, _: np.ndarray) -> np.ndarray:
         return counts[places[rows]] < enough
 
-    for rows, points in search.pairs(index, queries, wanted):
+    if search.n_probe is None:
+        neighbors = pairs_within(index, queries, search.radius, wanted)
+    else:
+        lists = search.open_lists(other, index)
+        neighbors = lists.nearest(queries, search.radius, enough)
+    for rows, points in neighbors:
         np.add.at(counts, places[rows], unique.points.weights[points])
         few = wanted(rows, points)
         pairs = np.empty(np.count_nonzero(few), _PAIR)
@@ -213,9 +220,10 @@ def find_links(number: int, search: Search) -> tuple[np.ndarray, np.ndarray]:
     del own_index
     with limit_blas():
         n_compared = (len(blocks) - 1 + (2 * number < len(blocks))) // 2
+        link = _link if search.n_probe is None else _link_some
         for other in search.others(number)[:n_compared]:
             if other.n_components and len(own):
-                _link(search, other, queries, own, forest)
+                link(search, other, queries, own, forest)
     components = np.arange(n_components)
     roots = forest.roots(components)
     linked = components != roots
@@ -236,8 +244,29 @@ def _link(
         roots = forest.roots(there[points])
         return (forest.roots(own[rows]) != roots[0]) | (roots.min() != roots.max())
 
-    for rows, points in search.pairs(index, queries, wanted):
+    for rows, points in pairs_within(index, queries, search.radius, wanted):
         forest.unite(own[rows], there[points])
+
+
+def _link_some(
+    search: Search,
+    other: Block,
+    queries: np.ndarray,
+    own: np.ndarray,
+    forest: Forest,
+) -> None:
+    """Unite the same by the inverted lists, a component of this block at a time."""
+    lists, there = search.open_lists(other, other.load()[1]), other.components()
+    order = np.argsort(own, kind="stable")
+    for component, run in CellIndex.runs(own[order]):
+        rows = order[run]
+        for part in batches(len(rows)):
+            apart = forest.roots(there) != forest.roots(np.array([component]))
+            apart &= there >= 0
+            if not apart.any():
+                break
+            found = lists.within(queries[rows[part]], search.radius, apart)
+            forest.unite(own[rows[part]][found[0]], there[found[1]])
 
 
 def nearest_component(number: int, search: Search) -> tuple[np.ndarray, np.ndarray]:
@@ -260,19 +289,23 @@ def nearest_component(number: int, search: Search) -> tuple[np.ndarray, np.ndarr
     return unique.expand(core, False), unique.expand(component, -1)
 
 
-def _all_of(rows: np.ndarray, _: np.ndarray) -> np.ndarray:
-    return np.ones(len(rows), dtype=bool)
-
-
 def count_found(number: int, search: Search) -> tuple[int, int]:
     """Count the neighbors of some rows in other blocks: those found, and all."""
     unique, _ = search.blocks[number].load()
     queries = unique.points.rows[unique.points.sample(_RECALL_QUERIES)]
-    counts = [0, 0]
+    n_found = n_pairs = 0
     with limit_blas():
         for other in search.others(number):
-            _, index = other.load()
-            for place, by in enumerate((search, search._replace(n_probe=None))):
-                pairs = by.pairs(index, queries, _all_of)
-                counts[place] += sum(len(rows) for rows, _ in pairs)
-    return counts[0], counts[1]
+            index = other.load()[1]
+            everything = np.ones(len(index.order), dtype=bool)
+            lists = search.open_lists(other, index)
+            n_found += len(lists.within(queries, search.radius, everything)[0])
+            n_pairs += sum(
+                len(rows)
+                for rows, _ in pairs_within(index, queries, search.radius, _all_of)
+            )
+    return n_found, n_pairs
+
+
+def _all_of(rows: np.ndarray, _: np.ndarray) -> np.ndarray:
+    return np.ones(len(rows), dtype=bool)
