@@ -35,6 +35,7 @@ __all__ = ["MIN_NEIGHBORS", "ReachabilityTree", "core_squares", "reachability_tr
 MIN_NEIGHBORS = 16
 _JOINING_POINTS = 1024
 _MAX_ROWS_AT_A_TIME = 512
+_BLOCK_ENTRIES = 2**20
 _NEIGHBORS_AT_A_TIME = 4
 _CANDIDATES_A_POINT = 8
 
@@ -359,15 +360,9 @@ def _improved(index: CellIndex, tree: _Edges, core: np.ndarray) -> _Edges:
     n_found = 0
     step = min(_MAX_ROWS_AT_A_TIME, isqrt(index.block_entries))
     for start in range(0, n_points, step):
-        stop = min(start + step, n_points)
-        for column, heights in _heights(gaps, start, stop, index.block_entries):
-            product = products(
-                left[start:stop], right[column : column + heights.shape[1]]
-            )
-            floor = heights / (-2 * index.scale**2) - index.tolerance
-            row, col = true_entries(product >= floor)
-            rows, cols = order[start + row], order[column + col]
-            height = heights[row, col]
+        places = slice(start, min(start + step, n_points))
+        for row, col, height in _near_pairs(index, left, right, gaps, places):
+            rows, cols = order[row], order[col]
             possible = np.maximum(core[rows], core[cols]) < height
             edges = _weighed(index, rows[possible], cols[possible], core)
             less = edges[2] < height[possible]
@@ -414,15 +409,42 @@ def _path_order(tree: _Edges, n_points: int) -> tuple[np.ndarray, np.ndarray]:
     return line, gap_after[line[:-1]]
 
 
-def _heights(
-    gaps: np.ndarray, start: int, stop: int, block_entries: int
-) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield the largest gaps from rows start:stop to later columns, by first column."""
+def _near_pairs(
+    index: CellIndex,
+    left: np.ndarray,
+    right: np.ndarray,
+    gaps: np.ndarray,
+    places: slice,
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Yield pairs of these places and later ones that may be nearer than their height.
+
+    Yields
+    ------
+    rows, cols : ndarray of shape (n_pairs,), intp
+        Places on the line.
+
+    heights : ndarray of shape (n_pairs,), float64
+        The largest gaps between them.
+    """
+
+    def floor(heights: np.ndarray) -> np.ndarray:
+        """Return the least product of points nearer than `heights`, rounded down."""
+        least = heights / (-2 * index.scale**2) - index.tolerance
+        return np.nextafter(least.astype(index.dtype), -np.inf, dtype=index.dtype)
+
+    start, stop = places.start, places.stop
     stretch = np.concatenate(([0.0], gaps[start : stop - 1]))
     square = (len(stretch), len(stretch))
     inner = np.maximum.accumulate(np.triu(np.broadcast_to(stretch, square), 1), axis=1)
-    yield start, inner
-    later = np.maximum.accumulate(gaps[stop - 1 :])
-    width = max(1, block_entries // len(stretch))
+    product = products(left[places], right[places])
+    row, col = true_entries(product >= floor(inner))
+    yield start + row, start + col, inner[row, col]
+    to_last, later = inner[:, -1], np.maximum.accumulate(gaps[stop - 1 :])
+    width = max(1, min(index.block_entries, _BLOCK_ENTRIES) // len(stretch))
     for first in range(0, len(later), width):
-        yield stop + first, np.maximum(inner[:, -1:], later[first : first + width])
+        after = later[first : first + width]
+        product = products(left[places], right[stop + first :][: len(after)])
+        row, col = true_entries(
+            product >= np.minimum.outer(floor(to_last), floor(after))
+        )
+        yield start + row, stop + first + col, np.maximum(to_last[row], after[col])

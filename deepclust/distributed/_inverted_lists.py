@@ -19,7 +19,7 @@ from deepclust.clustering._cell_index import CellIndex
 __all__ = ["InvertedLists", "batches", "import_faiss", "write_lists"]
 
 _FIRST_QUERIES, _MOST_QUERIES = 16, 1024
-_ROUNDING = 1e-6  # of a distance in float32, where no row is farther than 1 from 0
+_FLOAT32_ERROR = 1e-6  # of a distance in float32, where no row is farther than 1 from 0
 
 
 def import_faiss() -> ModuleType:
@@ -30,18 +30,18 @@ def import_faiss() -> ModuleType:
 def write_lists(index: CellIndex, path: Path) -> None:
     """Write all rows of an index in lists, one for each of its micro-clusters."""
     faiss, n_features = import_faiss(), index.X.shape[1]
-    centers = _rows_of(index.centers)
+    centers = _float32_rows(index.centers)
     quantizer = faiss.IndexFlatL2(n_features)
     quantizer.add(centers)
     lists = faiss.IndexIVFFlat(quantizer, n_features, len(centers))
     lists.is_trained = True  # by the centers
     for part in index.slices(len(index.order), n_features):
-        rows = _rows_of(index.right[part])
+        rows = _float32_rows(index.right[part])
         lists.add_with_ids(rows, index.order[part].astype(np.int64))
     faiss.write_index(lists, str(path))
 
 
-def _rows_of(form: np.ndarray) -> np.ndarray:
+def _float32_rows(form: np.ndarray) -> np.ndarray:
     """Return the rows of a left or right form, as faiss reads them."""
     return np.ascontiguousarray(form[:, :-2], dtype=np.float32)
 
@@ -126,11 +126,11 @@ class InvertedLists:
         return self._exact(Q, rows, points, radius)
 
     def _queries(self, Q: np.ndarray) -> np.ndarray:
-        return _rows_of(self.index.left_form(Q))
+        return _float32_rows(self.index.left_form(Q))
 
     def _limit(self, radius: float) -> float:
         """Return the squared radius in units of the index, and a little more."""
-        return float(radius / self.index.scale * (1 + 1e-5) + _ROUNDING) ** 2
+        return float(radius / self.index.scale * (1 + 1e-5) + _FLOAT32_ERROR) ** 2
 
     def _exact(
         self, Q: np.ndarray, rows: np.ndarray, points: np.ndarray, radius: float

@@ -13,7 +13,7 @@ the term of the words.
 
 from dataclasses import dataclass
 from functools import reduce
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.sparse import csr_matrix
@@ -34,6 +34,8 @@ __all__ = [
 ]
 
 N_STEPS = 80  # EM steps
+FIRST_DOCS = 6_000  # documents, at least, of those that the first steps are fitted to
+LAST_STEPS = 10  # that are fitted to all documents
 BETA_END = 0.7  # inverse temperature of the word likelihood, in the last step
 CONCENTRATION = 10.0  # κ of the von Mises-Fisher distributions, the same for all
 CONFIDENCE = 0.9  # least probability, against the second best, of a confident document
@@ -140,8 +142,13 @@ class Mixture:
         [2]_. Words of a document are not independent, as the model assumes, hence
         β < 1 even at the end. β is raised as in deterministic annealing [3]_. The mean
         directions, whose products take most of the time, are updated in
-        `DIRECTION_UPDATES` of the steps, the last among them: EM in parts [4]_. Time
-        O(n_steps × n_components × (tokens + n_docs × n_features)).
+        `DIRECTION_UPDATES` of the steps, the last among them: EM in parts [4]_.
+
+        Of 12,000 documents or more, all steps but the last `LAST_STEPS` are fitted to
+        every second, third, ... one, with the prior of the corpus in their share: while
+        β is low, they tell components apart as well as all do. Their order should be
+        random. Time O(n_steps × n_components × (tokens + n_docs × n_features)) for
+        fewer documents, and with `LAST_STEPS` in place of n_steps for many.
 
         References
         ----------
@@ -156,34 +163,47 @@ class Mixture:
            general framework", Biometrika 80(2), 1993, doi:10.1093/biomet/80.2.267.
         """
         one_hot = np.eye(n_components, dtype=np.float32)
-        resp = one_hot[labels]
         known = np.full(len(labels), -1) if known is None else known
-        labeled = np.flatnonzero(known >= 0)
         counts, place = _one_absent_token(counts)
         pseudo_count *= len(place) / counts.shape[1]
         frequencies = word_frequencies(counts)
-        transposed = counts.T.tocsr()
         start, anneals_weights = annealing
         betas = np.geomspace(start, BETA_END, n_steps, dtype=np.float32)
         interval = -(-n_steps // DIRECTION_UPDATES)
+        stages = _stages(len(labels), n_steps)
+        mixture: Any = None
         for step, beta in enumerate(betas):
+            if step in stages:
+                rows = stages[step]
+                some = _Documents(features[rows], counts[rows], known[rows])
+                prior = pseudo_count * len(some.features) / len(features)
+                resp = mixture._expect(some)[1] if mixture else one_hot[labels[rows]]
             exponent = beta / np.float32(BETA_END) if anneals_weights else 1.0
             weights = (resp.mean(axis=0) + np.float32(1e-9)) ** np.float32(exponent)
-            if step == 0 or (n_steps - 1 - step) % interval == 0:
-                directions = unit_rows(resp.T @ features)
-                closeness = _scaled_cosines(features, directions)
+            if step in stages or (n_steps - 1 - step) % interval == 0:
+                directions = unit_rows(resp.T @ some.features)
+                closeness = _scaled_cosines(some.features, directions)
             mixture = cls(
-                log_likelihood_ratios(
-                    transposed, resp, frequencies, beta, pseudo_count
-                ),
+                log_likelihood_ratios(some.transposed, resp, frequencies, beta, prior),
                 directions,
                 np.log(weights / weights.sum()),
             )
-            log_prob = mixture._log_prob(closeness, counts)
-            mixture.log_likelihood, resp = _responsibilities(log_prob)
-            resp[labeled] = one_hot[known[labeled]]
+            mixture.log_likelihood, resp = mixture._expect(some, closeness)
         mixture.word_log_ratios = mixture.word_log_ratios[place]
         return mixture
+
+    def _expect(
+        self, documents: "_Documents", closeness: np.ndarray | None = None
+    ) -> tuple[float, np.ndarray]:
+        """Return the mean log-likelihood and the responsibilities."""
+        if closeness is None:
+            closeness = _scaled_cosines(documents.features, self.mean_directions)
+        log_prob = self._log_prob(closeness, documents.counts)
+        log_likelihood, resp = _responsibilities(log_prob)
+        labeled = documents.labeled
+        resp[labeled] = 0.0
+        resp[labeled, documents.known[labeled]] = 1.0
+        return log_likelihood, resp
 
     def _log_prob(self, closeness: np.ndarray, counts: csr_matrix) -> np.ndarray:
         """Compute log joint probabilities, float32 (n_docs, n_components)."""
@@ -225,6 +245,26 @@ class Mixture:
                 two = np.partition(log_prob, -2, axis=1)[:, -2:]
                 log_odds_margin[rows] = two[:, 1] - two[:, 0]
         return labels, log_odds_margin
+
+
+class _Documents:
+    """The documents that some of the steps are fitted to."""
+
+    def __init__(
+        self, features: np.ndarray, counts: csr_matrix, known: np.ndarray
+    ) -> None:
+        self.features, self.counts, self.known = features, counts, known
+        self.transposed = counts.T.tocsr()
+        self.labeled = np.flatnonzero(known >= 0)
+
+
+def _stages(n_docs: int, n_steps: int) -> dict[int, slice]:
+    """Return the documents that EM is fitted to from a step on, by the step."""
+    stride = max(1, n_docs // FIRST_DOCS)
+    stages = {0: slice(None, None, stride)}
+    if stride > 1 and n_steps > LAST_STEPS:
+        stages[n_steps - LAST_STEPS] = slice(None)
+    return stages
 
 
 def _one_absent_token(counts: csr_matrix) -> tuple[csr_matrix, np.ndarray]:
