@@ -204,6 +204,22 @@ class TextClusterer(Pipeline):
         kept = share_kept(greatest, 1 - shares.sum(axis=1), unseen)
         return shares * kept[:, None].astype(shares.dtype)
 
+    @available_if(lambda self: hasattr(self._final_estimator, "predict_layers"))
+    def predict_layers(self, X: Any) -> np.ndarray:
+        """Return the labels of texts at each layer, broadest first; -1 is noise.
+
+        Parameters
+        ----------
+        X : iterable of str, length n_docs
+
+        Returns
+        -------
+        layers : ndarray of shape (n_docs, n_layers), intp
+            The same as `DBSCAN.layers_` for the texts of `fit`.
+        """
+        layers: np.ndarray = self[-1].predict_layers(self[:-1].transform(X))
+        return layers
+
     @available_if(lambda self: hasattr(self._final_estimator, "score"))
     def score(
         self, X: Any, y: Any = None, sample_weight: Any = None, **params: Any

@@ -70,6 +70,7 @@ def test_from_embeddings_to_labels_layers_and_membership(pipeline, texts, seed):
         assert (labels[embeddings.any(axis=1)] >= 0).all()
 
     layers = clusterer.predict_layers(embeddings)
+    np.testing.assert_array_equal(pipeline.predict_layers(texts), layers)
     assert (layers.dtype, layers.shape[0]) == (np.intp, len(texts))
     assert any((column == labels).all() for column in layers.T)
     for broad, fine in zip(layers.T[:-1], layers.T[1:], strict=True):

@@ -1,9 +1,11 @@
 """Mixtures fitted by annealed EM."""
 
 import numpy as np
+import pytest
 from scipy.sparse import csr_matrix, hstack, vstack
 from sklearn.metrics import adjusted_rand_score
 
+from deepclust.pseudo_labels import _mixture
 from deepclust.pseudo_labels._mixture import (
     Mixture,
     log_likelihood_ratios,
@@ -50,3 +52,32 @@ def test_tokens_that_no_document_has_change_nothing(four_topics):
         wide.word_log_ratios[n_tokens:], narrow.word_log_ratios, atol=1e-4
     )
     assert np.ptp(wide.word_log_ratios[:n_tokens], axis=0).max() == 0.0
+
+
+def test_the_first_steps_are_fitted_to_a_part_of_many_documents(
+    four_topics, four_topics_mixed_up, monkeypatch
+):
+    features, counts, truth = four_topics
+    n_docs, fitted = len(truth), []
+    ratios = _mixture.log_likelihood_ratios
+
+    def counted(transposed, resp, frequencies, beta, pseudo_count):
+        fitted.append((transposed.shape[1], pseudo_count))
+        return ratios(transposed, resp, frequencies, beta, pseudo_count)
+
+    monkeypatch.setattr(_mixture, "log_likelihood_ratios", counted)
+    monkeypatch.setattr(_mixture, "FIRST_DOCS", n_docs // 3)
+    known = np.where(np.arange(n_docs) % 10, -1, truth)
+    known[0] = (truth[0] + 1) % 4  # a wrong label stays
+    mixture = Mixture.fit(features, counts, four_topics_mixed_up, 4, known=known)
+
+    part = len(truth[::3])
+    (first, share), (last, whole) = dict.fromkeys(fitted)
+    assert (first, last) == (part, n_docs)
+    assert share == pytest.approx(whole * part / n_docs)
+    assert fitted.count((last, whole)) == 10
+    assert adjusted_rand_score(truth, mixture.predict(features, counts)) > 0.95
+
+    fitted.clear()
+    Mixture.fit(features, counts, truth, 4, n_steps=3)  # a trial
+    assert {n for n, _ in fitted} == {part}
