@@ -106,11 +106,13 @@ def write_block(
     if valid.any():
         most = _ENTRIES_PER_ROW * len(X)
         unique = UniqueRows.of(rows, valid, np.ones(len(X)), 2**17 + most)
-        with limit_blas(), replacing(path) as part:
+        with limit_blas():
             index = CellIndex(unique.points, radius)
-            if n_probe is not None:
-                write_lists(index, path.with_suffix(".lists"))
-            del index.X  # joblib would write it again
+        if n_probe is not None:
+            with replacing(path.with_suffix(".lists")) as part:
+                write_lists(index, part)
+        del index.X  # joblib would write it again
+        with replacing(path) as part:
             joblib.dump((unique, index), part)
     return len(X), int(valid.sum())
 
