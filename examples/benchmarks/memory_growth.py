@@ -22,7 +22,13 @@ from typing import NamedTuple
 import matplotlib as mpl
 import numpy as np
 
-from deepclust import DBSCAN, TextCleaner, Vectorizer, load
+from deepclust import (
+    DBSCAN,
+    RNNLSTMEncoder,
+    TextCleaner,
+    Vectorizer,
+    load,
+)
 from deepclust import clustering as c
 from deepclust import inspection as i
 from deepclust import metrics as m
@@ -74,6 +80,14 @@ class Edit(NamedTuple):
         return lambda _: self.function(model, *self.arguments)
 
 
+def train(d):
+    """Make pseudo-labels of a given number, and train a small network."""
+    ids = np.unique(" ".join(d.texts).split(), return_inverse=True)[1] + 2
+    sizes = {"embedding_dim": 16, "rnn_units": 16, "lstm_units": 16}
+    encoder = RNNLSTMEncoder(n_pseudo_classes=4, epochs=1, **sizes)
+    encoder.fit(ids.reshape(len(d.texts), -1))
+
+
 def report(d):
     with TemporaryDirectory() as folder:
         path = Path(folder) / "report.html"
@@ -108,6 +122,7 @@ FUNCTIONS = {
     "Pipeline.predict": lambda d: d.pipeline.predict(d.texts),
     "Pipeline.predict_proba": lambda d: d.pipeline.predict_proba(d.texts),
     "Pipeline[:-1].transform": lambda d: d.pipeline[:-1].transform(d.texts),
+    "RNNLSTMEncoder.fit": train,
     "load_texts": read,
     "DBSCAN.fit": lambda d: clusterer().fit(d.X),
     "DBSCAN.partial_fit": lambda d: clusterer().partial_fit(d.X),
