@@ -93,7 +93,8 @@ class Search(NamedTuple):
 
     def open_lists(self, block: Block, index: CellIndex) -> InvertedLists:
         """Return the inverted lists of a block, the index of which is loaded."""
-        return InvertedLists(index, block.lists, self.n_probe or index.n_cells)
+        assert self.n_probe is not None  # else none were written
+        return InvertedLists(index, block.lists, self.n_probe)
 
 
 def write_block(
@@ -222,7 +223,7 @@ def find_links(number: int, search: Search) -> tuple[np.ndarray, np.ndarray]:
     del own_index
     with limit_blas():
         n_compared = (len(blocks) - 1 + (2 * number < len(blocks))) // 2
-        link = _link if search.n_probe is None else _link_some
+        link = _link if search.n_probe is None else _link_by_lists
         for other in search.others(number)[:n_compared]:
             if other.n_components and len(own):
                 link(search, other, queries, own, forest)
@@ -250,7 +251,7 @@ def _link(
         forest.unite(own[rows], there[points])
 
 
-def _link_some(
+def _link_by_lists(
     search: Search,
     other: Block,
     queries: np.ndarray,
