@@ -35,7 +35,7 @@ __all__ = ["MIN_NEIGHBORS", "ReachabilityTree", "core_squares", "reachability_tr
 MIN_NEIGHBORS = 16
 _JOINING_POINTS = 1024
 _MAX_ROWS_AT_A_TIME = 512
-_BLOCK_ENTRIES = 2**20
+_BLOCK_ENTRIES = 2**20  # of products at a time, about what a cache holds
 _NEIGHBORS_AT_A_TIME = 4
 _CANDIDATES_A_POINT = 8
 

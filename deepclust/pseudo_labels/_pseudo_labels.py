@@ -133,6 +133,8 @@ def make_pseudo_labels(
     sequences : TokenSequences of n_docs documents
         Each with at least one known token. Words that have the same of the `stems` of
         their vocabulary count as partly the same.
+        Of 12,000 or more every second, third, ... is fitted first: their order should
+        say nothing of their topics, as that of `TokenSequences.content_order` does not.
 
     vectors : ndarray of shape (n_tokens, vector_dim), float32, default=None
         Word vectors learned from the corpus.
