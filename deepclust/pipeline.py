@@ -44,6 +44,7 @@ MAX_FIT_TEXTS = 200_000
 _FEW_TEXTS = 100
 _LEARNING_STEPS = [TextCleaner, Vectorizer, RNNLSTMEncoder, DBSCAN]
 _TOLERANCE = 0.2  # of n_clusters, which is approximate
+_MAX_RATIO = 2.0  # of the numbers of flat clusters and of pseudo-classes
 
 
 class TextClusterer(Pipeline):
@@ -367,6 +368,7 @@ class TextClusterer(Pipeline):
             y = None if y is None else _safe_indexing(y, rows)
             params = _check_method_params(range(n_docs), params, rows)
         labels = method(texts, y, **params)
+        recut_of_fit(self)
         relate_layers_of_fit(self)
         split_by_labels_of_fit(self, texts, y)
         self._finish(texts, namer, old)
@@ -483,6 +485,26 @@ def name_clusters(
         for names in layers
     ]
     clusterer.cluster_names_ = dict(clusterer.layer_names_[clusterer.layer_])
+
+
+def recut_of_fit(pipeline: Pipeline) -> None:
+    """Let the flat clusters be no more than twice as many as the pseudo-classes.
+
+    Where the encoder has learned a finer layer as well, the best cut of DBSCAN may be
+    that. Only where the number of clusters is free; else nothing changes. See
+    `DBSCAN.recut`.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        Fitted; changed in place.
+    """
+    encoder, clusterer = (step for _, step in [(None, None), *pipeline.steps][-2:])
+    if not (isinstance(encoder, RNNLSTMEncoder) and _selects_clusters(clusterer)):
+        return
+    learned = encoder.n_pseudo_classes_
+    if learned and clusterer.n_clusters_ > _MAX_RATIO * learned:
+        clusterer.recut(learned)
 
 
 def relate_layers_of_fit(pipeline: Pipeline) -> None:

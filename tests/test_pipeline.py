@@ -25,7 +25,12 @@ from tiny import TINIER, light_clusterer, tiny_clusterer
 from deepclust import DBSCAN, RNNLSTMEncoder, TextCleaner, make_text_clusterer
 from deepclust.clustering import merge
 from deepclust.exceptions import ClusteringWarning, InvalidTextError, TextWarning
-from deepclust.pipeline import TextClusterer, name_clusters, sample_texts
+from deepclust.pipeline import (
+    TextClusterer,
+    name_clusters,
+    recut_of_fit,
+    sample_texts,
+)
 
 HERE = Path(__file__).parent
 
@@ -604,3 +609,28 @@ def test_of_few_texts_all_are_learned_from(corpus):
     for source in (corpus.texts, iter(corpus.texts), Stream(corpus.texts)):
         pipeline = light_clusterer(max_fit_texts=300).fit(source)
         np.testing.assert_array_equal(pipeline.labels_, pipeline[-1].labels_)
+
+
+@pytest.mark.parametrize(
+    ("learned", "options", "found"),
+    [
+        (3, {}, 3),
+        (7, {}, 12),  # within a factor of two
+        (30, {}, 12),  # more would be parts of clusters, and noise
+        (None, {}, 12),
+        (3, {"eps": 2.0}, 12),
+        (3, {"n_clusters": 12}, 12),
+    ],
+)
+def test_clusters_are_at_most_twice_as_many_as_pseudo_classes(learned, options, found):
+    """The best cut may be of finer layers, which the encoder has learned as well."""
+    rng = np.random.default_rng(0)
+    centers = np.array([[g * 60.0, s * 6.0] for g in range(3) for s in range(4)])
+    X = (centers[:, None] + rng.normal(scale=0.4, size=(12, 20, 2))).reshape(-1, 2)
+    clusterer = DBSCAN(min_samples=3, **options).fit(X)
+    if "eps" not in options and clusterer.n_clusters_ != 12:
+        clusterer.recut(12)
+    encoder = RNNLSTMEncoder()
+    encoder.n_pseudo_classes_ = learned
+    recut_of_fit(TextClusterer([("encode", encoder), ("cluster", clusterer)]))
+    assert clusterer.n_clusters_ == found

@@ -496,6 +496,45 @@ class DBSCAN(CallbackMixin, ClusterMixin, VersionsMixin, BaseEstimator):
             model._set_result(X, self._weights, rows, *found)
         return model
 
+    def recut(self, n_clusters: int) -> "DBSCAN":
+        """Take another number of clusters for the flat layer, in place.
+
+        Parameters
+        ----------
+        n_clusters : int
+            The labels are those of `cut(n_clusters=n_clusters)`.
+
+        Returns
+        -------
+        self : DBSCAN
+            With its parameters as they are; `eps_`, `labels_` and `layers_` are new.
+
+        Raises
+        ------
+        ValueError
+            Without `reachability_`, which `fit` with `eps="auto"` sets; where clusters
+            were merged or split; or if the rows of `fit` changed in place.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from deepclust import DBSCAN
+        >>> X = np.array([[0.0], [0.1], [0.2], [5.0], [5.1], [5.2], [9.0]])
+        >>> DBSCAN(min_samples=2).fit(X).recut(1).labels_
+        array([ 0,  0,  0,  0,  0,  0, -1])
+        """
+        check_is_fitted(self)
+        self._refuse_edited("recut")
+        X = self._fitted_rows()
+        self._delete_attributes(*_EDIT_ATTRIBUTES, *_ID_ATTRIBUTES)
+        rows = self._unique_rows(X, self._weights, weightless=True)
+        with limit_blas():
+            self.eps_ = self._eps_for(n_clusters, rows.points)
+            self._delete_attributes("_part_means")
+            found = self._cut_tree(rows.points) or self._clusters(rows.points)
+            self._set_result(X, self._weights, rows, *found)
+        return self
+
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> Any:
         """Find the clusters of the rows of `X` and return `labels_`.
 
@@ -945,11 +984,7 @@ class DBSCAN(CallbackMixin, ClusterMixin, VersionsMixin, BaseEstimator):
         check_is_fitted(self)
         if self._space.is_unmerged:  # there are no means
             return self
-        if self._is_edited():
-            raise ValueError(
-                "Clusters were merged or split, and group_layers would undo that: call "
-                "it before."
-            )
+        self._refuse_edited("group_layers")
         labels = self._core_labels
         if hasattr(self, "_chosen_layers"):  # of layer="auto"
             labels = self._chosen_layers[:, self._best_place]
@@ -966,6 +1001,13 @@ class DBSCAN(CallbackMixin, ClusterMixin, VersionsMixin, BaseEstimator):
         """Return whether clusters were merged or split; names do not count."""
         edits = getattr(self, "edits_", [])
         return any(edit.startswith(("merge", "split")) for edit in edits)
+
+    def _refuse_edited(self, method: str) -> None:
+        if self._is_edited():
+            raise ValueError(
+                f"Clusters were merged or split, and {method} would undo that: call it "
+                "before."
+            )
 
     def _split_clusters(self, labels: np.ndarray) -> None:
         """Split clusters in place; other rows follow their nearest core point."""

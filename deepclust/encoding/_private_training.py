@@ -44,6 +44,8 @@ from deepclust.sequences import UNKNOWN_ID, TokenSequences
 
 __all__ = ["ClippedGradients", "poisson_sample", "train_heads_privately"]
 
+MAX_NOISY_GRADIENT = 1.0  # norm of the gradient of a weight with its noise
+
 
 def train_heads_privately(
     network: Network,
@@ -83,7 +85,9 @@ def train_heads_privately(
     ledger = privacy_ledger(privacy, share, n_epochs * n_batches)
     model = PrototypeClassifier(network, classes.max(axis=0) + 1, seed=options.seed)
     variables, norm = model.trainable_variables, privacy.max_grad_norm
-    optimizer = make_optimizer(options, n_epochs * n_batches, variables)
+    optimizer = make_optimizer(
+        options, n_epochs * n_batches, variables, MAX_NOISY_GRADIENT
+    )
     gradients = ClippedGradients(model, options.loss, options.head_weights, norm)
     rng = np.random.default_rng(secrets.randbits(256))
     deviation = ledger["noise_multiplier"] * norm

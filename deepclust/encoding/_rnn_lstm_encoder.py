@@ -69,6 +69,7 @@ _NETWORK_OPTIONS = (
     "embedding_dim", "train_word_vectors", "kernel_initializer",
 )  # fmt: skip
 _MANY_DOCS = 38_400  # texts, four passes of which are 600 updates of 256
+_FINER_WEIGHT = 0.25  # of the head of a finer layer, of that of a flat one
 _LSTM_VALUES = 6  # of each unit and step: four gates, cell and output
 
 
@@ -151,7 +152,7 @@ class RNNLSTMEncoder(CallbackMixin, TransformerMixin, VersionsMixin, BaseEstimat
 
     optimizer : str, default="sgd"
         A Keras optimizer, such as "sgd" (with Nesterov momentum), "adam", "rmsprop",
-        "adamw". The gradient of each weight is clipped to norm 1.
+        "adamw". The gradient of each weight is clipped to norm 0.1.
 
     learning_rate : float or "auto", default="auto"
         Peak of the schedule; "auto" is 0.3 for "sgd" and 0.003 otherwise.
@@ -835,8 +836,13 @@ class RNNLSTMEncoder(CallbackMixin, TransformerMixin, VersionsMixin, BaseEstimat
         """Train the network, from `start` if that is given, and keep the result."""
         from deepclust.encoding._related import related_prototypes
 
+        n_flat = len(pseudo_labels.targets) - pseudo_labels.n_finer
+        kinds = ["head"] * n_flat + ["finer"] * pseudo_labels.n_finer
         targets = {
-            f"head_{i}/prototypes": t for i, t in enumerate(pseudo_labels.targets)
+            f"{kind}_{i}/prototypes": target
+            for i, (kind, target) in enumerate(
+                zip(kinds, pseudo_labels.targets, strict=True)
+            )
         }
         if labels is not None:
             targets["labels/prototypes"] = labels
@@ -937,11 +943,16 @@ class RNNLSTMEncoder(CallbackMixin, TransformerMixin, VersionsMixin, BaseEstimat
     def _head_weights(self, names: Iterable[str]) -> dict[str, float]:
         """Return the weight of each head: 1 for all pseudo-labels together.
 
-        Labels without pseudo-labels beside them weigh 1.
+        Those of finer layers weigh less. Labels without pseudo-labels beside them
+        weigh 1.
         """
         heads = [name for name in names if name.endswith("/prototypes")]
-        pseudo = [name for name in heads if name != "labels/prototypes"]
-        weights = {name: 1.0 / len(pseudo) for name in pseudo}
+        pseudo = {
+            name: _FINER_WEIGHT if name.startswith("finer") else 1.0
+            for name in heads
+            if name != "labels/prototypes"
+        }
+        weights = {name: w / sum(pseudo.values()) for name, w in pseudo.items()}
         label_weight = self.label_weight if pseudo else 1.0
         return weights | {head: label_weight for head in heads if head not in weights}
 

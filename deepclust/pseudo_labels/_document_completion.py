@@ -14,6 +14,7 @@ from deepclust._parallel import in_threads
 from deepclust.pseudo_labels._features import half_of_vocabulary
 from deepclust.pseudo_labels._mixture import (
     BETA_END,
+    limit_length,
     log_likelihood_ratios,
     word_frequencies,
 )
@@ -92,7 +93,7 @@ def document_completion_scores(
         train, half = split
         views = [counts[:, np.flatnonzero(tokens)] for tokens in (half, ~half)]
         parts = [
-            (view[train].T.tocsr(), view[~train], word_frequencies(view))
+            (view[train].T.tocsr(), limit_length(view[~train]), word_frequencies(view))
             for view in views
         ]
         scores = []

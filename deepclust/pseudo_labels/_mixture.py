@@ -29,6 +29,7 @@ __all__ = [
     "Annealing",
     "Mixture",
     "is_confident",
+    "limit_length",
     "log_likelihood_ratios",
     "word_frequencies",
 ]
@@ -41,6 +42,7 @@ CONCENTRATION = 10.0  # κ of the von Mises-Fisher distributions, the same for a
 CONFIDENCE = 0.9  # least probability, against the second best, of a confident document
 DIRECTION_UPDATES = 40  # of the mean directions, at most, in all EM steps
 PSEUDO_COUNT = 1.0  # per token of the vocabulary, distributed as p
+MAX_LENGTH = 10.0  # tokens that a longer document counts as
 
 
 class Annealing(NamedTuple):
@@ -166,6 +168,9 @@ class Mixture:
         known = np.full(len(labels), -1) if known is None else known
         counts, place = _one_absent_token(counts)
         pseudo_count *= len(place) / counts.shape[1]
+        n_tokens = counts.sum()
+        counts = limit_length(counts)
+        pseudo_count *= counts.sum() / max(n_tokens, 1.0)
         frequencies = word_frequencies(counts)
         start, anneals_weights = annealing
         betas = np.geomspace(start, BETA_END, n_steps, dtype=np.float32)
@@ -239,7 +244,7 @@ class Mixture:
         log_odds_margin = np.full(len(features), np.inf, dtype=np.float32)
         for rows in gen_batches(len(features), BATCH_SIZE):
             closeness = _scaled_cosines(features[rows], self.mean_directions)
-            log_prob = self._log_prob(closeness, counts[rows])
+            log_prob = self._log_prob(closeness, limit_length(counts[rows]))
             labels[rows] = log_prob.argmax(axis=1)
             if len(self.mean_directions) > 1:
                 two = np.partition(log_prob, -2, axis=1)[:, -2:]
@@ -265,6 +270,37 @@ def _stages(n_docs: int, n_steps: int) -> dict[int, slice]:
     if stride > 1 and n_steps > LAST_STEPS:
         stages[n_steps - LAST_STEPS] = slice(None)
     return stages
+
+
+def limit_length(counts: csr_matrix) -> csr_matrix:
+    """Scale the counts of each document that has over `MAX_LENGTH` tokens to that many.
+
+    Parameters
+    ----------
+    counts : sparse matrix of shape (n_docs, n_tokens), float32
+        Document-term matrix.
+
+    Returns
+    -------
+    limited : sparse matrix of shape (n_docs, n_tokens), float32
+        `counts` itself where no document is longer.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from scipy.sparse import csr_matrix
+    >>> from deepclust.pseudo_labels._mixture import limit_length
+    >>> limit_length(csr_matrix([[2.0, 1.0], [40.0, 10.0]])).toarray()
+    array([[2., 1.],
+           [8., 2.]])
+    """
+    lengths = np.asarray(counts.sum(axis=1), dtype=np.float32).ravel()
+    if lengths.max(initial=0.0) <= MAX_LENGTH:
+        return counts
+    shares = np.minimum(1.0, np.float32(MAX_LENGTH) / np.maximum(lengths, 1e-9))
+    limited = counts.copy()
+    limited.data *= np.repeat(shares, np.diff(counts.indptr)).astype(counts.dtype)
+    return limited
 
 
 def _one_absent_token(counts: csr_matrix) -> tuple[csr_matrix, np.ndarray]:

@@ -95,6 +95,9 @@ class PseudoLabels:
     broader : list of ndarray of shape (n_docs,), int32
         Partitions by a half, a quarter and an eighth of the components, of at most
         6,000 documents; -1 for others. They tell which classes are related.
+
+    n_finer : int
+        How many of the targets, the last ones, are layers below the flat one.
     """
 
     targets: list[np.ndarray]
@@ -102,6 +105,7 @@ class PseudoLabels:
     selection_results: list[dict[str, Any]]
     view_weight: float | None = None
     broader: list[np.ndarray] = field(default_factory=list)
+    n_finer: int = 0
 
 
 class _Partition(NamedTuple):
@@ -220,6 +224,7 @@ def make_pseudo_labels(
         results,
         weight,
         broader,
+        len(finer),
     )
 
 

@@ -288,3 +288,35 @@ def test_features_that_cannot_be_grouped_are_refused_and_change_nothing():
         model.group_layers(lambda means: means)
     noise = DBSCAN(0.1, min_samples=3).fit(np.arange(5.0)[:, None])
     assert noise.group_layers(lambda means: means).layers_.shape == (5, 1)
+
+
+def test_another_flat_layer_is_taken_in_place():
+    X, levels = nested_blobs()
+    model = DBSCAN(min_samples=3).fit(X)
+    n_groups = levels[:, 0].max() + 1
+    assert model.n_clusters_ != n_groups
+    rename(model, [f"topic {i}" for i in range(model.n_clusters_)])
+
+    again = model.recut(n_groups)
+
+    assert again is model
+    assert model.eps == "auto"
+    cut = DBSCAN(min_samples=3).fit(X).cut(n_clusters=n_groups)
+    np.testing.assert_array_equal(model.labels_, cut.labels_)
+    assert model.eps_ == cut.eps_
+    assert not hasattr(model, "cluster_names_")
+    assert_nested(model.layers_)
+    np.testing.assert_array_equal(model.predict(X), model.labels_)
+    np.testing.assert_array_equal(model.predict_layers(X), model.layers_)
+    # a fit forgets it
+    assert model.fit(X).n_clusters_ != n_groups
+
+
+def test_a_cut_that_would_undo_edits_or_has_no_hierarchy_is_refused():
+    X, _ = nested_blobs()
+    model = DBSCAN(min_samples=3).fit(X)
+    merge(model, [0, 1])
+    with pytest.raises(ValueError, match="recut would undo that"):
+        model.recut(3)
+    with pytest.raises(ValueError, match="needs the hierarchy"):
+        DBSCAN(eps=2.0, min_samples=3).fit(X).recut(3)

@@ -136,7 +136,7 @@ def test_it_learns_by_a_step_that_is_traced_once_for_all_lengths(monkeypatch):
         assert len(traces) == 1
     assert [row["epoch"] for row in history] == [1, 2, 3, 4, 5, 6]
     assert history[-1]["loss"] < 0.5 * history[0]["loss"]
-    assert history[-1]["accuracy"] > 0.9
+    assert history[-1]["accuracy"] > 0.8
     assert history[-1]["learning_rate"] == pytest.approx(0.0, abs=1e-6)
     assert prototypes[0].shape == (2, 4)
     assert loss_of(network, prototypes, texts, [topics]) < 0.5 * history[0]["loss"]
@@ -353,13 +353,43 @@ def test_auto_trains_cycle_after_cycle_until_the_loss_is_down():
 
 
 def test_auto_stops_where_the_loss_is_level(recwarn):
-    texts, topics = make_problem()
-    _, history = train(
-        small_network(lstm_units=0), texts, [topics], epochs="auto", learning_rate=1e-9,
-        word_dropout=0.0,
-    )  # fmt: skip
-    assert len(history) == 2 * _training.MAX_EPOCHS
+    """Targets that are wrong for a tenth of the texts are never learned in full."""
+    texts, topics = make_problem(n_docs=600)
+    rng = np.random.default_rng(0)
+    noisy = np.where(rng.random(len(topics)) < 0.2, rng.permutation(topics), topics)
+    _, history = train(small_network(lstm_units=0), texts, [noisy], epochs="auto")
+    cycle, by_chance = _training.MAX_EPOCHS, np.log(topics.max() + 1)
+    last, before = history[-1]["loss"], history[-1 - cycle]["loss"]
+    assert len(history) < _training.MAX_CYCLES * cycle
+    assert last > _training.LEARNED * by_chance
+    assert last > (1.0 - _training.LEVEL) * before
     assert not [w for w in recwarn if w.category is ConvergenceWarning]
+
+
+def test_a_loss_that_is_level_at_chance_is_not_learned():
+    texts, topics = make_problem()
+    with pytest.warns(ConvergenceWarning, match="80 epochs"):
+        train(
+            small_network(lstm_units=0), texts, [topics], epochs="auto",
+            learning_rate=1e-9, word_dropout=0.0,
+        )  # fmt: skip
+
+
+def test_few_long_texts_are_learned():
+    """With gradients clipped to 1, all embeddings went one way and never came back."""
+    rng = np.random.default_rng(0)
+    topics = np.arange(100) % 4
+    texts = []
+    for topic in topics:
+        words = 2 + (rng.zipf(1.5, 120) - 1) % 300
+        own = rng.random(120) < 0.15
+        words[own] = 302 + 15 * topic + rng.integers(0, 15, own.sum())
+        texts.append(words.tolist())
+    _, history = train(
+        small_network(362, 32, rnn_units=32, lstm_units=32, embedding_dim=16),
+        TokenSequences.from_lists(texts), [topics], epochs="auto", word_dropout=0.5,
+    )  # fmt: skip
+    assert history[-1]["accuracy"] > 0.8
 
 
 def test_training_that_stops_before_it_has_learned_warns(monkeypatch):

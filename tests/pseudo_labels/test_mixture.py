@@ -81,3 +81,27 @@ def test_the_first_steps_are_fitted_to_a_part_of_many_documents(
     fitted.clear()
     Mixture.fit(features, counts, truth, 4, n_steps=3)  # a trial
     assert {n for n, _ in fitted} == {part}
+
+
+def test_a_long_document_is_as_sure_as_one_of_ten_words(four_topics):
+    """Words of a document depend on each other: a hundred tell no more than ten."""
+    features, counts, truth = four_topics
+    mixture = Mixture.fit(features, counts, truth, 4)
+    longer, longest = counts * 20.0, counts * 200.0
+    assert longer.sum(axis=1).min() > _mixture.MAX_LENGTH
+    labels, margin = mixture.predict_with_margin(features, longer)
+    same, same_margin = mixture.predict_with_margin(features, longest)
+    np.testing.assert_array_equal(labels, same)
+    np.testing.assert_allclose(margin, same_margin, rtol=1e-3, atol=1e-3)
+
+
+def test_long_documents_are_annealed(four_topics, monkeypatch):
+    """Else the first step is sure of every document, whatever EM starts from."""
+    features, counts, truth = four_topics
+    longer = csr_matrix(counts * 40.0)
+    start = np.random.default_rng(0).integers(0, 4, len(truth))
+    found = Mixture.fit(features, longer, start, 4)
+    assert adjusted_rand_score(truth, found.predict(features, longer)) > 0.95
+    monkeypatch.setattr(_mixture, "MAX_LENGTH", np.inf)
+    stuck = Mixture.fit(features, longer, start, 4)
+    assert adjusted_rand_score(truth, stuck.predict(features, longer)) < 0.9
