@@ -502,7 +502,7 @@ def recut_of_fit(pipeline: Pipeline) -> None:
     encoder, clusterer = (step for _, step in [(None, None), *pipeline.steps][-2:])
     if not (isinstance(encoder, RNNLSTMEncoder) and _selects_clusters(clusterer)):
         return
-    learned = encoder.n_pseudo_classes_
+    learned = getattr(encoder, "n_pseudo_classes_", None)
     if learned and clusterer.n_clusters_ > _MAX_RATIO * learned:
         clusterer.recut(learned)
 

@@ -168,9 +168,9 @@ class Mixture:
         known = np.full(len(labels), -1) if known is None else known
         counts, place = _one_absent_token(counts)
         pseudo_count *= len(place) / counts.shape[1]
-        n_tokens = counts.sum()
+        n_tokens = float(counts.sum())
         counts = limit_length(counts)
-        pseudo_count *= counts.sum() / max(n_tokens, 1.0)
+        pseudo_count *= float(counts.sum()) / n_tokens if n_tokens else 1.0
         frequencies = word_frequencies(counts)
         start, anneals_weights = annealing
         betas = np.geomspace(start, BETA_END, n_steps, dtype=np.float32)

@@ -44,7 +44,7 @@ labels = np.arange(100) % 2
 def fit(batch_size):
     encoder = RNNLSTMEncoder(0, lstm_units=0, embedding_dim=3, epochs=4, random_state=0,
                              batch_size=batch_size, validation_fraction=0.2,
-                             objective="supervised", learning_rate=0.1)
+                             objective="supervised", learning_rate=1.0)
     return encoder.fit(texts, labels)
 
 def clusters(encoder):
