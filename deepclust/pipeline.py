@@ -44,7 +44,7 @@ MAX_FIT_TEXTS = 200_000
 _FEW_TEXTS = 100
 _LEARNING_STEPS = [TextCleaner, Vectorizer, RNNLSTMEncoder, DBSCAN]
 _TOLERANCE = 0.2  # of n_clusters, which is approximate
-_MAX_RATIO = 2.0  # of the numbers of flat clusters and of pseudo-classes
+_MAX_RATIO = 4 / 3  # of the numbers of flat clusters and of pseudo-classes
 
 
 class TextClusterer(Pipeline):
@@ -488,11 +488,11 @@ def name_clusters(
 
 
 def recut_of_fit(pipeline: Pipeline) -> None:
-    """Let the flat clusters be no more than twice as many as the pseudo-classes.
+    """Let the flat clusters be about as many as the flat pseudo-classes.
 
     Where the encoder has learned a finer layer as well, the best cut of DBSCAN may be
-    that. Only where the number of clusters is free; else nothing changes. See
-    `DBSCAN.recut`.
+    that. If its clusters are over a third more, the cut is taken whose number is the
+    nearest. Only where the number of clusters is free. See `DBSCAN.recut`.
 
     Parameters
     ----------
@@ -502,9 +502,11 @@ def recut_of_fit(pipeline: Pipeline) -> None:
     encoder, clusterer = (step for _, step in [(None, None), *pipeline.steps][-2:])
     if not (isinstance(encoder, RNNLSTMEncoder) and _selects_clusters(clusterer)):
         return
-    learned = getattr(encoder, "n_pseudo_classes_", None)
-    if learned and clusterer.n_clusters_ > _MAX_RATIO * learned:
-        clusterer.recut(learned)
+    has_finer = any(
+        name.startswith("finer") for name in getattr(encoder, "weights_", ())
+    )
+    if has_finer and clusterer.n_clusters_ > _MAX_RATIO * encoder.n_pseudo_classes_:
+        clusterer.recut(encoder.n_pseudo_classes_)
 
 
 def relate_layers_of_fit(pipeline: Pipeline) -> None:
