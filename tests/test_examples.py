@@ -350,7 +350,7 @@ def test_files_of_the_walks_run(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     generate_keys("keys")
     exec(files["tickets.py"], {})
-    parameters = TINIER | {"encode__epochs": 6, "cluster__eps": 0.05}
+    parameters = TINIER | {"encode__epochs": 20, "cluster__eps": 0.05}
     for name, options in {
         "tickets": {},
         "january": {

@@ -520,8 +520,9 @@ class DBSCAN(CallbackMixin, ClusterMixin, VersionsMixin, BaseEstimator):
         >>> import numpy as np
         >>> from deepclust import DBSCAN
         >>> X = np.array([[0.0], [0.1], [0.2], [5.0], [5.1], [5.2], [9.0]])
-        >>> DBSCAN(min_samples=2).fit(X).recut(1).labels_
-        array([ 0,  0,  0,  0,  0,  0, -1])
+        >>> model = DBSCAN(min_samples=2).fit(X)
+        >>> model.n_clusters_, model.recut(1).n_clusters_
+        (2, 1)
         """
         check_is_fitted(self)
         self._refuse_edited("recut")

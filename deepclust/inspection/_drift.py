@@ -160,7 +160,7 @@ def drift(pipeline: Any, texts: Any, *, reference: Any = None) -> Drift:
     >>> texts = [f"{a} {b}" for a in ("cats purr", "dogs bark", "birds sing")
     ...          for b in ("loudly", "softly", "at night", "at dawn", "all day")] * 8
     >>> pipeline = make_text_clusterer(random_state=0).set_params(
-    ...     encode__rnn_units=4, encode__lstm_units=4, encode__epochs=1,
+    ...     encode__rnn_units=4, encode__lstm_units=4, encode__epochs=8,
     ...     vectorize__vector_dim=8, cluster__min_samples=2).fit(texts)
     >>> found = drift(pipeline, texts[:40], reference=texts[40:])
     >>> found.frame["measure"].tolist()

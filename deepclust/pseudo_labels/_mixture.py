@@ -290,9 +290,9 @@ def limit_length(counts: csr_matrix) -> csr_matrix:
     >>> import numpy as np
     >>> from scipy.sparse import csr_matrix
     >>> from deepclust.pseudo_labels._mixture import limit_length
-    >>> limit_length(csr_matrix([[2.0, 1.0], [40.0, 10.0]])).toarray()
+    >>> limit_length(csr_matrix([[2.0, 1.0], [40.0, 10.0]], dtype="f")).toarray()
     array([[2., 1.],
-           [8., 2.]])
+           [8., 2.]], dtype=float32)
     """
     lengths = np.asarray(counts.sum(axis=1), dtype=np.float32).ravel()
     if lengths.max(initial=0.0) <= MAX_LENGTH:

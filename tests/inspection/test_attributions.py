@@ -16,7 +16,7 @@ from deepclust.inspection import explain
 
 @pytest.fixture(scope="module")
 def pipeline(corpus):
-    return tiny_clusterer(encode__epochs=8).fit(corpus.texts)
+    return tiny_clusterer(encode__epochs=16).fit(corpus.texts)
 
 
 @pytest.mark.parametrize("row", [0, 1, 2, 3])
@@ -41,7 +41,7 @@ def test_attributions_add_up_to_the_score(pipeline, corpus, row):
         ({}, 0.002),
         ({"encode__fusion": "gate", "encode__pooling": "mean"}, 0.002),
         # where the largest token changes within a segment, two tokens share the change
-        ({"encode__fusion": "stack", "encode__pooling": "max"}, 0.02),
+        ({"encode__fusion": "stack", "encode__pooling": "max"}, 0.04),
         ({"encode__rnn_units": 0, "encode__lstm_units": 0}, 0.002),
     ],
 )
@@ -87,8 +87,8 @@ def test_the_word_of_the_topic_counts_most(pipeline, corpus):
     explanation = explain(pipeline, text)
     top = explanation.tokens[int(np.argmax(explanation.attributions))]
 
-    soup = pipeline.predict(["Simmer the soup with garlic and butter."])[0]
-    stars = pipeline.predict(["The telescope observed a distant galaxy."])[0]
+    soup = explain(pipeline, "Simmer the soup with garlic and butter.").cluster
+    stars = explain(pipeline, "The telescope observed a distant galaxy.").cluster
     toward_soup = explain(pipeline, text, cluster=soup)
     toward_stars = explain(pipeline, text, cluster=stars)
     place = explanation.tokens.index("telescope")
