@@ -502,11 +502,11 @@ def recut_of_fit(pipeline: Pipeline) -> None:
     encoder, clusterer = (step for _, step in [(None, None), *pipeline.steps][-2:])
     if not (isinstance(encoder, RNNLSTMEncoder) and _selects_clusters(clusterer)):
         return
-    has_finer = any(
-        name.startswith("finer") for name in getattr(encoder, "weights_", ())
-    )
-    if has_finer and clusterer.n_clusters_ > _MAX_RATIO * encoder.n_pseudo_classes_:
-        clusterer.recut(encoder.n_pseudo_classes_)
+    learned = getattr(encoder, "n_pseudo_classes_", None)
+    if learned is None or clusterer.n_clusters_ <= _MAX_RATIO * learned:
+        return
+    if any(name.startswith("finer") for name in encoder.weights_):
+        clusterer.recut(learned)
 
 
 def relate_layers_of_fit(pipeline: Pipeline) -> None:
