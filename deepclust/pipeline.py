@@ -500,13 +500,12 @@ def recut_of_fit(pipeline: Pipeline) -> None:
         Fitted; changed in place.
     """
     encoder, clusterer = (step for _, step in [(None, None), *pipeline.steps][-2:])
-    if not (isinstance(encoder, RNNLSTMEncoder) and _selects_clusters(clusterer)):
+    if not (isinstance(encoder, RNNLSTMEncoder) and isinstance(clusterer, DBSCAN)):
         return
+    is_free = (clusterer.eps, clusterer.n_clusters) == ("auto", None)
     learned = getattr(encoder, "n_pseudo_classes_", None)
-    if learned is None or clusterer.n_clusters_ <= _MAX_RATIO * learned:
-        return
-    if any(name.startswith("finer") for name in encoder.weights_):
-        clusterer.recut(learned)
+    if is_free and learned and any("finer" in name for name in encoder.weights_):
+        clusterer.recut(learned, more_than=_MAX_RATIO * learned)
 
 
 def relate_layers_of_fit(pipeline: Pipeline) -> None:

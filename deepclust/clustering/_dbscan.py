@@ -496,13 +496,16 @@ class DBSCAN(CallbackMixin, ClusterMixin, VersionsMixin, BaseEstimator):
             model._set_result(X, self._weights, rows, *found)
         return model
 
-    def recut(self, n_clusters: int) -> "DBSCAN":
+    def recut(self, n_clusters: int, *, more_than: float = 0.0) -> "DBSCAN":
         """Take another number of clusters for the flat layer, in place.
 
         Parameters
         ----------
         n_clusters : int
-            The labels are those of `cut(n_clusters=n_clusters)`.
+            The flat layer has the labels of `cut(n_clusters=n_clusters)`.
+
+        more_than : float, default=0.0
+            Change nothing if the flat layer has at most this many clusters.
 
         Returns
         -------
@@ -526,6 +529,8 @@ class DBSCAN(CallbackMixin, ClusterMixin, VersionsMixin, BaseEstimator):
         """
         check_is_fitted(self)
         self._refuse_edited("recut")
+        if self._flat_labels().max(initial=-1) + 1 <= more_than:
+            return self
         X = self._fitted_rows()
         self._delete_attributes(*_EDIT_ATTRIBUTES, *_ID_ATTRIBUTES)
         rows = self._unique_rows(X, self._weights, weightless=True)
@@ -986,11 +991,8 @@ class DBSCAN(CallbackMixin, ClusterMixin, VersionsMixin, BaseEstimator):
         if self._space.is_unmerged:  # there are no means
             return self
         self._refuse_edited("group_layers")
-        labels = self._core_labels
-        if hasattr(self, "_chosen_layers"):  # of layer="auto"
-            labels = self._chosen_layers[:, self._best_place]
         with limit_blas():
-            layers = self._find_layers(labels, relate)
+            layers = self._find_layers(self._flat_labels(), relate)
         self._delete_attributes("layer_names_")
         if self._layer_of_labels != _BEST:
             self._delete_attributes(*_EDIT_ATTRIBUTES, *_ID_ATTRIBUTES)
@@ -1002,6 +1004,12 @@ class DBSCAN(CallbackMixin, ClusterMixin, VersionsMixin, BaseEstimator):
         """Return whether clusters were merged or split; names do not count."""
         edits = getattr(self, "edits_", [])
         return any(edit.startswith(("merge", "split")) for edit in edits)
+
+    def _flat_labels(self) -> np.ndarray:
+        """Return the clusters of the core points at the layer of layer="auto"."""
+        if hasattr(self, "_chosen_layers"):
+            return self._chosen_layers[:, self._best_place]
+        return self._core_labels
 
     def _refuse_edited(self, method: str) -> None:
         if self._is_edited():

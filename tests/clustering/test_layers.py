@@ -301,6 +301,8 @@ def test_another_flat_layer_is_taken_in_place():
 
     assert again is model
     assert model.eps == "auto"
+    np.testing.assert_array_equal(model.recut(2, more_than=3).labels_, model.labels_)
+    assert model.n_clusters_ == n_groups
     cut = DBSCAN(min_samples=3).fit(X).cut(n_clusters=n_groups)
     np.testing.assert_array_equal(model.labels_, cut.labels_)
     assert model.eps_ == cut.eps_
