@@ -44,7 +44,7 @@ MAX_FIT_TEXTS = 200_000
 _FEW_TEXTS = 100
 _LEARNING_STEPS = [TextCleaner, Vectorizer, RNNLSTMEncoder, DBSCAN]
 _TOLERANCE = 0.2  # of n_clusters, which is approximate
-_MAX_RATIO = 4 / 3  # of the numbers of flat clusters and of pseudo-classes
+_MAX_FLAT_RATIO = 4 / 3  # of the numbers of flat clusters and of pseudo-classes
 
 
 class TextClusterer(Pipeline):
@@ -505,7 +505,7 @@ def recut_of_fit(pipeline: Pipeline) -> None:
     is_free = (clusterer.eps, clusterer.n_clusters) == ("auto", None)
     learned = getattr(encoder, "n_pseudo_classes_", None)
     if is_free and learned and any("finer" in name for name in encoder.weights_):
-        clusterer.recut(learned, more_than=_MAX_RATIO * learned)
+        clusterer.recut(learned, more_than=_MAX_FLAT_RATIO * learned)
 
 
 def relate_layers_of_fit(pipeline: Pipeline) -> None:
