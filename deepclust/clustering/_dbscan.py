@@ -531,14 +531,10 @@ class DBSCAN(CallbackMixin, ClusterMixin, VersionsMixin, BaseEstimator):
         self._refuse_edited("recut")
         if self._flat_labels().max(initial=-1) + 1 <= more_than:
             return self
-        X = self._fitted_rows()
+        cut, params = self.cut(n_clusters=n_clusters), self.get_params(deep=False)
         self._delete_attributes(*_EDIT_ATTRIBUTES, *_ID_ATTRIBUTES)
-        rows = self._unique_rows(X, self._weights, weightless=True)
-        with limit_blas():
-            self.eps_ = self._eps_for(n_clusters, rows.points)
-            self._delete_attributes("_part_means")
-            found = self._cut_tree(rows.points) or self._clusters(rows.points)
-            self._set_result(X, self._weights, rows, *found)
+        self._delete_attributes("_part_means", "_chosen_layers", "_best_place")
+        self.__dict__.update(vars(cut) | params)
         return self
 
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> Any:

@@ -837,12 +837,9 @@ class RNNLSTMEncoder(CallbackMixin, TransformerMixin, VersionsMixin, BaseEstimat
         from deepclust.encoding._related import related_prototypes
 
         n_flat = len(pseudo_labels.targets) - pseudo_labels.n_finer
-        kinds = ["head"] * n_flat + ["finer"] * pseudo_labels.n_finer
         targets = {
-            f"{kind}_{i}/prototypes": target
-            for i, (kind, target) in enumerate(
-                zip(kinds, pseudo_labels.targets, strict=True)
-            )
+            f"{'head' if i < n_flat else 'finer'}_{i}/prototypes": target
+            for i, target in enumerate(pseudo_labels.targets)
         }
         if labels is not None:
             targets["labels/prototypes"] = labels
