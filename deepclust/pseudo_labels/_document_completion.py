@@ -54,7 +54,8 @@ def document_completion_scores(
 
         log Σ_k p(k | a(x)) exp(β Σ_{w ∈ b(x)} n_w(x) log(θ_kw / p_w))
 
-    in nats, with β = `BETA_END`; either half is observed in turn. All partitions are
+    in nats, with β = `BETA_END`; either half is observed in turn, and counts as
+    `MAX_LENGTH` tokens of a mixture if it has more. All partitions are
     scored on the same splits. Time O(tokens × n_components × n_partitions), on at most
     `MAX_SCORED_DOCS` documents; memory O(n_docs × n_components). The result does not
     depend on the number of threads.

@@ -8,7 +8,8 @@ feature vector f(x), is
 where π_k is the weight, μ_k the mean direction and θ_k the word distribution of the
 component, κ the concentration, and p the word distribution of the corpus. The inverse
 temperature β rises to `BETA_END` (deterministic annealing, see `Annealing`); it scales
-the term of the words.
+the term of the words. Words of a document depend on each other, so that the counts of
+one with more than `MAX_LENGTH` tokens are scaled to that sum.
 """
 
 from dataclasses import dataclass
