@@ -1,6 +1,6 @@
 """Counts of tokens and stems, LSA features, vector views, halves of a vocabulary."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from scipy.sparse import csr_matrix, diags, hstack
@@ -16,14 +16,18 @@ __all__ = [
     "centered_directions",
     "document_term_matrix",
     "half_of_vocabulary",
+    "lsa_dim",
     "lsa_features",
     "stem_matrix",
     "vector_views",
     "with_stems",
 ]
 
-LSA_DIM = 150  # singular vectors that are kept
+LSA_DIM = 150  # singular vectors that are kept, at least
+MAX_LSA_DIM = 600  # and at most
+DIM_PER_COMPONENT = 5  # singular vectors for each component, at least
 SVD_ITERATIONS = 4  # power iterations of the randomized SVD
+MAX_SVD_DOCS = 20_000  # random documents that it is of, at most
 SIF_A = 1e-3  # a of the word weights a / (a + p(w))
 BATCH_SIZE = 4_096  # documents at a time
 
@@ -134,11 +138,39 @@ def _indicator(stem: np.ndarray) -> csr_matrix:
     return csr_matrix((ones, stem, np.arange(len(stem) + 1)))
 
 
+def lsa_dim(n_components: int) -> int:
+    """Return how many singular vectors tell that many components apart.
+
+    Parameters
+    ----------
+    n_components : int
+        Of the mixture.
+
+    Returns
+    -------
+    dim : int
+        `LSA_DIM`, doubled until there are `DIM_PER_COMPONENT` for each component, at
+        most `MAX_LSA_DIM`: fine topics lie in more directions than broad ones, to which
+        further directions are noise.
+
+    Examples
+    --------
+    >>> from deepclust.pseudo_labels._features import lsa_dim
+    >>> lsa_dim(4), lsa_dim(30), lsa_dim(31), lsa_dim(64), lsa_dim(300)
+    (150, 150, 300, 600, 600)
+    """
+    dim = LSA_DIM
+    while dim < min(DIM_PER_COMPONENT * n_components, MAX_LSA_DIM):
+        dim *= 2
+    return dim
+
+
 def lsa_features(
     counts: csr_matrix,
     vectors: np.ndarray | None = None,
     views: np.ndarray | None = None,
     *,
+    dim: int = LSA_DIM,
     seed: int = 0,
 ) -> np.ndarray:
     """Compute LSA features, and blocks of word vectors and of further views.
@@ -153,6 +185,9 @@ def lsa_features(
     views : ndarray of shape (n_docs, dim), float32, default=None
         What `vector_views` returns, times its weight against 1 for either other block.
 
+    dim : int, default=150
+        Singular vectors that are kept, see `lsa_dim`.
+
     seed : int, default=0
         Seed of the randomized SVD.
 
@@ -165,7 +200,8 @@ def lsa_features(
 
     Notes
     -----
-    Time O(tokens × n_features), memory O(n_docs × n_features).
+    The singular vectors are those of `MAX_SVD_DOCS` random documents, on which all are
+    projected. Time O(tokens × n_features), memory O(n_docs × n_features).
 
     References
     ----------
@@ -174,26 +210,46 @@ def lsa_features(
     .. [2] Arora, Liang, Ma, "A simple but tough-to-beat baseline for sentence
        embeddings", ICLR 2017.
     """
+    n_docs = counts.shape[0]
     if counts.nnz == 0 and views is None:
-        return np.zeros((counts.shape[0], 1), dtype=np.float32)
+        return np.zeros((n_docs, 1), dtype=np.float32)
     tfidf = TfidfTransformer(sublinear_tf=True).fit_transform(counts)
-    rank = min(LSA_DIM, min(tfidf.shape) - 1)
-    blocks = []
-    if rank > 0:
-        U, singular_values, _ = randomized_svd(
-            tfidf, rank, n_iter=SVD_ITERATIONS, random_state=seed
-        )
-        blocks.append(normalize(U * singular_values))
+    singular_vectors = _singular_vectors(tfidf, dim, seed)
     if vectors is not None:
         frequency = np.asarray(counts.sum(axis=0)).ravel()
         frequency = frequency / max(frequency.sum(), 1.0)
         weights = (SIF_A / (SIF_A + frequency)).astype(np.float32)
-        blocks.append(normalize(counts @ diags(weights) @ vectors[: counts.shape[1]]))
-    if views is not None:
-        blocks.append(views)
-    if not blocks:
-        blocks.append(np.asarray(tfidf.sum(axis=1)))
-    return normalize(np.hstack(blocks)).astype(np.float32)
+        vectors = weights[:, None] * vectors[: counts.shape[1]]
+
+    def blocks(rows: slice) -> Iterator[np.ndarray]:
+        """Compute the blocks of some documents."""
+        if singular_vectors is not None:
+            yield normalize(tfidf[rows] @ singular_vectors)
+        if vectors is not None:
+            yield normalize(counts[rows] @ vectors)
+        if views is not None:
+            yield views[rows]
+        if singular_vectors is None and vectors is None and views is None:
+            yield np.asarray(tfidf[rows].sum(axis=1))
+
+    width = sum(block.shape[1] for block in blocks(slice(0, 1)))
+    features = np.empty((n_docs, width), dtype=np.float32)
+    for rows in gen_batches(n_docs, BATCH_SIZE):
+        features[rows] = normalize(np.hstack(list(blocks(rows))))
+    return features
+
+
+def _singular_vectors(tfidf: csr_matrix, dim: int, seed: int) -> np.ndarray | None:
+    """Return right singular vectors, float32 (n_tokens, dim), or None."""
+    n_docs = tfidf.shape[0]
+    if n_docs > MAX_SVD_DOCS:
+        order = np.random.default_rng(seed).permutation(n_docs)
+        tfidf = tfidf[np.sort(order[:MAX_SVD_DOCS])]
+    rank = min(dim, min(tfidf.shape) - 1)
+    if rank <= 0:
+        return None
+    found = randomized_svd(tfidf, rank, n_iter=SVD_ITERATIONS, random_state=seed)
+    return np.ascontiguousarray(found[2].T, dtype=np.float32)
 
 
 def vector_views(

@@ -33,7 +33,11 @@ from sklearn.metrics.cluster import contingency_matrix, expected_mutual_informat
 from deepclust._parallel import in_threads
 from deepclust.exceptions import ClusteringWarning
 from deepclust.metrics._matching import best_match
-from deepclust.pseudo_labels._features import half_of_vocabulary, lsa_features
+from deepclust.pseudo_labels._features import (
+    half_of_vocabulary,
+    lsa_dim,
+    lsa_features,
+)
 from deepclust.pseudo_labels._mixture import ANNEALED_WEIGHTS, is_confident
 from deepclust.pseudo_labels._partition_tree import PartitionTree
 
@@ -151,7 +155,7 @@ def select_n_components(
     (3, True)
     """
     comparison = _Comparison(counts, vectors, seed)
-    grid = _candidate_grid(comparison.min_micro_clusters)
+    grid = _candidate_grid(comparison.n_micro_clusters())
     results = _screen(comparison, grid[::2])
     finest = _finest(results)
     promising = [k for k in _near_best(results, MIN_SHARES[0]) if k <= finest]
@@ -447,7 +451,9 @@ class View:
 
 
 Pair = tuple[View, View]
-PairMaker = Callable[[csr_matrix, np.ndarray | None, np.random.Generator, int], Pair]
+PairMaker = Callable[
+    [csr_matrix, np.ndarray | None, int, np.random.Generator, int], Pair
+]
 
 
 def _agreement(pair: Pair, n_components: int) -> Agreement:
@@ -473,53 +479,64 @@ class _Comparison:
         vectors: np.ndarray | None,
         seed: int,
     ) -> None:
-        rng = np.random.default_rng(seed)
-        distinct = _first_of_each(counts)
-        self.n_distinct = len(distinct)
-        n_views, n_subsamples = ROUNDS[-1]
-        seeds = range(seed, seed + 2 * (n_views + n_subsamples), 2)  # two of each pair
-
-        def pair(task: tuple[PairMaker, np.random.Generator, int]) -> Pair:
-            """Make a pair of a sample, with the tokens that two of its documents have.
-
-            A token of one document says nothing of other documents, but is part of the
-            prior of all components.
-            """
-            make, rng, seed = task
-            some = counts[np.sort(rng.permutation(distinct)[:MAX_DOCS])]
-            shared = some.getnnz(axis=0) >= MIN_DOCUMENT_FREQUENCY
-            tokens = np.flatnonzero(shared | (shared.sum() < MIN_TOKENS))
-            own_vectors = None if vectors is None else vectors[tokens]
-            return make(some[:, tokens], own_vectors, rng, seed)
-
-        makers = [_views] * n_views + [_subsamples] * n_subsamples
-        tasks = list(zip(makers, rng.spawn(len(makers)), seeds, strict=True))
-        pairs = in_threads(pair, tasks, n_jobs=-1)
-        self.views, self.subsamples = pairs[:n_views], pairs[n_views:]
-        self.min_micro_clusters = min(
-            view.tree.n_micro_clusters for pair in self.views for view in pair
-        )
+        self._counts, self._vectors, self._seed = counts, vectors, seed
+        self._distinct = _first_of_each(counts)
+        self.n_distinct = len(self._distinct)
+        self._pair = cache(self._make_pair)
         self._agreement = cache(_agreement)
+
+    def _make_pair(self, place: int, dim: int) -> Pair:
+        """Make a pair of a sample, with the tokens that two of its documents have.
+
+        A token of one document says nothing of other documents, but is part of the
+        prior of all components. Pairs of views come first, those of subsamples after
+        them; each has the same sample for any number of singular vectors.
+        """
+        n_views, n_subsamples = ROUNDS[-1]
+        rng = np.random.default_rng(self._seed).spawn(n_views + n_subsamples)[place]
+        some = self._counts[np.sort(rng.permutation(self._distinct)[:MAX_DOCS])]
+        shared = some.getnnz(axis=0) >= MIN_DOCUMENT_FREQUENCY
+        tokens = np.flatnonzero(shared | (shared.sum() < MIN_TOKENS))
+        vectors = None if self._vectors is None else self._vectors[tokens]
+        make: PairMaker = _views if place < n_views else _subsamples
+        # two seeds for each pair
+        return make(some[:, tokens], vectors, dim, rng, self._seed + 2 * place)
+
+    def n_micro_clusters(self) -> int:
+        """Return the least number of micro-clusters of the views screened with."""
+        pairs = self._pairs(lsa_dim(2), *ROUNDS[0])
+        return min(view.tree.n_micro_clusters for pair in pairs for view in pair)
+
+    def _pairs(self, dim: int, n_views: int, n_subsamples: int) -> list[Pair]:
+        """Return some pairs of views, and of subsamples after them."""
+        first = ROUNDS[-1][0]
+        places = [*range(n_views), *range(first, first + n_subsamples)]
+        return in_threads(lambda place: self._pair(place, dim), places, n_jobs=-1)
 
     def evaluate(
         self, candidates: list[int], n_views: int, n_subsamples: int
     ) -> dict[int, Agreements]:
         """Return what pairs of views and of subsamples say of each number."""
-        views, subsamples = self.views[:n_views], self.subsamples[:n_subsamples]
+        dims = sorted({lsa_dim(k) for k in candidates})
+        pairs = {dim: self._pairs(dim, n_views, n_subsamples) for dim in dims}
         # the largest first, so that no thread is left with one at the end
         tasks = [
             (pair, k)
             for k in sorted(candidates, reverse=True)
-            for pair in views + subsamples
+            for pair in pairs[lsa_dim(k)]
         ]
         agreement = self._agreement
         in_threads(lambda task: agreement(*task), tasks, n_jobs=-1)
+        found = {
+            k: [agreement(pair, k) for pair in pairs[lsa_dim(k)]]
+            for k in sorted(candidates)
+        }
         return {
             k: Agreements(
-                np.array([agreement(pair, k)[1:] for pair in views]),
-                np.array([agreement(pair, k).kappa for pair in subsamples]),
+                np.array([one[1:] for one in some[:n_views]]),
+                np.array([one.kappa for one in some[n_views:]]),
             )
-            for k in sorted(candidates)
+            for k, some in found.items()
         }
 
 
@@ -533,7 +550,11 @@ def _first_of_each(counts: csr_matrix) -> np.ndarray:
 
 
 def _views(
-    counts: csr_matrix, vectors: np.ndarray | None, rng: np.random.Generator, seed: int
+    counts: csr_matrix,
+    vectors: np.ndarray | None,
+    dim: int,
+    rng: np.random.Generator,
+    seed: int,
 ) -> Pair:
     """Make two views, one half of the vocabulary each.
 
@@ -545,7 +566,7 @@ def _views(
         tokens = np.flatnonzero(kept)
         own_vectors = None if vectors is None else vectors[tokens]
         parts.append(counts[:, tokens])
-        features.append(lsa_features(parts[i], own_vectors, seed=seed + i))
+        features.append(lsa_features(parts[i], own_vectors, dim=dim, seed=seed + i))
     rows = np.flatnonzero(features[0].any(axis=1) & features[1].any(axis=1))
     if len(rows) == 0:
         rows = np.arange(counts.shape[0])
@@ -557,13 +578,17 @@ def _views(
 
 
 def _subsamples(
-    counts: csr_matrix, vectors: np.ndarray | None, rng: np.random.Generator, seed: int
+    counts: csr_matrix,
+    vectors: np.ndarray | None,
+    dim: int,
+    rng: np.random.Generator,
+    seed: int,
 ) -> Pair:
     """Make two views, whose trees are built on one half of the documents each.
 
     They assign all documents.
     """
-    features = lsa_features(counts, vectors, seed=seed)
+    features = lsa_features(counts, vectors, dim=dim, seed=seed)
     order = rng.permutation(counts.shape[0])
     middle = (len(order) + 1) // 2
     halves = (np.sort(order[:middle]), np.sort(order[-middle:]))

@@ -40,6 +40,7 @@ from deepclust.pseudo_labels._consensus import (
 from deepclust.pseudo_labels._document_completion import document_completion_scores
 from deepclust.pseudo_labels._features import (
     document_term_matrix,
+    lsa_dim,
     lsa_features,
     stem_matrix,
     vector_views,
@@ -195,14 +196,20 @@ def make_pseudo_labels(
             n_components, results = select_n_components(stem_counts, vectors, seed=seed)
         else:
             n_components = int(n_pseudo_classes)
-        features = lsa_features(stem_counts, vectors, seed=seed)
         weight = None
         views = vector_views(word_counts, pretrained, document_vectors)
         if views is not None:
             weight = _view_weight(
                 stem_counts, vectors, views, n_components, known, seed
             )
-            features = lsa_features(stem_counts, vectors, weight * views, seed=seed)
+            views *= weight
+
+        def features_for(n_components: int) -> np.ndarray:
+            """Return the features that tell that many components apart."""
+            dim = lsa_dim(n_components)
+            return lsa_features(stem_counts, vectors, views, dim=dim, seed=seed)
+
+        features = features_for(n_components)
         partitions = _fit_partitions(
             features, counts, N_TREES, n_components, known, seed
         )
@@ -216,7 +223,7 @@ def make_pseudo_labels(
         finer = []
         if finest is not None:
             given = (finest, flat[0], known, seed)
-            finer = _finer_targets(features, stem_counts, counts, *given)
+            finer = _finer_targets(features_for(finest), stem_counts, counts, *given)
         broader = _broader_partitions(features, counts, n_components, seed)
     return PseudoLabels(
         [*chain(*targets.values(), finer)],
@@ -306,7 +313,8 @@ def _view_weight(
 
     def scores(weight: float) -> np.ndarray:
         """Return the document completion score of each partition."""
-        features = lsa_features(counts, vectors, weight * views, seed=seed)
+        dim = lsa_dim(n_components)
+        features = lsa_features(counts, vectors, weight * views, dim=dim, seed=seed)
         partitions = _fit_partitions(
             features, counts, N_WEIGHT_TREES, n_components, known, seed
         )

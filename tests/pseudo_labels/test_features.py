@@ -1,11 +1,15 @@
 """Document-term counts, LSA features, document vectors, halves of the vocabulary."""
 
 import numpy as np
+from scipy.sparse import csr_matrix
 
 from deepclust.pseudo_labels._features import (
+    LSA_DIM,
+    MAX_LSA_DIM,
     centered_directions,
     document_term_matrix,
     half_of_vocabulary,
+    lsa_dim,
     lsa_features,
     stem_matrix,
     vector_views,
@@ -102,3 +106,31 @@ def test_a_shared_stem_takes_half_of_the_count_of_its_tokens():
         both[:, [4, 8]].toarray(), counts[:, [4, 8]].toarray()
     )
     np.testing.assert_allclose(vectors[2], [0, 0, 0.5, 0.5, 0, 0, 0, 0, 0])
+
+
+def test_more_singular_vectors_for_more_components():
+    dims = [lsa_dim(k) for k in (2, 30, 31, 60, 61, 1000)]
+    assert dims == [LSA_DIM, LSA_DIM, 300, 300, MAX_LSA_DIM, MAX_LSA_DIM]
+    rng = np.random.default_rng(0)
+    counts = csr_matrix(rng.poisson(0.1, (400, 350)), dtype="f")
+    assert lsa_features(counts).shape == (400, LSA_DIM)
+    assert lsa_features(counts, dim=300).shape == (400, 300)
+    assert lsa_features(counts, dim=600).shape == (400, 349)
+
+
+def test_singular_vectors_of_a_sample_are_about_those_of_all(monkeypatch, topic_counts):
+    counts, _ = topic_counts(4, 900)
+    full = lsa_features(counts, dim=4)
+    monkeypatch.setattr("deepclust.pseudo_labels._features.MAX_SVD_DOCS", 600)
+    sampled = lsa_features(counts, dim=4)
+    np.testing.assert_allclose(np.linalg.norm(sampled, axis=1), 1, atol=1e-6)
+    close = np.abs(sampled @ sampled.T - full @ full.T)
+    assert close.mean() < 0.05
+
+
+def test_features_do_not_depend_on_the_batches(monkeypatch, topic_counts):
+    counts, _ = topic_counts(4, 200)
+    vectors = np.random.default_rng(0).normal(size=(counts.shape[1], 6)).astype("f")
+    whole = lsa_features(counts, vectors, dim=5)
+    monkeypatch.setattr("deepclust.pseudo_labels._features.BATCH_SIZE", 37)
+    np.testing.assert_allclose(lsa_features(counts, vectors, dim=5), whole, atol=1e-6)
