@@ -20,7 +20,7 @@ __all__ = [
     "nested_target",
 ]
 
-MIN_ALIVE = 0.9  # of the components, that a mixture or a target should keep
+MIN_ALIVE = 0.9  # of the components, that a mixture should keep
 MAX_COMPARED_DOCS = 4_000  # random documents that partitions are compared on
 
 
@@ -131,9 +131,9 @@ def agreed_targets(
 
     Notes
     -----
-    Half of the partitions are enough where else fewer than `MIN_ALIVE` of the
-    components would keep a document: of many fine topics, some are found by half of
-    them only.
+    Of a component that would lose all of its documents, those stay on which half of
+    the partitions agree, or else all that are confident: of many fine topics, some are
+    found by one partition only.
 
     Examples
     --------
@@ -146,26 +146,20 @@ def agreed_targets(
            [ 0,  0,  1,  1,  1]], dtype=int32)
     """
     table = np.stack([relabel(labels, like=partitions[0]) for labels in partitions])
-    n_agreeing = [(table == labels).sum(axis=0) for labels in table]
-
-    def targets(enough: int) -> list[np.ndarray]:
-        """Return the targets of documents on which that many partitions agree."""
-        found = []
-        for own, n, margin in zip(
-            partitions, n_agreeing, log_odds_margins, strict=True
-        ):
-            margin = np.where((n >= enough) | np.isinf(margin), margin, 0.0)
-            kept = is_confident(margin) | (margin >= np.median(margin))
-            target = np.full(len(own), -1, dtype=np.int32)
-            target[kept] = np.unique(own[kept], return_inverse=True)[1]
-            found.append(target)
-        return found
-
-    most = targets(len(table) // 2 + 1)
-    n_components = sum(len(np.unique(labels)) for labels in partitions)
-    if sum(int(target.max()) + 1 for target in most) >= MIN_ALIVE * n_components:
-        return most
-    return targets((len(table) + 1) // 2)
+    found = []
+    for own, matched, margin in zip(partitions, table, log_odds_margins, strict=True):
+        n_agreeing = (table == matched).sum(axis=0)
+        n_agreeing[np.isinf(margin)] = len(table)
+        kept = np.zeros(len(own), dtype=bool)
+        for enough in (len(table) // 2 + 1, (len(table) + 1) // 2, 1):
+            agreed = n_agreeing >= enough
+            least = np.median(np.where(agreed, margin, 0.0))
+            sure = agreed & (is_confident(margin) | (margin >= least))
+            kept |= sure & ~np.isin(own, own[kept])
+        target = np.full(len(own), -1, dtype=np.int32)
+        target[kept] = np.unique(own[kept], return_inverse=True)[1]
+        found.append(target)
+    return found
 
 
 def nested_target(finer: np.ndarray, broader: np.ndarray) -> np.ndarray:

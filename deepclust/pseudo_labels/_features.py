@@ -1,6 +1,6 @@
 """Counts of tokens and stems, LSA features, vector views, halves of a vocabulary."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from scipy.sparse import csr_matrix, diags, hstack
@@ -13,6 +13,8 @@ from deepclust.metrics._pairwise import unit_rows
 from deepclust.sequences import UNKNOWN_ID, TokenSequences
 
 __all__ = [
+    "LSA_DIM",
+    "Features",
     "centered_directions",
     "document_term_matrix",
     "half_of_vocabulary",
@@ -165,19 +167,13 @@ def lsa_dim(n_components: int) -> int:
     return dim
 
 
-def lsa_features(
-    counts: csr_matrix,
-    vectors: np.ndarray | None = None,
-    views: np.ndarray | None = None,
-    *,
-    dim: int = LSA_DIM,
-    seed: int = 0,
-) -> np.ndarray:
-    """Compute LSA features, and blocks of word vectors and of further views.
+class Features:
+    """Features of documents, which are computed where rows of them are taken.
 
     Parameters
     ----------
     counts : sparse matrix of shape (n_docs, n_tokens), float32
+        Document-term matrix.
 
     vectors : ndarray of shape (n_tokens, vector_dim), float32, default=None
         Word vectors learned from the corpus.
@@ -191,17 +187,15 @@ def lsa_features(
     seed : int, default=0
         Seed of the randomized SVD.
 
-    Returns
-    -------
-    features : ndarray of shape (n_docs, n_features), float32
-        Rows of unit length: latent semantic analysis [1]_ of TF-IDF with 1 + log
-        counts, beside the mean word vector with weights a / (a + p(w)), a = 0.001 [2]_,
-        beside the views. A document with neither tokens nor a vector gets zeros.
-
     Notes
     -----
+    Rows have unit length: latent semantic analysis [1]_ of TF-IDF with 1 + log counts,
+    beside the mean word vector with weights a / (a + p(w)), a = 0.001 [2]_, beside the
+    views. A document with neither tokens nor a vector gets zeros.
+
     The singular vectors are those of `MAX_SVD_DOCS` random documents, on which all are
-    projected. Time O(tokens × n_features), memory O(n_docs × n_features).
+    projected. Time O(tokens × n_features) for the rows taken; memory
+    O(tokens + n_tokens × n_features) beside them.
 
     References
     ----------
@@ -209,34 +203,62 @@ def lsa_features(
        analysis", JASIS 41(6), 1990.
     .. [2] Arora, Liang, Ma, "A simple but tough-to-beat baseline for sentence
        embeddings", ICLR 2017.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from scipy.sparse import csr_matrix
+    >>> from deepclust.pseudo_labels._features import Features
+    >>> features = Features(csr_matrix(np.eye(4, 5, dtype="float32")), dim=2)
+    >>> len(features), features[1:3].shape, features[[0, 3, 1]].shape
+    (4, (2, 2), (3, 2))
     """
-    n_docs = counts.shape[0]
-    if counts.nnz == 0 and views is None:
-        return np.zeros((n_docs, 1), dtype=np.float32)
-    tfidf = TfidfTransformer(sublinear_tf=True).fit_transform(counts)
-    singular_vectors = _singular_vectors(tfidf, dim, seed)
-    if vectors is not None:
-        frequency = np.asarray(counts.sum(axis=0)).ravel()
-        frequency = frequency / max(frequency.sum(), 1.0)
-        weights = (SIF_A / (SIF_A + frequency)).astype(np.float32)
-        vectors = weights[:, None] * vectors[: counts.shape[1]]
 
-    def blocks(rows: slice) -> Iterator[np.ndarray]:
-        """Compute the blocks of some documents."""
-        if singular_vectors is not None:
-            yield normalize(tfidf[rows] @ singular_vectors)
+    def __init__(
+        self,
+        counts: csr_matrix,
+        vectors: np.ndarray | None = None,
+        views: np.ndarray | None = None,
+        *,
+        dim: int = LSA_DIM,
+        seed: int = 0,
+    ) -> None:
+        self._counts, self._views = counts, views
+        self._tfidf = TfidfTransformer(sublinear_tf=True).fit_transform(counts)
+        self._singular_vectors = _singular_vectors(self._tfidf, dim, seed)
+        self._vectors = vectors
         if vectors is not None:
-            yield normalize(counts[rows] @ vectors)
-        if views is not None:
-            yield views[rows]
-        if singular_vectors is None and vectors is None and views is None:
-            yield np.asarray(tfidf[rows].sum(axis=1))
+            frequency = np.asarray(counts.sum(axis=0)).ravel()
+            frequency = frequency / max(frequency.sum(), 1.0)
+            weights = (SIF_A / (SIF_A + frequency)).astype(np.float32)
+            self._vectors = weights[:, None] * vectors[: counts.shape[1]]
 
-    width = sum(block.shape[1] for block in blocks(slice(0, 1)))
-    features = np.empty((n_docs, width), dtype=np.float32)
-    for rows in gen_batches(n_docs, BATCH_SIZE):
-        features[rows] = normalize(np.hstack(list(blocks(rows))))
-    return features
+    def __len__(self) -> int:
+        return int(self._counts.shape[0])
+
+    def __getitem__(self, rows: slice | np.ndarray) -> np.ndarray:
+        """Compute the features of some documents, float32 (n_rows, n_features)."""
+        blocks = []
+        if self._singular_vectors is not None:
+            blocks.append(normalize(self._tfidf[rows] @ self._singular_vectors))
+        if self._vectors is not None:
+            blocks.append(normalize(self._counts[rows] @ self._vectors))
+        if self._views is not None:
+            blocks.append(self._views[rows])
+        if not blocks:
+            blocks.append(np.asarray(self._tfidf[rows].sum(axis=1)))
+        return normalize(np.hstack(blocks)).astype(np.float32)
+
+
+def lsa_features(
+    counts: csr_matrix,
+    vectors: np.ndarray | None = None,
+    *,
+    dim: int = LSA_DIM,
+    seed: int = 0,
+) -> np.ndarray:
+    """Compute the `Features` of all documents, float32 (n_docs, n_features)."""
+    return Features(counts, vectors, dim=dim, seed=seed)[:]
 
 
 def _singular_vectors(tfidf: csr_matrix, dim: int, seed: int) -> np.ndarray | None:
@@ -246,7 +268,7 @@ def _singular_vectors(tfidf: csr_matrix, dim: int, seed: int) -> np.ndarray | No
         order = np.random.default_rng(seed).permutation(n_docs)
         tfidf = tfidf[np.sort(order[:MAX_SVD_DOCS])]
     rank = min(dim, min(tfidf.shape) - 1)
-    if rank <= 0:
+    if rank <= 0 or tfidf.nnz == 0:
         return None
     found = randomized_svd(tfidf, rank, n_iter=SVD_ITERATIONS, random_state=seed)
     return np.ascontiguousarray(found[2].T, dtype=np.float32)

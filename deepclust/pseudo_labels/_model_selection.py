@@ -34,6 +34,7 @@ from deepclust._parallel import in_threads
 from deepclust.exceptions import ClusteringWarning
 from deepclust.metrics._matching import best_match
 from deepclust.pseudo_labels._features import (
+    LSA_DIM,
     half_of_vocabulary,
     lsa_dim,
     lsa_features,
@@ -50,7 +51,8 @@ MIN_SHARES = (0.5, 0.85, 0.9)
 ONE_SCALE = 4.0  # ratio of the finest to the least number, up to which topics have one
 MAX_ERRORS = 0.5  # standard errors below the best score, of the number selected
 COMPARISON_STEPS = 10  # EM steps of each mixture
-MAX_DOCS = 6_000  # random documents that numbers of components are compared on
+MAX_DOCS = 6_000  # random documents that few components are compared on
+MAX_DIM = 300  # singular vectors of a pair, which sees a sample or half of the words
 MIN_DOCUMENT_FREQUENCY = 2  # of tokens in the sample; one of one tells no class
 MIN_TOKENS = 2  # that documents share, for two views of them; else all tokens count
 MIN_DOCS = 100  # for a warning that the views support no topics
@@ -470,6 +472,31 @@ def _agreement(pair: Pair, n_components: int) -> Agreement:
     )
 
 
+class _Scale(NamedTuple):
+    """How much a pair sees, to tell many components apart.
+
+    Attributes
+    ----------
+    dim : int
+        Singular vectors of the features.
+
+    n_docs : int
+        Size of the sample, at most.
+    """
+
+    dim: int
+    n_docs: int
+
+    @classmethod
+    def of(cls, n_components: int) -> "_Scale":
+        """Return the scale for a number of components.
+
+        Documents grow with singular vectors: both tell small components apart.
+        """
+        dim = min(lsa_dim(n_components), MAX_DIM)
+        return cls(dim, MAX_DOCS * dim // LSA_DIM)
+
+
 class _Comparison:
     """Compare mixtures of two views; each comparison once."""
 
@@ -485,52 +512,51 @@ class _Comparison:
         self._pair = cache(self._make_pair)
         self._agreement = cache(_agreement)
 
-    def _make_pair(self, place: int, dim: int) -> Pair:
+    def _make_pair(self, place: int, scale: "_Scale") -> Pair:
         """Make a pair of a sample, with the tokens that two of its documents have.
 
         A token of one document says nothing of other documents, but is part of the
         prior of all components. Pairs of views come first, those of subsamples after
-        them; each has the same sample for any number of singular vectors.
+        them.
         """
         n_views, n_subsamples = ROUNDS[-1]
         rng = np.random.default_rng(self._seed).spawn(n_views + n_subsamples)[place]
-        some = self._counts[np.sort(rng.permutation(self._distinct)[:MAX_DOCS])]
+        some = self._counts[np.sort(rng.permutation(self._distinct)[: scale.n_docs])]
         shared = some.getnnz(axis=0) >= MIN_DOCUMENT_FREQUENCY
         tokens = np.flatnonzero(shared | (shared.sum() < MIN_TOKENS))
         vectors = None if self._vectors is None else self._vectors[tokens]
         make: PairMaker = _views if place < n_views else _subsamples
         # two seeds for each pair
-        return make(some[:, tokens], vectors, dim, rng, self._seed + 2 * place)
+        return make(some[:, tokens], vectors, scale.dim, rng, self._seed + 2 * place)
 
     def n_micro_clusters(self) -> int:
         """Return the least number of micro-clusters of the views screened with."""
-        pairs = self._pairs(lsa_dim(2), *ROUNDS[0])
+        pairs = self._pairs(_Scale.of(2), *ROUNDS[0])
         return min(view.tree.n_micro_clusters for pair in pairs for view in pair)
 
-    def _pairs(self, dim: int, n_views: int, n_subsamples: int) -> list[Pair]:
+    def _pairs(self, scale: "_Scale", n_views: int, n_subsamples: int) -> list[Pair]:
         """Return some pairs of views, and of subsamples after them."""
         first = ROUNDS[-1][0]
         places = [*range(n_views), *range(first, first + n_subsamples)]
-        return in_threads(lambda place: self._pair(place, dim), places, n_jobs=-1)
+        return in_threads(lambda place: self._pair(place, scale), places, n_jobs=-1)
 
     def evaluate(
         self, candidates: list[int], n_views: int, n_subsamples: int
     ) -> dict[int, Agreements]:
         """Return what pairs of views and of subsamples say of each number."""
-        dims = sorted({lsa_dim(k) for k in candidates})
-        pairs = {dim: self._pairs(dim, n_views, n_subsamples) for dim in dims}
+        scale = {k: _Scale.of(k) for k in sorted(candidates)}
+        pairs = {
+            one: self._pairs(one, n_views, n_subsamples) for one in set(scale.values())
+        }
         # the largest first, so that no thread is left with one at the end
         tasks = [
             (pair, k)
             for k in sorted(candidates, reverse=True)
-            for pair in pairs[lsa_dim(k)]
+            for pair in pairs[scale[k]]
         ]
         agreement = self._agreement
         in_threads(lambda task: agreement(*task), tasks, n_jobs=-1)
-        found = {
-            k: [agreement(pair, k) for pair in pairs[lsa_dim(k)]]
-            for k in sorted(candidates)
-        }
+        found = {k: [agreement(pair, k) for pair in pairs[scale[k]]] for k in scale}
         return {
             k: Agreements(
                 np.array([one[1:] for one in some[:n_views]]),

@@ -12,7 +12,7 @@ from scipy.sparse import csr_matrix
 from sklearn.utils import gen_batches
 
 from deepclust.metrics._pairwise import unit_rows
-from deepclust.pseudo_labels._features import BATCH_SIZE
+from deepclust.pseudo_labels._features import BATCH_SIZE, Features
 from deepclust.pseudo_labels._mixture import (
     FREE_WEIGHTS,
     N_STEPS,
@@ -41,7 +41,7 @@ class PartitionTree:
 
     Parameters
     ----------
-    features : ndarray of shape (n_docs, n_features), float32
+    features : ndarray of shape (n_docs, n_features), float32, or Features
         Rows of unit length.
 
     counts : sparse matrix of shape (n_docs, n_tokens), float32
@@ -84,7 +84,7 @@ class PartitionTree:
 
     def __init__(
         self,
-        features: np.ndarray,
+        features: np.ndarray | Features,
         counts: csr_matrix,
         *,
         seed: int,
@@ -97,7 +97,7 @@ class PartitionTree:
         size = min(MAX_SAMPLE, size)
         order = rng.permutation(n_docs)
         sample = features[np.sort(order[:size])]
-        self._rows = rows = np.sort(order[: max(size, MIXTURE_SAMPLE)])
+        rows = np.sort(order[: max(size, MIXTURE_SAMPLE)])
         self._features, self._counts = features[rows], counts[rows]
         # The sample has the prior of the corpus in its share, else components die: the
         # vocabulary grows with the corpus, and its pseudo-counts with it.
@@ -173,6 +173,15 @@ class PartitionTree:
             annealing=annealing,
             pseudo_count=self._pseudo_count,
         )
+
+    def predict(self, mixture: Mixture) -> np.ndarray:
+        """Predict the component of the documents that mixtures are fitted to.
+
+        Of known classes it is theirs.
+        """
+        labels = mixture.predict(self._features, self._counts)
+        known = self._known
+        return labels if known is None else np.where(known >= 0, known, labels)
 
     def _fit_cut(
         self, linkage: str, n_components: int, n_steps: int, annealing: Annealing

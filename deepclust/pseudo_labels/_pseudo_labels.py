@@ -27,6 +27,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.sparse import csr_matrix
+from sklearn.utils import gen_batches
 from threadpoolctl import threadpool_limits
 
 from deepclust._parallel import in_threads
@@ -39,9 +40,10 @@ from deepclust.pseudo_labels._consensus import (
 )
 from deepclust.pseudo_labels._document_completion import document_completion_scores
 from deepclust.pseudo_labels._features import (
+    BATCH_SIZE,
+    Features,
     document_term_matrix,
     lsa_dim,
-    lsa_features,
     stem_matrix,
     vector_views,
     with_stems,
@@ -166,9 +168,9 @@ def make_pseudo_labels(
     Notes
     -----
     Time O(n_docs) for a given number of pseudo-classes; its selection works on a sample
-    of the documents. Memory: n_docs × 250 floats for the features, and n_docs × dim
-    for those of document vectors. The result does not
-    depend on the number of threads.
+    of the documents. Memory: 2 × n_docs numbers for each of some twenty mixtures,
+    n_docs × dim floats for document vectors, and the features of 20,000 documents for
+    each of six trees. The result does not depend on the number of threads.
 
     References
     ----------
@@ -204,10 +206,10 @@ def make_pseudo_labels(
             )
             views *= weight
 
-        def features_for(n_components: int) -> np.ndarray:
+        def features_for(n_components: int) -> Features:
             """Return the features that tell that many components apart."""
             dim = lsa_dim(n_components)
-            return lsa_features(stem_counts, vectors, views, dim=dim, seed=seed)
+            return Features(stem_counts, vectors, views, dim=dim, seed=seed)
 
         features = features_for(n_components)
         partitions = _fit_partitions(
@@ -251,7 +253,7 @@ def _counts(
 
 
 def _finer_targets(
-    features: np.ndarray,
+    features: Features,
     stem_counts: csr_matrix,
     counts: csr_matrix,
     n_components: int,
@@ -314,7 +316,7 @@ def _view_weight(
     def scores(weight: float) -> np.ndarray:
         """Return the document completion score of each partition."""
         dim = lsa_dim(n_components)
-        features = lsa_features(counts, vectors, weight * views, dim=dim, seed=seed)
+        features = Features(counts, vectors, weight * views, dim=dim, seed=seed)
         partitions = _fit_partitions(
             features, counts, N_WEIGHT_TREES, n_components, known, seed
         )
@@ -328,14 +330,14 @@ def _view_weight(
 
 
 def _broader_partitions(
-    features: np.ndarray, counts: csr_matrix, n_components: int, seed: int
+    features: Features, counts: csr_matrix, n_components: int, seed: int
 ) -> list[np.ndarray]:
     """Return partitions of a sample of the documents by fewer components."""
     n_docs = counts.shape[0]
     rows = np.random.default_rng(seed).permutation(n_docs)[:MAX_DOCS]
-    features, counts = features[rows], counts[rows]
+    sample, counts = features[rows], counts[rows]
     views = in_threads(
-        lambda seed: View(PartitionTree(features, counts, seed=seed), features, counts),
+        lambda seed: View(PartitionTree(sample, counts, seed=seed), sample, counts),
         range(seed + 1, seed + 1 + N_BROADER_TREES),
         n_jobs=-1,
     )
@@ -350,7 +352,7 @@ def _broader_partitions(
 
 
 def _fit_partitions(
-    features: np.ndarray,
+    features: Features,
     counts: csr_matrix,
     n_trees: dict[float, int],
     n_pseudo_classes: int,
@@ -376,21 +378,23 @@ def _fit_partitions(
         for fit in fits[: 2 if known is None else 1]
     ]
 
-    def partition(task: tuple[Any, PartitionTree, float]) -> _Partition:
-        """Return the partition by one mixture."""
+    def mixture(task: tuple[Any, PartitionTree, float]) -> Mixture:
+        """Fit one mixture."""
         fit, tree, ratio = task
         n_components = _n_components_at(ratio, n_pseudo_classes)
         n_components = min(n_components, tree.n_micro_clusters)
-        found = _predict(fit(tree, n_components), features, counts, known)
-        if found.n_classes >= MIN_ALIVE * n_components:
+        found: Mixture = fit(tree, n_components)
+        n_alive = len(np.unique(tree.predict(found)))
+        if n_alive >= MIN_ALIVE * n_components:
             return found
-        mixture = fit(tree, n_components, annealing=SMALL_KEPT)
-        kept = _predict(mixture, features, counts, known)
-        return max(found, kept, key=lambda partition: partition.n_classes)
+        kept: Mixture = fit(tree, n_components, annealing=SMALL_KEPT)
+        return kept if len(np.unique(tree.predict(kept))) > n_alive else found
 
+    mixtures = in_threads(mixture, tasks, n_jobs=-1)
     partitions: dict[float, list[_Partition]] = {ratio: [] for ratio in n_trees}
-    for task, found in zip(tasks, in_threads(partition, tasks, n_jobs=-1), strict=True):
-        partitions[task[2]].append(found)
+    found = _predict(mixtures, features, counts, known)
+    for task, partition in zip(tasks, found, strict=True):
+        partitions[task[2]].append(partition)
     for ratio, some in partitions.items():
         most = max(partition.n_classes for partition in some)
         partitions[ratio] = [p for p in some if p.n_classes >= MIN_ALIVE * most]
@@ -398,14 +402,33 @@ def _fit_partitions(
 
 
 def _predict(
-    mixture: Mixture, features: np.ndarray, counts: csr_matrix, known: np.ndarray | None
-) -> _Partition:
-    """Return labels and margins; known labels have an infinite margin."""
-    labels, margin = mixture.predict_with_margin(features, counts)
+    mixtures: list[Mixture],
+    features: Features,
+    counts: csr_matrix,
+    known: np.ndarray | None,
+) -> list[_Partition]:
+    """Return labels and margins by each mixture; known labels have an infinite margin.
+
+    The features of all documents together would take the most memory of all.
+    """
+    n_docs = counts.shape[0]
+    found = [
+        _Partition(np.empty(n_docs, dtype=np.int32), np.empty(n_docs, dtype=np.float32))
+        for _ in mixtures
+    ]
+
+    def predict(rows: slice) -> None:
+        """Fill in some documents."""
+        some, own_counts = features[rows], counts[rows]
+        for mixture, (labels, margin) in zip(mixtures, found, strict=True):
+            labels[rows], margin[rows] = mixture.predict_with_margin(some, own_counts)
+
+    in_threads(predict, gen_batches(n_docs, BATCH_SIZE), n_jobs=-1)
     if known is not None:
-        labels = np.where(known >= 0, known, labels)
-        margin[known >= 0] = np.inf
-    return _Partition(labels, margin)
+        labeled = np.flatnonzero(known >= 0)
+        for labels, margin in found:
+            labels[labeled], margin[labeled] = known[labeled], np.inf
+    return found
 
 
 def _n_components_at(ratio: float, n_pseudo_classes: int) -> int:

@@ -36,15 +36,26 @@ def test_documents_on_which_most_partitions_disagree_are_left_out():
     assert targets[1].tolist() == [2, 2, 2, -1, 0, 0, 0, 0, 1, 1, 1, 1]
 
 
-def test_components_that_half_of_the_partitions_find_are_kept_where_many_would_die():
+def test_components_that_half_of_the_partitions_find_are_kept():
     """Two find topics 1 and 3, and two topics 2 and 4, of five."""
     topics = np.repeat(np.arange(5), 4)
     one, other = topics.copy(), topics.copy()
     one[topics == 2], one[topics == 4] = [0, 0, 1, 2], [3, 3, 1, 4]
     other[topics == 1], other[topics == 3] = [0, 0, 2, 1], [2, 4, 4, 3]
     for target in agreed(one, one, other, other):
-        assert (target >= 0).all()
-        assert target.max() == 4
+        assert set(target.tolist()) == {-1, *range(5)}
+
+
+def test_a_component_that_one_partition_finds_keeps_its_confident_documents():
+    """Three divide the second topic elsewhere; of the fourth, one text is not sure."""
+    topics = np.repeat(np.arange(3), 6)
+    others = [topics.copy() for _ in range(3)]
+    own = np.append(topics, [3] * 4)
+    others = [np.append(other, [0, 1, 2, 0]) for other in others]
+    margins = [np.full(22, 9.0) for _ in range(4)]
+    margins[3][-1] = 0.0
+    target = agreed_targets([*others, own], margins)[3]
+    assert target.tolist() == [*topics, 3, 3, 3, -1]
 
 
 def test_known_documents_are_targets_even_if_the_others_disagree():

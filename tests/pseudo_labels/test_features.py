@@ -6,6 +6,7 @@ from scipy.sparse import csr_matrix
 from deepclust.pseudo_labels._features import (
     LSA_DIM,
     MAX_LSA_DIM,
+    Features,
     centered_directions,
     document_term_matrix,
     half_of_vocabulary,
@@ -31,7 +32,7 @@ def test_document_vectors_are_a_block_of_the_unit_rows():
     vectors = np.array([[3.0, 1.0], [1.0, 1.0], [2.0, 1.0]])  # the last is the mean
     directions = centered_directions(vectors)
     np.testing.assert_array_equal(directions, [[1, 0], [-1, 0], [0, 0]])
-    features = lsa_features(counts, None, 2 * directions)
+    features = Features(counts, None, 2 * directions)[:]
     norms = np.linalg.norm(features, axis=1)
     np.testing.assert_allclose(norms, [1, 1, 1], atol=1e-6)
     assert features.dtype == np.float32
@@ -128,9 +129,11 @@ def test_singular_vectors_of_a_sample_are_about_those_of_all(monkeypatch, topic_
     assert close.mean() < 0.05
 
 
-def test_features_do_not_depend_on_the_batches(monkeypatch, topic_counts):
+def test_features_of_some_rows_are_those_of_all(topic_counts):
     counts, _ = topic_counts(4, 200)
     vectors = np.random.default_rng(0).normal(size=(counts.shape[1], 6)).astype("f")
     whole = lsa_features(counts, vectors, dim=5)
-    monkeypatch.setattr("deepclust.pseudo_labels._features.BATCH_SIZE", 37)
-    np.testing.assert_allclose(lsa_features(counts, vectors, dim=5), whole, atol=1e-6)
+    features = Features(counts, vectors, dim=5)
+    assert len(features) == len(whole)
+    for rows in (slice(30, 71), np.array([190, 3, 4])):
+        np.testing.assert_allclose(features[rows], whole[rows], atol=1e-6)
