@@ -5,7 +5,9 @@
    only, and a boundary through the middle of a topic differs between views.
 2. Two *document subsamples* are each one half of the documents, with the whole
    vocabulary. Mixtures fitted on them show how much depends on the sample. Where there
-   are many documents, each pair of views or subsamples has a sample of its own.
+   are many documents, each pair of views or subsamples has a sample of its own. Small
+   components need more documents and more singular vectors to be told apart: beyond 30
+   components both are doubled.
 3. The score of a number K of components is I · κ · κ', with the mutual information I
    and Cohen's kappa κ of the views, and the kappa κ' of the subsamples. Kappa alone
    favors few components, mutual information alone many.
@@ -107,7 +109,8 @@ def select_n_components(
     -----
     Of documents with the same tokens one is kept, since copies agree whatever the
     topics are. Each pair has at most `MAX_DOCS` random ones of the others, with the
-    tokens that two of them have. Mutual information is
+    tokens that two of them have, and twice as many beyond 30 components, where features
+    have twice as many singular vectors (`lsa_dim`). Mutual information is
     that of all documents, less its expectation by chance [3]_. Cohen's kappa [2]_ is
     that of the labels after the best one-to-one match of components; for views, of the
     documents that both assign with p ≥ .9. With means over pairs
@@ -131,7 +134,7 @@ def select_n_components(
     Component weights are annealed, so that small components do not die where there are
     many.
 
-    Beyond 12 × `MAX_DOCS` documents, only the search for copies takes more time. The
+    Beyond 24 × `MAX_DOCS` documents, only the search for copies takes more time. The
     result does not depend on the number of threads.
 
     References
