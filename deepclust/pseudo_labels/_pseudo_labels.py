@@ -20,8 +20,9 @@ vectors. The constants of these files serve all corpora; docs/method.md says on 
 they were chosen and on which they were tested.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -206,15 +207,13 @@ def make_pseudo_labels(
             )
             views *= weight
 
-        def features_for(n_components: int) -> Features:
-            """Return the features that tell that many components apart."""
-            dim = lsa_dim(n_components)
+        @cache
+        def features(dim: int) -> Features:
+            """Return the features with that many singular vectors."""
             return Features(stem_counts, vectors, views, dim=dim, seed=seed)
 
-        features = features_for(n_components)
-        partitions = _fit_partitions(
-            features, counts, N_TREES, n_components, known, seed
-        )
+        own = features(lsa_dim(n_components))
+        partitions = _fit_partitions(own, counts, N_TREES, n_components, known, seed)
         references = _best_and_central(stem_counts, partitions[1.0], seed)
         targets = {
             ratio: _targets(partitions[ratio], references[:n], n, seed)
@@ -224,8 +223,9 @@ def make_pseudo_labels(
         finest = finer_number(n_components, results)
         finer = []
         if finest is not None:
+            own = features(lsa_dim(finest))
             given = (finest, flat[0], known, seed)
-            finer = _finer_targets(features_for(finest), stem_counts, counts, *given)
+            finer = _finer_targets(own, stem_counts, counts, *given)
         broader = _broader_partitions(features, counts, n_components, seed)
     return PseudoLabels(
         [*chain(*targets.values(), finer)],
@@ -330,25 +330,36 @@ def _view_weight(
 
 
 def _broader_partitions(
-    features: Features, counts: csr_matrix, n_components: int, seed: int
+    features: Callable[[int], Features],
+    counts: csr_matrix,
+    n_components: int,
+    seed: int,
 ) -> list[np.ndarray]:
-    """Return partitions of a sample of the documents by fewer components."""
+    """Return partitions of a sample of the documents by fewer components.
+
+    Each number has the features that tell so many components apart.
+    """
     n_docs = counts.shape[0]
     rows = np.random.default_rng(seed).permutation(n_docs)[:MAX_DOCS]
-    sample, counts = features[rows], counts[rows]
-    views = in_threads(
-        lambda seed: View(PartitionTree(sample, counts, seed=seed), sample, counts),
-        range(seed + 1, seed + 1 + N_BROADER_TREES),
-        n_jobs=-1,
-    )
-    least = min(view.tree.n_micro_clusters for view in views)
+    counts = counts[rows]
     numbers = sorted({max(2, round(ratio * n_components)) for ratio in BROADER})
-    tasks = [(view, min(n, least)) for n in numbers for view in views]
-    partitions = []
-    for labels, _ in in_threads(lambda task: task[0].predict(task[1]), tasks, -1):
-        partitions.append(np.full(n_docs, -1, dtype=np.int32))
-        partitions[-1][rows] = labels
-    return partitions
+    samples = {dim: features(dim)[rows] for dim in map(lsa_dim, numbers)}
+
+    def partitions(task: tuple[int, int]) -> list[np.ndarray]:
+        """Return the partitions of one tree; -1 for documents not in the sample."""
+        dim, seed = task
+        tree = PartitionTree(samples[dim], counts, seed=seed)
+        view = View(tree, samples[dim], counts)
+        found = []
+        for n in numbers:
+            if lsa_dim(n) == dim:
+                found.append(np.full(n_docs, -1, dtype=np.int32))
+                found[-1][rows] = view.predict(min(n, tree.n_micro_clusters))[0]
+        return found
+
+    seeds = range(seed + 1, seed + 1 + N_BROADER_TREES)
+    tasks = [(dim, one) for dim in samples for one in seeds]
+    return list(chain.from_iterable(in_threads(partitions, tasks, n_jobs=-1)))
 
 
 def _fit_partitions(
