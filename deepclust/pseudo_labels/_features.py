@@ -25,9 +25,8 @@ __all__ = [
     "with_stems",
 ]
 
-LSA_DIM = 150  # singular vectors that are kept, at least
-MAX_LSA_DIM = 600  # and at most
-DIM_PER_COMPONENT = 5  # singular vectors for each component, at least
+LSA_DIM = 150  # singular vectors that are kept
+DIM_PER_COMPONENT = 5  # of which there are as many, or twice as many are kept
 SVD_ITERATIONS = 4  # power iterations of the randomized SVD
 MAX_SVD_DOCS = 20_000  # random documents that it is of, at most
 SIF_A = 1e-3  # a of the word weights a / (a + p(w))
@@ -151,20 +150,17 @@ def lsa_dim(n_components: int) -> int:
     Returns
     -------
     dim : int
-        `LSA_DIM`, doubled until there are `DIM_PER_COMPONENT` for each component, at
-        most `MAX_LSA_DIM`: fine topics lie in more directions than broad ones, to which
-        further directions are noise.
+        `LSA_DIM` where that is `DIM_PER_COMPONENT` for each component, else twice as
+        many: fine topics lie in more directions than broad ones, to which further
+        directions are noise.
 
     Examples
     --------
     >>> from deepclust.pseudo_labels._features import lsa_dim
-    >>> lsa_dim(4), lsa_dim(30), lsa_dim(31), lsa_dim(64), lsa_dim(300)
-    (150, 150, 300, 600, 600)
+    >>> lsa_dim(4), lsa_dim(30), lsa_dim(31), lsa_dim(300)
+    (150, 150, 300, 300)
     """
-    dim = LSA_DIM
-    while dim < min(DIM_PER_COMPONENT * n_components, MAX_LSA_DIM):
-        dim *= 2
-    return dim
+    return LSA_DIM if DIM_PER_COMPONENT * n_components <= LSA_DIM else 2 * LSA_DIM
 
 
 class Features:

@@ -54,7 +54,6 @@ ONE_SCALE = 4.0  # ratio of the finest to the least number, up to which topics h
 MAX_ERRORS = 0.5  # standard errors below the best score, of the number selected
 COMPARISON_STEPS = 10  # EM steps of each mixture
 MAX_DOCS = 6_000  # random documents that few components are compared on
-MAX_DIM = 300  # singular vectors of a pair, which sees a sample or half of the words
 MIN_DOCUMENT_FREQUENCY = 2  # of tokens in the sample; one of one tells no class
 MIN_TOKENS = 2  # that documents share, for two views of them; else all tokens count
 MIN_DOCS = 100  # for a warning that the views support no topics
@@ -496,7 +495,7 @@ class _Scale(NamedTuple):
 
         Documents grow with singular vectors: both tell small components apart.
         """
-        dim = min(lsa_dim(n_components), MAX_DIM)
+        dim = lsa_dim(n_components)
         return cls(dim, MAX_DOCS * dim // LSA_DIM)
 
 
