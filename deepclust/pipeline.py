@@ -713,7 +713,7 @@ def make_text_clusterer(
     and does not depend on which texts are predicted together. Embeddings by another
     model, one row per text, go to `fit` as `encode__document_vectors`. All steps are
     linear in the number of texts except the density clustering; 20,000 titles take
-    less than a minute on two cores.
+    about a minute on two cores.
 
     Examples
     --------
