@@ -511,7 +511,7 @@ class _Comparison:
         self._counts, self._vectors, self._seed = counts, vectors, seed
         self._distinct = _first_of_each(counts)
         self.n_distinct = len(self._distinct)
-        self._pair = cache(self._make_pair)
+        self._made: dict[tuple[int, _Scale], Pair] = {}
         self._agreement = cache(_agreement)
 
     def _make_pair(self, place: int, scale: "_Scale") -> Pair:
@@ -540,7 +540,11 @@ class _Comparison:
         """Return some pairs of views, and of subsamples after them."""
         first = ROUNDS[-1][0]
         places = [*range(n_views), *range(first, first + n_subsamples)]
-        return in_threads(lambda place: self._pair(place, scale), places, n_jobs=-1)
+        keys = [(place, scale) for place in places]
+        new = [key for key in keys if key not in self._made]
+        pairs = in_threads(lambda key: self._make_pair(*key), new, n_jobs=-1)
+        self._made.update(zip(new, pairs, strict=True))
+        return [self._made[key] for key in keys]
 
     def evaluate(
         self, candidates: list[int], n_views: int, n_subsamples: int

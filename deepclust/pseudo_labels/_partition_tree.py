@@ -97,11 +97,14 @@ class PartitionTree:
         size = min(MAX_SAMPLE, size)
         order = rng.permutation(n_docs)
         sample = features[np.sort(order[:size])]
-        rows = np.sort(order[: max(size, MIXTURE_SAMPLE)])
+        # all rows are a slice, which copies nothing
+        rows = (
+            slice(None) if n_docs <= MIXTURE_SAMPLE else np.sort(order[:MIXTURE_SAMPLE])
+        )
         self._features, self._counts = features[rows], counts[rows]
         # The sample has the prior of the corpus in its share, else components die: the
         # vocabulary grows with the corpus, and its pseudo-counts with it.
-        self._pseudo_count = PSEUDO_COUNT * len(rows) / n_docs
+        self._pseudo_count = PSEUDO_COUNT * len(self._features) / n_docs
         self._known = None if known is None else known[rows]
         k = max(size // MICRO_CLUSTER_SIZE, min(size, MIN_MICRO_CLUSTERS))
         k = min(MAX_MICRO_CLUSTERS, k)

@@ -82,7 +82,7 @@ def test_pairs_have_the_same_documents_for_any_number_of_singular_vectors(topic_
     comparison = selection._Comparison(topic_counts(4, 300)[0], None, 0)
     for place in (0, selection.ROUNDS[-1][0]):
         scales = (selection._Scale(dim, 250) for dim in (20, 40))
-        few, many = (comparison._pair(place, scale) for scale in scales)
+        few, many = (comparison._make_pair(place, scale) for scale in scales)
         for one, other in zip(few, many, strict=True):
             assert (one.counts != other.counts).nnz == 0
             assert one.features.shape[1] == other.features.shape[1] - 20
