@@ -190,7 +190,8 @@ class PartitionTree:
         self, linkage: str, n_components: int, n_steps: int, annealing: Annealing
     ) -> Mixture:
         component = np.arange(self.n_micro_clusters)
-        for kept, merged in self._merges[linkage][: len(component) - n_components]:
+        n_merges = max(len(component) - n_components, 0)
+        for kept, merged in self._merges[linkage][:n_merges]:
             component[component == merged] = kept
         _, component = np.unique(component, return_inverse=True)
         weighted = self._means * self._sizes[:, None].astype(np.float32)

@@ -41,6 +41,16 @@ def test_the_linkage_is_cached_and_does_not_change_the_cut(topic_counts):
     )
 
 
+def test_a_cut_has_no_more_components_than_micro_clusters(topic_counts):
+    counts, _ = topic_counts(4, 60)
+    tree = PartitionTree(lsa_features(counts), counts, seed=0)
+    found = [
+        len(tree.fit_cut(tree.n_micro_clusters + more, 2).mean_directions)
+        for more in (-1, 0, 1, 5)
+    ]
+    assert np.diff(found).tolist() == [1, 0, 0]
+
+
 def test_a_random_start_finds_the_topics(four_topics):
     features, counts, truth = four_topics
     tree = PartitionTree(features, counts, seed=0)
