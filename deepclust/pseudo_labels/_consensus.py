@@ -151,6 +151,7 @@ def agreed_targets(
         n_agreeing = (table == matched).sum(axis=0)
         n_agreeing[np.isinf(margin)] = len(table)
         kept = np.zeros(len(own), dtype=bool)
+        # fewer partitions are enough for the components that have no document yet
         for enough in (len(table) // 2 + 1, (len(table) + 1) // 2, 1):
             agreed = n_agreeing >= enough
             least = np.median(np.where(agreed, margin, 0.0))

@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 LSA_DIM = 150  # singular vectors that are kept
-DIM_PER_COMPONENT = 5  # of which there are as many, or twice as many are kept
+FEW_COMPONENTS = 30  # for which these are enough; for more, twice as many are kept
 SVD_ITERATIONS = 4  # power iterations of the randomized SVD
 MAX_SVD_DOCS = 20_000  # random documents that it is of, at most
 SIF_A = 1e-3  # a of the word weights a / (a + p(w))
@@ -150,9 +150,8 @@ def lsa_dim(n_components: int) -> int:
     Returns
     -------
     dim : int
-        `LSA_DIM` where that is `DIM_PER_COMPONENT` for each component, else twice as
-        many: fine topics lie in more directions than broad ones, to which further
-        directions are noise.
+        `LSA_DIM`, or twice as many for more than `FEW_COMPONENTS`: fine topics lie in
+        more directions than broad ones, to which further directions are noise.
 
     Examples
     --------
@@ -160,7 +159,7 @@ def lsa_dim(n_components: int) -> int:
     >>> lsa_dim(4), lsa_dim(30), lsa_dim(31), lsa_dim(300)
     (150, 150, 300, 300)
     """
-    return LSA_DIM if DIM_PER_COMPONENT * n_components <= LSA_DIM else 2 * LSA_DIM
+    return LSA_DIM if n_components <= FEW_COMPONENTS else 2 * LSA_DIM
 
 
 class Features:
