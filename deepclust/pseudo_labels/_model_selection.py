@@ -474,31 +474,6 @@ def _agreement(pair: Pair, n_components: int) -> Agreement:
     )
 
 
-class _Scale(NamedTuple):
-    """How much a pair sees, to tell many components apart.
-
-    Attributes
-    ----------
-    dim : int
-        Singular vectors of the features.
-
-    n_docs : int
-        Size of the sample, at most.
-    """
-
-    dim: int
-    n_docs: int
-
-    @classmethod
-    def of(cls, n_components: int) -> "_Scale":
-        """Return the scale for a number of components.
-
-        Documents grow with singular vectors: both tell small components apart.
-        """
-        dim = lsa_dim(n_components)
-        return cls(dim, MAX_DOCS * dim // LSA_DIM)
-
-
 class _Comparison:
     """Compare mixtures of two views; each comparison once."""
 
@@ -511,36 +486,37 @@ class _Comparison:
         self._counts, self._vectors, self._seed = counts, vectors, seed
         self._distinct = _first_of_each(counts)
         self.n_distinct = len(self._distinct)
-        self._made: dict[tuple[int, _Scale], Pair] = {}
+        self._made: dict[tuple[int, int], Pair] = {}
         self._agreement = cache(_agreement)
 
-    def _make_pair(self, place: int, scale: "_Scale") -> Pair:
+    def _make_pair(self, place: int, dim: int) -> Pair:
         """Make a pair of a sample, with the tokens that two of its documents have.
 
         A token of one document says nothing of other documents, but is part of the
-        prior of all components. Pairs of views come first, those of subsamples after
-        them.
+        prior of all components. Documents grow with singular vectors: both tell small
+        components apart. Pairs of views come first, those of subsamples after them.
         """
         n_views, n_subsamples = ROUNDS[-1]
         rng = np.random.default_rng(self._seed).spawn(n_views + n_subsamples)[place]
-        some = self._counts[np.sort(rng.permutation(self._distinct)[: scale.n_docs])]
+        size = MAX_DOCS * dim // LSA_DIM
+        some = self._counts[np.sort(rng.permutation(self._distinct)[:size])]
         shared = some.getnnz(axis=0) >= MIN_DOCUMENT_FREQUENCY
         tokens = np.flatnonzero(shared | (shared.sum() < MIN_TOKENS))
         vectors = None if self._vectors is None else self._vectors[tokens]
         make: PairMaker = _views if place < n_views else _subsamples
         # two seeds for each pair
-        return make(some[:, tokens], vectors, scale.dim, rng, self._seed + 2 * place)
+        return make(some[:, tokens], vectors, dim, rng, self._seed + 2 * place)
 
     def n_micro_clusters(self) -> int:
         """Return the least number of micro-clusters of the views screened with."""
-        pairs = self._pairs(_Scale.of(2), *ROUNDS[0])
-        return min(view.tree.n_micro_clusters for pair in pairs for view in pair)
+        views = self._pairs(LSA_DIM, ROUNDS[0][0], 0)
+        return min(view.tree.n_micro_clusters for pair in views for view in pair)
 
-    def _pairs(self, scale: "_Scale", n_views: int, n_subsamples: int) -> list[Pair]:
+    def _pairs(self, dim: int, n_views: int, n_subsamples: int) -> list[Pair]:
         """Return some pairs of views, and of subsamples after them."""
         first = ROUNDS[-1][0]
         places = [*range(n_views), *range(first, first + n_subsamples)]
-        keys = [(place, scale) for place in places]
+        keys = [(place, dim) for place in places]
         new = [key for key in keys if key not in self._made]
         pairs = in_threads(lambda key: self._make_pair(*key), new, n_jobs=-1)
         self._made.update(zip(new, pairs, strict=True))
@@ -550,19 +526,19 @@ class _Comparison:
         self, candidates: list[int], n_views: int, n_subsamples: int
     ) -> dict[int, Agreements]:
         """Return what pairs of views and of subsamples say of each number."""
-        scale = {k: _Scale.of(k) for k in sorted(candidates)}
+        dims = {k: lsa_dim(k) for k in sorted(candidates)}
         pairs = {
-            one: self._pairs(one, n_views, n_subsamples) for one in set(scale.values())
+            dim: self._pairs(dim, n_views, n_subsamples) for dim in {*dims.values()}
         }
         # the largest first, so that no thread is left with one at the end
         tasks = [
             (pair, k)
             for k in sorted(candidates, reverse=True)
-            for pair in pairs[scale[k]]
+            for pair in pairs[dims[k]]
         ]
         agreement = self._agreement
         in_threads(lambda task: agreement(*task), tasks, n_jobs=-1)
-        found = {k: [agreement(pair, k) for pair in pairs[scale[k]]] for k in scale}
+        found = {k: [agreement(pair, k) for pair in pairs[dims[k]]] for k in dims}
         return {
             k: Agreements(
                 np.array([one[1:] for one in some[:n_views]]),

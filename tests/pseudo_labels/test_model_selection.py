@@ -78,19 +78,18 @@ def test_information_below_chance_still_gives_a_number():
         assert n_components in [row["n_components"] for row in table]
 
 
-def test_pairs_have_the_same_documents_for_any_number_of_singular_vectors(topic_counts):
+def test_pairs_have_more_documents_for_more_singular_vectors(monkeypatch, topic_counts):
+    monkeypatch.setattr(selection, "MAX_DOCS", 100)
     comparison = selection._Comparison(topic_counts(4, 300)[0], None, 0)
-    for place in (0, selection.ROUNDS[-1][0]):
-        scales = (selection._Scale(dim, 250) for dim in (20, 40))
-        few, many = (comparison._make_pair(place, scale) for scale in scales)
-        for one, other in zip(few, many, strict=True):
-            assert (one.counts != other.counts).nnz == 0
-            assert one.features.shape[1] == other.features.shape[1] - 20
+    subsamples = selection.ROUNDS[-1][0]  # which assign all documents of the sample
+    for dim, n_docs in ((150, 100), (300, 200)):
+        assert comparison._make_pair(subsamples, dim)[0].counts.shape[0] == n_docs
 
 
-def test_many_components_are_compared_on_more_documents_and_singular_vectors():
-    scales = [selection._Scale.of(k) for k in (2, 30, 31, 500)]
-    assert scales == [(150, 6000)] * 2 + [(300, 12000)] * 2
+def test_small_corpora_are_compared_with_as_many_components_as_views_have(topic_counts):
+    """Subsamples, of half of the documents, have fewer micro-clusters."""
+    comparison = selection._Comparison(topic_counts(4, 160)[0], None, 0)
+    assert 25 <= comparison.n_micro_clusters() <= 32
 
 
 def test_copies_of_a_document_do_not_count(topic_counts):
@@ -110,7 +109,7 @@ def test_the_score_is_the_product_of_means_over_pairs():
     made = object.__new__(selection._Comparison)
     views = [Pair(0.1, 0.5, 1.0), Pair(0.2, 0.7, 1.4), Pair(0.0, 0.0, 0.0)]
     subsamples = [Pair(0.8, 0.1, 9.0), Pair(1.0, 0.1, 9.0), Pair(0.0, 0.0, 0.0)]
-    made._pairs = lambda scale, n, m: [*views[:n], *subsamples[:m]]
+    made._pairs = lambda dim, n, m: [*views[:n], *subsamples[:m]]
     made._agreement = lambda pair, n_components: pair.agreement
     result = made.evaluate([5], 2, 2)[5]
     parts = result.kappa, result.mutual_info, result.stability
@@ -183,9 +182,7 @@ def test_pairs_have_samples_of_their_own_where_documents_are_many(monkeypatch):
     counts = csr_matrix(np.hstack([counts, np.eye(1000)]), dtype="f")
     comparison = selection._Comparison(counts, None, 0)
     assert comparison.n_distinct == 1000
-    samples = [
-        pair[0].counts for pair in comparison._pairs(selection._Scale.of(2), 0, 4)
-    ]
+    samples = [pair[0].counts for pair in comparison._pairs(150, 0, 4)]
     assert {sample.shape for sample in samples} == {(200, 300)}
     assert len({sample.sum() for sample in samples}) > 1
 
