@@ -1,6 +1,7 @@
 """Document-term counts, LSA features, document vectors, halves of the vocabulary."""
 
 import numpy as np
+import pytest
 from scipy.sparse import csr_matrix
 
 from deepclust.pseudo_labels._features import (
@@ -12,6 +13,7 @@ from deepclust.pseudo_labels._features import (
     lsa_dim,
     lsa_features,
     stem_matrix,
+    truncated_svd,
     vector_views,
     with_stems,
 )
@@ -135,3 +137,26 @@ def test_features_of_some_rows_are_those_of_all(topic_counts):
     assert len(features) == len(whole)
     for rows in (slice(30, 71), np.array([190, 3, 4])):
         np.testing.assert_allclose(features[rows], whole[rows], atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(300, 80), (80, 300)])
+def test_truncated_svd_finds_the_singular_vectors_of_a_decaying_spectrum(shape):
+    rng = np.random.default_rng(0)
+    left, right = (np.linalg.qr(rng.normal(size=(n, 60)))[0] for n in shape)
+    values = 0.8 ** np.arange(60)
+    matrix = csr_matrix((left * values) @ right.T, dtype="f")
+    found = truncated_svd(matrix, 12, seed=0)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(np.abs(found.T @ right[:, :12]), np.eye(12), atol=0.02)
+
+
+@pytest.mark.parametrize("shape", [(300, 80), (80, 300)])
+def test_truncated_svd_beyond_the_rank_adds_no_direction(shape):
+    rng = np.random.default_rng(0)
+    matrix = rng.normal(size=(shape[0], 5)) @ rng.normal(size=(5, shape[1]))
+    found = truncated_svd(csr_matrix(matrix, dtype="f"), 20, seed=0)
+    assert found.shape == (shape[1], 20)
+    projected = matrix @ found
+    np.testing.assert_allclose(projected[:, 5:], 0, atol=1e-3 * np.abs(projected).max())
+    kept = np.linalg.norm(projected)
+    np.testing.assert_allclose(kept, np.linalg.norm(matrix), rtol=1e-4)
