@@ -13,6 +13,7 @@ from deepclust.metrics._pairwise import unit_rows
 from deepclust.sequences import UNKNOWN_ID, TokenSequences
 
 __all__ = [
+    "FEW_COMPONENTS",
     "LSA_DIM",
     "Features",
     "centered_directions",

@@ -36,6 +36,7 @@ from deepclust._parallel import in_threads
 from deepclust.exceptions import ClusteringWarning
 from deepclust.metrics._matching import best_match
 from deepclust.pseudo_labels._features import (
+    FEW_COMPONENTS,
     LSA_DIM,
     half_of_vocabulary,
     lsa_dim,
@@ -159,7 +160,7 @@ def select_n_components(
     (3, True)
     """
     comparison = _Comparison(counts, vectors, seed)
-    grid = _candidate_grid(comparison.n_micro_clusters())
+    grid = comparison.grid
     results = _screen(comparison, grid[::2])
     finest = _finest(results)
     promising = [k for k in _near_best(results, MIN_SHARES[0]) if k <= finest]
@@ -299,6 +300,20 @@ class Agreements(NamedTuple):
     def stability(self) -> float:
         """Mean kappa of the document subsamples."""
         return float(self.subsamples.mean())
+
+    def scaled(self, standard: "Agreements", other: "Agreements") -> "Agreements":
+        """Return these times the ratio of the means of two others, each at least 0."""
+
+        def ratio(one: np.ndarray, two: np.ndarray) -> np.ndarray:
+            """Return the ratio of two means; 1 where either is not positive."""
+            means = one.mean(axis=0), two.mean(axis=0)
+            usable = np.minimum(*means) > 0
+            return np.where(usable, means[0] / np.where(usable, means[1], 1.0), 1.0)
+
+        return Agreements(
+            self.views * ratio(standard.views, other.views),
+            self.subsamples * ratio(standard.subsamples, other.subsamples),
+        )
 
     @property
     def score(self) -> float:
@@ -488,6 +503,7 @@ class _Comparison:
         self.n_distinct = len(self._distinct)
         self._made: dict[tuple[int, int], Pair] = {}
         self._agreement = cache(_agreement)
+        self.grid = _candidate_grid(self._n_micro_clusters())
 
     def _make_pair(self, place: int, dim: int) -> Pair:
         """Make a pair of a sample, with the tokens that two of its documents have.
@@ -507,7 +523,7 @@ class _Comparison:
         # two seeds for each pair
         return make(some[:, tokens], vectors, dim, rng, self._seed + 2 * place)
 
-    def n_micro_clusters(self) -> int:
+    def _n_micro_clusters(self) -> int:
         """Return the least number of micro-clusters of the views screened with."""
         views = self._pairs(LSA_DIM, ROUNDS[0][0], 0)
         return min(view.tree.n_micro_clusters for pair in views for view in pair)
@@ -525,27 +541,44 @@ class _Comparison:
     def evaluate(
         self, candidates: list[int], n_views: int, n_subsamples: int
     ) -> dict[int, Agreements]:
-        """Return what pairs of views and of subsamples say of each number."""
-        dims = {k: lsa_dim(k) for k in sorted(candidates)}
+        """Return what pairs of views and of subsamples say of each number.
+
+        Pairs with more documents and singular vectors agree more about any number.
+        That of the others is made the standard: beyond `FEW_COMPONENTS` all is divided
+        by the ratio of both, at the greatest number up to it.
+        """
+        last = max(k for k in self.grid if k <= FEW_COMPONENTS)
+        many = {k for k in candidates if k > FEW_COMPONENTS}
+        wanted = [(k, lsa_dim(k)) for k in candidates]
+        if many:
+            wanted += [(last, LSA_DIM), (last, lsa_dim(max(many)))]
+        found = self._evaluate(sorted({*wanted}), n_views, n_subsamples)
+        results = {k: found[k, lsa_dim(k)] for k in candidates}
+        if many:
+            few_docs, many_docs = found[last, LSA_DIM], found[last, lsa_dim(max(many))]
+            results |= {k: results[k].scaled(few_docs, many_docs) for k in many}
+        return results
+
+    def _evaluate(
+        self, settings: list[tuple[int, int]], n_views: int, n_subsamples: int
+    ) -> dict[tuple[int, int], Agreements]:
+        """Return what pairs say of each number of components and singular vectors."""
         pairs = {
-            dim: self._pairs(dim, n_views, n_subsamples) for dim in {*dims.values()}
+            dim: self._pairs(dim, n_views, n_subsamples)
+            for dim in sorted({dim for _, dim in settings})
         }
         # the largest first, so that no thread is left with one at the end
-        tasks = [
-            (pair, k)
-            for k in sorted(candidates, reverse=True)
-            for pair in pairs[dims[k]]
-        ]
+        tasks = [(pair, k) for k, dim in settings[::-1] for pair in pairs[dim]]
         agreement = self._agreement
         in_threads(lambda task: agreement(*task), tasks, n_jobs=-1)
-        found = {k: [agreement(pair, k) for pair in pairs[dims[k]]] for k in dims}
-        return {
-            k: Agreements(
+        results = {}
+        for k, dim in settings:
+            some = [agreement(pair, k) for pair in pairs[dim]]
+            results[k, dim] = Agreements(
                 np.array([one[1:] for one in some[:n_views]]),
                 np.array([one.kappa for one in some[n_views:]]),
             )
-            for k, some in found.items()
-        }
+        return results
 
 
 def _first_of_each(counts: csr_matrix) -> np.ndarray:
