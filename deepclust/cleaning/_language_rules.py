@@ -81,6 +81,8 @@ def rules_as_data(rules: TokenRules) -> dict[str, Any]:
     """
     has_rules = rules.tokenizer is None
     stop_words = _stop_words(rules.language)  # fails where there is no such language
+    if not rules.remove_stop_words or _are_parts_of_words(rules):
+        stop_words = []
     return {
         "format": RULES_FORMAT,
         "language": rules.language,
@@ -90,10 +92,19 @@ def rules_as_data(rules: TokenRules) -> dict[str, Any]:
             "min_token_length": int(rules.min_token_length),
             "keep_numbers": bool(rules.keep_numbers),
         },
-        "stop_words": stop_words if rules.remove_stop_words else [],
+        "stop_words": stop_words,
         "kept_stop_words": list(rules.kept_stop_words),
         "splitter": _splitting_rules(rules.language) if has_rules else None,
     }
+
+
+def _are_parts_of_words(rules: TokenRules) -> bool:
+    """Return whether stop words are characters that most words with them need.
+
+    A token is a character in Chinese. Without those that are words as well, others that
+    are no neighbors make false words.
+    """
+    return rules.remove_stop_words == "auto" and rules.language == "zh"
 
 
 @functools.cache

@@ -63,7 +63,8 @@ class TextCleaner(  # type: ignore[call-arg]
         do in requests to an assistant, if these are most of the stop words that occur,
         and marks them: `how_`. Later steps learn from marked words, but they are no
         keywords, and do not count as words that are known. In titles, news and prose
-        all stop words go.
+        all stop words go. In Chinese, where a token is a character, "auto" drops none:
+        the characters are parts of other words, too.
 
     lemmatize : bool, default=False
         Replace each token by its dictionary form. Needs the extra `lemmas`.
@@ -77,9 +78,8 @@ class TextCleaner(  # type: ignore[call-arg]
         English, French, German, Greek, Hebrew, Hindi, Indonesian, Italian, Japanese,
         Korean, Polish, Portuguese, Russian, Spanish, Swedish, Thai, Turkish and others
         in their scripts; "xx" is the language where none or several are likely. Each
-        Chinese character is a token, whatever the language; `"zh"` brings the stop
-        words. Japanese, Korean, Thai and Vietnamese need the
-        packages that spaCy names when they are missing.
+        Chinese character is a token, whatever the language. Japanese, Korean, Thai and
+        Vietnamese need the packages that spaCy names when they are missing.
 
     tokenizer : callable or spacy.Language, default=None
         Used instead of `spacy.blank(language)`. A callable takes a `str` without white

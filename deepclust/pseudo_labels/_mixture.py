@@ -41,7 +41,7 @@ LAST_STEPS = 10  # that are fitted to all documents
 BETA_END = 0.7  # inverse temperature of the word likelihood, in the last step
 CONCENTRATION = 10.0  # κ of the von Mises-Fisher distributions, the same for all
 CONFIDENCE = 0.9  # least probability, against the second best, of a confident document
-DIRECTION_UPDATES = 40  # of the mean directions, at most, in all EM steps
+DIRECTION_INTERVAL = 2  # EM steps from one update of the mean directions to the next
 PSEUDO_COUNT = 1.0  # per token of the vocabulary, distributed as p
 MAX_LENGTH = 10.0  # tokens that a longer document counts as
 
@@ -144,8 +144,8 @@ class Mixture:
         corpus, features from a von Mises-Fisher distribution of fixed concentration
         [2]_. Words of a document are not independent, as the model assumes, hence
         β < 1 even at the end. β is raised as in deterministic annealing [3]_. The mean
-        directions, whose products take most of the time, are updated in
-        `DIRECTION_UPDATES` of the steps, the last among them: EM in parts [4]_.
+        directions, whose products take most of the time, are updated in every second
+        step, the last among them: EM in parts [4]_.
 
         Of 12,000 documents or more, all steps but the last `LAST_STEPS` are fitted to
         every second, third, ... one, with the prior of the corpus in their share: while
@@ -175,7 +175,6 @@ class Mixture:
         frequencies = word_frequencies(counts)
         start, anneals_weights = annealing
         betas = np.geomspace(start, BETA_END, n_steps, dtype=np.float32)
-        interval = -(-n_steps // DIRECTION_UPDATES)
         stages = _stages(len(labels), n_steps)
         mixture: Any = None
         for step, beta in enumerate(betas):
@@ -186,7 +185,7 @@ class Mixture:
                 resp = mixture._expect(some)[1] if mixture else one_hot[labels[rows]]
             exponent = beta / np.float32(BETA_END) if anneals_weights else 1.0
             weights = (resp.mean(axis=0) + np.float32(1e-9)) ** np.float32(exponent)
-            if step in stages or (n_steps - 1 - step) % interval == 0:
+            if step in stages or (n_steps - 1 - step) % DIRECTION_INTERVAL == 0:
                 directions = unit_rows(resp.T @ some.features)
                 closeness = _scaled_cosines(some.features, directions)
             mixture = cls(

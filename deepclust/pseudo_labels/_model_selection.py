@@ -7,14 +7,15 @@
    vocabulary. Mixtures fitted on them show how much depends on the sample. Where there
    are many documents, each pair of views or subsamples has a sample of its own. Small
    components need more documents and more singular vectors to be told apart: beyond 30
-   components both are doubled.
+   components both are doubled, and what such pairs say is scaled to what the others say
+   of the greatest number up to 30.
 3. The score of a number K of components is I · κ · κ', with the mutual information I
    and Cohen's kappa κ of the views, and the kappa κ' of the subsamples. Kappa alone
    favors few components, mutual information alone many.
 4. Successive halving: numbers are screened on a coarse grid with few pairs, until the
    mutual information has fallen twice; those up to the greatest information with at
-   least half of the best score, and their neighbors, are compared on more pairs, and
-   those with 85 % of it on twice as many.
+   least half of the best score, and the neighbors of the best, are compared on more
+   pairs, and those with 85 % of it on twice as many.
 5. The score favors the coarse side of what is supported, mutual information alone the
    fine side. Where the two are within two octaves the number is between them, of those
    with 90 % of the best score; else it is the coarse one, or, where the classes of that
@@ -110,25 +111,27 @@ def select_n_components(
     Of documents with the same tokens one is kept, since copies agree whatever the
     topics are. Each pair has at most `MAX_DOCS` random ones of the others, with the
     tokens that two of them have, and twice as many beyond 30 components, where features
-    have twice as many singular vectors (`lsa_dim`). Mutual information is
-    that of all documents, less its expectation by chance [3]_. Cohen's kappa [2]_ is
-    that of the labels after the best one-to-one match of components; for views, of the
-    documents that both assign with p ≥ .9. With means over pairs
+    have twice as many singular vectors (`lsa_dim`). The latter agree more about any
+    number: kappas and information are multiplied by the ratio of both kinds of pairs at
+    the greatest number up to 30. Mutual information is that of all documents, less its
+    expectation by chance [3]_. Cohen's kappa [2]_ is that of the labels after the best
+    one-to-one match of components; for views, of the documents that both assign with
+    p ≥ .9. With means over pairs
 
         s(K) = I_views · κ_views · κ_subsamples
 
     Candidates are the numbers from 2 to `SMALL`, and beyond in steps of
     1 / `STEPS_PER_OCTAVE` octave. Successive halving [4]_: the screening leaves out
-    every other; those with at least half of the best score, and their neighbors on the
-    grid, are compared on twice as many pairs, and those with 85 % of it on twice
-    as many again. Those whose score is less than half a standard error below the best
-    are as good; of these the least is taken that is at least a quarter of the greatest.
-    It is the coarse side of what the views support, since each
-    has seen half of a document's words only; the number of the greatest mutual
-    information is the fine side. If that is at most four times the least, topics have
-    one scale, and of the candidates with 90 % of the best score the nearest to the
-    geometric mean of the two is selected: it is at most about a factor of two from
-    either. Else they have layers, and the least number, the broad one, is
+    every other; those with at least half of the best score, and the neighbors on the
+    grid of those with 85 % of it and of the finest, are compared on twice as many
+    pairs, and those with 85 % of the best on twice as many again. Those whose score is
+    less than half a standard error below the best are as good; of these the least is
+    taken that is at least a quarter of the greatest. It is the coarse side of what the
+    views support, since each has seen half of a document's words only; the number of
+    the greatest mutual information is the fine side. If that is at most four times the
+    least, topics have one scale, and of the candidates with 90 % of the best score the
+    nearest to the geometric mean of the two is selected: it is at most about a factor
+    of two from either. Else they have layers, and the least number, the broad one, is
     selected; but where its classes have more than `MAX_DOCS` documents in the mean, of
     the candidates with half of the best score that nearest to the geometric mean.
     Component weights are annealed, so that small components do not die where there are
@@ -164,7 +167,8 @@ def select_n_components(
     results = _screen(comparison, grid[::2])
     finest = _finest(results)
     promising = [k for k in _near_best(results, MIN_SHARES[0]) if k <= finest]
-    candidates = _with_neighbors([*promising, finest], grid)
+    best = [k for k in _near_best(results, MIN_SHARES[1]) if k <= finest]
+    candidates = sorted({*promising, *_with_neighbors([*best, finest], grid)})
     compared = comparison.evaluate(candidates, *ROUNDS[1])
     finalists = _near_best(compared, MIN_SHARES[1])
     compared |= (final := comparison.evaluate(finalists, *ROUNDS[2]))
@@ -547,16 +551,16 @@ class _Comparison:
         That of the others is made the standard: beyond `FEW_COMPONENTS` all is divided
         by the ratio of both, at the greatest number up to it.
         """
-        last = max(k for k in self.grid if k <= FEW_COMPONENTS)
-        many = {k for k in candidates if k > FEW_COMPONENTS}
-        wanted = [(k, lsa_dim(k)) for k in candidates]
+        many = [k for k in candidates if k > FEW_COMPONENTS]
+        both: list[tuple[int, int]] = []
         if many:
-            wanted += [(last, LSA_DIM), (last, lsa_dim(max(many)))]
-        found = self._evaluate(sorted({*wanted}), n_views, n_subsamples)
+            last = max(k for k in self.grid if k <= FEW_COMPONENTS)
+            both = [(last, LSA_DIM), (last, lsa_dim(max(many)))]
+        settings = sorted({*((k, lsa_dim(k)) for k in candidates), *both})
+        found = self._evaluate(settings, n_views, n_subsamples)
         results = {k: found[k, lsa_dim(k)] for k in candidates}
-        if many:
-            few_docs, many_docs = found[last, LSA_DIM], found[last, lsa_dim(max(many))]
-            results |= {k: results[k].scaled(few_docs, many_docs) for k in many}
+        for k in many:
+            results[k] = results[k].scaled(*(found[one] for one in both))
         return results
 
     def _evaluate(

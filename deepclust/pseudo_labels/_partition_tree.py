@@ -4,7 +4,7 @@
 2. Agglomeration merges them, once by Ward's linkage, which favors equal sizes, and once
    by average linkage, which does not.
 3. A cut of either tree is the partition from which EM fits a `Mixture`. The linkage
-   whose mixture has the higher likelihood after a few EM steps is used.
+   whose mixture has the higher likelihood after an EM step is used.
 """
 
 import numpy as np
@@ -30,9 +30,9 @@ MIN_SAMPLE = 30  # documents that are not sampled: all are used
 MAX_MICRO_CLUSTERS = 400
 MIN_MICRO_CLUSTERS = 8  # of as many documents
 MICRO_CLUSTER_SIZE = 4  # mean number of documents, at least
-K_MEANS_STEPS = 10
+K_MEANS_STEPS = 5
 MIXTURE_SAMPLE = 20_000  # documents that a mixture is fitted to, at most
-TRIAL_STEPS = 3  # EM steps after which linkages are compared
+TRIAL_STEPS = 1  # EM steps after which linkages are compared
 MIN_CLASS_RATIO = 0.25  # of the expected labels, for a component to join a class
 
 

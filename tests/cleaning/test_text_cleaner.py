@@ -195,6 +195,13 @@ def test_each_chinese_character_is_a_token(language):
     assert cleaner.transform(["体验2D巅峰 机器学习"]) == ["体 验 2d 巅 峰 机 器 学 习"]
 
 
+def test_chinese_characters_that_are_stop_words_are_dropped_only_if_asked_for():
+    texts = ["十大创新的概览", "我在学习"]
+    assert TextCleaner(language="zh").fit_transform(texts)[0] == "十 大 创 新 的 概 览"
+    dropped = TextCleaner(language="zh", remove_stop_words=True).fit_transform(texts)
+    assert dropped == ["十 创 新 览", "学 习"]
+
+
 # --- hostile and odd text -------------------------------------------------------------
 
 

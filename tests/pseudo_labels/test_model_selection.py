@@ -89,7 +89,42 @@ def test_pairs_have_more_documents_for_more_singular_vectors(monkeypatch, topic_
 def test_small_corpora_are_compared_with_as_many_components_as_views_have(topic_counts):
     """Subsamples, of half of the documents, have fewer micro-clusters."""
     comparison = selection._Comparison(topic_counts(4, 160)[0], None, 0)
-    assert 25 <= comparison.n_micro_clusters() <= 32
+    assert 17 <= max(comparison.grid) <= 21
+
+
+def test_numbers_compared_by_more_documents_have_the_scale_of_the_others(
+    monkeypatch, topic_counts
+):
+    monkeypatch.setattr(selection, "MAX_DOCS", 400)
+    comparison = selection._Comparison(topic_counts(4, 900)[0], None, 0)
+    few, last, many = 24, 26, 32
+    together = comparison.evaluate([few, many], 2, 1)
+    alone = comparison.evaluate([few], 2, 1)
+    np.testing.assert_array_equal(together[few].views, alone[few].views)
+    dims = selection.lsa_dim(few), selection.lsa_dim(many)
+    found = comparison._evaluate(
+        [(last, dims[0]), (last, dims[1]), (many, dims[1])], 2, 1
+    )
+    ratio = found[last, dims[0]].mutual_info / found[last, dims[1]].mutual_info
+    raw = found[many, dims[1]].mutual_info
+    assert together[many].mutual_info == pytest.approx(ratio * raw)
+    assert ratio != pytest.approx(1.0)
+
+
+def test_scaling_gives_the_standard_its_own_means():
+    rng = np.random.default_rng(0)
+    one, other = (
+        selection.Agreements(rng.uniform(0.1, 1, (3, 2)), rng.uniform(0.1, 1, 2))
+        for _ in range(2)
+    )
+    scaled = other.scaled(one, other)
+    assert scaled.mutual_info == pytest.approx(one.mutual_info)
+    assert scaled.score == pytest.approx(one.score)
+    nothing = selection.Agreements(np.zeros((3, 2)), np.zeros(2))
+    for standard, divisor in ((one, nothing), (nothing, one)):
+        same = other.scaled(standard, divisor)
+        np.testing.assert_array_equal(same.views, other.views)
+        np.testing.assert_array_equal(same.subsamples, other.subsamples)
 
 
 def test_copies_of_a_document_do_not_count(topic_counts):
