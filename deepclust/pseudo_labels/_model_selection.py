@@ -17,9 +17,10 @@
    least half of the best score, and the neighbors of the best, are compared on more
    pairs, and those with 85 % of it on twice as many.
 5. The score favors the coarse side of what is supported, mutual information alone the
-   fine side. Where the two are within two octaves the number is between them, of those
-   with 90 % of the best score; else it is the coarse one, or, where the classes of that
-   would be too many documents to look through, between them too.
+   fine side: the number beyond which the views share no more. Where the two are within
+   two octaves the number is between them, of those with 90 % of the best score; else it
+   is the coarse one, or, where the classes of that would be too many documents to look
+   through, between them too.
 """
 
 import warnings
@@ -95,8 +96,8 @@ def select_n_components(
         "mutual_info" (nats) of the views, "stability", which is the kappa of the
         document subsamples, means over the pairs; "score"; "compared", whether the
         candidate survived the screening; and "supported", whether it is the number
-        selected, the least with about the best score, or that of the greatest mutual
-        information, the finest that the texts support.
+        selected, the least with about the best score, or the least with about the
+        greatest mutual information, the finest that the texts support.
 
     Warns
     -----
@@ -127,13 +128,14 @@ def select_n_components(
     pairs, and those with 85 % of the best on twice as many again. Those whose score is
     less than half a standard error below the best are as good; of these the least is
     taken that is at least a quarter of the greatest. It is the coarse side of what the
-    views support, since each has seen half of a document's words only; the number of
-    the greatest mutual information is the fine side. If that is at most four times the
-    least, topics have one scale, and of the candidates with 90 % of the best score the
-    nearest to the geometric mean of the two is selected: it is at most about a factor
-    of two from either. Else they have layers, and the least number, the broad one, is
-    selected; but where its classes have more than `MAX_DOCS` documents in the mean, of
-    the candidates with half of the best score that nearest to the geometric mean.
+    views support, since each has seen half of a document's words only; the fine side is
+    the least number within one standard error [5]_ of the greatest mutual information:
+    beyond it the views share no more. If that is at most four times the least, topics
+    have one scale, and of the candidates with 90 % of the best score the nearest to the
+    geometric mean of the two is selected: it is at most about a factor of two from
+    either. Else they have layers, and the least number, the broad one, is selected; but
+    where its classes have more than `MAX_DOCS` documents in the mean, of the candidates
+    with half of the best score that nearest to the geometric mean.
     Component weights are annealed, so that small components do not die where there are
     many.
 
@@ -150,6 +152,8 @@ def select_n_components(
        comparison", JMLR 11, 2010.
     .. [4] Jamieson, Talwalkar, "Non-stochastic best arm identification and
        hyperparameter optimization", AISTATS 2016.
+    .. [5] Breiman, Friedman, Olshen, Stone, "Classification and regression trees",
+       1984. (The one-standard-error rule, section 3.4.3.)
 
     Examples
     --------
@@ -173,7 +177,7 @@ def select_n_components(
     finalists = _near_best(compared, MIN_SHARES[1])
     compared |= (final := comparison.evaluate(finalists, *ROUNDS[2]))
     results |= compared
-    finest = _finest(compared)
+    finest = _least_of_most_information(compared)
     information, stability = results[finest].mutual_info, results[finest].stability
     if _support(finest, information, stability) >= MIN_SUPPORT:
         least = _least_of_one_scale(_as_good_as_the_best(final))
@@ -340,6 +344,22 @@ def _screen(comparison: "_Comparison", grid: list[int]) -> dict[int, Agreements]
 def _finest(results: dict[int, Agreements]) -> int:
     """Return the number at which the views share the most information."""
     return max(results, key=lambda k: results[k].mutual_info)
+
+
+def _least_of_most_information(results: dict[int, Agreements]) -> int:
+    """Return the least number with the greatest information but for its noise.
+
+    Beyond it the views share no more. It is within one standard error of the
+    difference, pair by pair, of the greatest.
+    """
+    finest = _finest(results)
+    for k in sorted(results):
+        one, other = results[finest].views, results[k].views
+        both = min(len(one), len(other))  # the first pairs are the same
+        gains = one[:both, 1] - other[:both, 1]
+        if gains.mean() <= gains.std(ddof=1) / np.sqrt(both):
+            return k
+    return finest
 
 
 def _near_best(results: dict[int, Agreements], min_share: float) -> list[int]:

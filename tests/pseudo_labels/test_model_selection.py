@@ -167,6 +167,20 @@ def test_numbers_within_the_noise_of_the_pairs_are_as_good(noise, best):
     assert selection._as_good_as_the_best(results) == best
 
 
+@pytest.mark.parametrize(("noise", "least"), [(0.001, 20), (0.1, 10)])
+def test_the_finest_number_is_the_least_with_the_greatest_information(noise, least):
+    """From 10 on it grows by one percent only; 40 has four pairs of eight compared."""
+    signs = np.array([1.0, -1.0] * 4)
+    rows = [(4, 0.5, 1, 8), (10, 0.99, 1, 8), (20, 1.0, -1, 8), (40, 0.98, 1, 4)]
+    results = {
+        k: selection.Agreements(
+            np.stack([signs, height + noise * sign * signs], axis=1)[:n], np.ones(n)
+        )
+        for k, height, sign, n in rows
+    }
+    assert selection._least_of_most_information(results) == least
+
+
 @pytest.mark.filterwarnings("error")
 def test_views_that_never_agree_select_a_number_without_a_warning_of_numpy():
     nothing = selection.Agreements(np.zeros((4, 2)), np.zeros(4))
