@@ -226,7 +226,7 @@ class DBSCAN(CallbackMixin, ClusterMixin, VersionsMixin, BaseEstimator):
     The layers are nested: two rows that share a cluster share one at every broader
     layer, and a row that is noise is noise at all of them. One layer is that of
     `layer="auto"`. Broader ones merge its clusters by average linkage of their means,
-    to about half as many each, or where the linkage heights have a clear gap. Finer
+    to about 3/5 as many each, or where the linkage heights have a clear gap. Finer
     ones split its clusters into parts that the hierarchy separates at a smaller radius,
     where these have the greater silhouette; they need `reachability_`. The numbers of
     clusters of neighboring layers differ by half or more. Beyond 2,000 there are no

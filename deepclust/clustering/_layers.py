@@ -1,8 +1,8 @@
 """Nested layers around one flat clustering: broader ones above, finer ones below.
 
 1. Broader layers merge the clusters by average linkage of their means. Of the numbers
-   of clusters between a third and two thirds of the layer below, the middle one is
-   taken, or that with a clear gap in the linkage heights; and so on, up to the
+   of clusters between a third and two thirds of the layer below, that with a clear gap
+   in the linkage heights is taken, or else about three fifths; and so on, up to the
    broadest.
 2. Finer layers split the clusters where the density hierarchy does at a smaller radius:
    each part must weigh twice `min_samples`. Of the radii that give at least half as
@@ -158,7 +158,8 @@ def broader_layers(
         # Level k is made by the merge to k clusters, and ended by the next one.
         levels = np.arange(int(k / MIN_RATIO), max(2, ceil(k / MAX_RATIO)) - 1, -1)
         gaps = heights[n_clusters - levels] / heights[n_clusters - levels - 1]
-        middle = np.abs(np.log(levels * np.sqrt(MIN_RATIO * MAX_RATIO) / k)).argmin()
+        # Without a gap two steps make `MAX_RATIO`: then no number is far from a layer.
+        middle = np.abs(np.log(levels * np.sqrt(MAX_RATIO) / k)).argmin()
         k = int(levels[gaps.argmax() if gaps.max() >= CLEAR_GAP else middle])
         layer = _numbered(_cut(merges, k)[labels])
         sizes = np.bincount(layer, weights)
