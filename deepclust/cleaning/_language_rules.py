@@ -99,10 +99,10 @@ def rules_as_data(rules: TokenRules) -> dict[str, Any]:
 
 
 def _are_parts_of_words(rules: TokenRules) -> bool:
-    """Return whether stop words are characters that most words with them need.
+    """Return whether a stop word is a character that is a part of other words, too.
 
-    A token is a character in Chinese. Without those that are words as well, others that
-    are no neighbors make false words.
+    It is in Chinese, where a token is a character. With such characters dropped, pairs
+    of characters that are no neighbors would be taken for words.
     """
     return rules.remove_stop_words == "auto" and rules.language == "zh"
 

@@ -159,8 +159,8 @@ def broader_layers(
         levels = np.arange(int(k / MIN_RATIO), max(2, ceil(k / MAX_RATIO)) - 1, -1)
         gaps = heights[n_clusters - levels] / heights[n_clusters - levels - 1]
         # Without a gap two steps make `MAX_RATIO`: then no number is far from a layer.
-        middle = np.abs(np.log(levels * np.sqrt(MAX_RATIO) / k)).argmin()
-        k = int(levels[gaps.argmax() if gaps.max() >= CLEAR_GAP else middle])
+        usual = np.abs(np.log(levels * np.sqrt(MAX_RATIO) / k)).argmin()
+        k = int(levels[gaps.argmax() if gaps.max() >= CLEAR_GAP else usual])
         layer = _numbered(_cut(merges, k)[labels])
         sizes = np.bincount(layer, weights)
         share = sizes.max() / sizes.sum()

@@ -144,7 +144,7 @@ def test_clusters_at_equal_distances_have_no_broader_layer():
     np.testing.assert_array_equal(model.layers_, model.labels_[:, None])
 
 
-def test_a_clear_gap_decides_the_number_and_else_it_is_the_middle():
+def test_a_clear_gap_decides_the_number_and_else_it_is_three_fifths():
     alike = np.random.default_rng(0).normal(size=(20, 50))
     sizes = [len(np.unique(layer)) for layer in broader_layers(alike, np.arange(20))]
     assert sizes[-2:] == [7, 12]  # a little less than 3 / 5 of the layer below
