@@ -10,6 +10,7 @@ import scipy.sparse as sp
 
 from deepclust._text_input import replace_surrogates
 from deepclust.cleaning._tokenizer import identifier_kind
+from deepclust.inspection._character_pairs import join_pairs
 from deepclust.inspection._labeled_texts import (
     LabeledTexts,
     check_labeled,
@@ -65,7 +66,8 @@ def cluster_keywords(
         shorter one: "visual studio" for "visual". (1, 1) gives single tokens. A term
         whose tokens all stand in stronger terms of the cluster is left out, and so are
         e-mail addresses, links, and order numbers: tokens with five digits, and numbers
-        of four that are neither a year from 1500 to 2099 nor a multiple of 100.
+        of four that are neither a year from 1500 to 2099 nor a multiple of 100. Chinese
+        characters are counted in overlapping pairs, each a token.
 
     originals : iterable of str, length n_docs, default=None
         The texts before cleaning. If given, keywords are shown as they are most often
@@ -144,7 +146,8 @@ def extract_keywords(
         ranked = _heaviest_terms(weights, short, short_terms, code)
         first = dict(islice(ranked, _TERMS_PER_KEYWORD * n_keywords))
         longer = _longer_terms(long, phrases, code, first.keys())
-        keywords[cluster] = _select(chain(first.items(), ranked), longer, n_keywords)
+        selected = _select(chain(first.items(), ranked), longer, n_keywords)
+        keywords[cluster] = [join_pairs(term) for term in selected]
         if originals is not None:
             written = [originals[row] for row in data.rows(code).tolist()]
             keywords[cluster] = surface_forms(keywords[cluster], written)

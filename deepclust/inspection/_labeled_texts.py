@@ -13,6 +13,7 @@ from sklearn.utils.extmath import row_norms
 
 from deepclust._text_input import check_texts, replace_surrogates
 from deepclust.clustering._fitted_labels import is_model, last_step
+from deepclust.inspection._character_pairs import split_terms
 from deepclust.sequences import NOISE, content_words
 
 __all__ = [
@@ -215,14 +216,14 @@ def check_labeled(texts: Any, labels: Any, name: str) -> tuple[list[str], np.nda
 def term_counts(
     texts: list[str], ngram_range: tuple[int, int] = (1, 1)
 ) -> tuple[sp.csr_array, np.ndarray]:
-    """Return the document-term matrix, float64, and the terms.
+    """Return the document-term matrix, float64, and the terms; see `split_terms`.
 
     Without terms the matrix has no columns.
     """
-    if not any(len(text.split()) >= ngram_range[0] for text in texts):
+    if not any(len(split_terms(text)) >= ngram_range[0] for text in texts):
         return sp.csr_array((len(texts), 0)), np.array([], dtype=object)
     counter = CountVectorizer(
-        tokenizer=str.split,
+        tokenizer=split_terms,
         token_pattern=None,
         lowercase=False,
         ngram_range=ngram_range,
