@@ -7,7 +7,12 @@ from hypothesis import strategies as st
 from deepclust.inspection import cluster_keywords, cluster_names, layer_names
 from deepclust.inspection._character_pairs import join_pairs, split_terms
 
-TEXTS = ["世 界 杯 决 赛", "世 界 杯 的 球 队", "大 学 的 考 试", "这 是 大 学 不 是 中 学"]
+TEXTS = [
+    "世 界 杯 决 赛",
+    "世 界 杯 的 球 队",
+    "大 学 的 考 试",
+    "这 是 大 学 不 是 中 学",
+]
 
 
 @pytest.mark.parametrize(
