@@ -7,10 +7,10 @@ what words would, without a dictionary.
 import re
 from itertools import groupby, pairwise
 
-__all__ = ["join_pairs", "split_terms"]
+__all__ = ["HAN", "join_pairs", "split_terms"]
 
-_HAN = re.compile("[\u3400-\u9fff]")
-_PAIR = re.compile("[\u3400-\u9fff]{2}")
+HAN = re.compile("[\u3400-\u9fff]")  # Chinese characters
+_TWO_HAN = re.compile("[\u3400-\u9fff]{2}")
 
 
 def split_terms(text: str) -> list[str]:
@@ -32,7 +32,7 @@ def split_terms(text: str) -> list[str]:
     >>> split_terms("iphone 世 界 杯 5")
     ['iphone', '世界', '界杯', '5']
     """
-    if _HAN.search(text) is None:
+    if HAN.search(text) is None:
         return text.split()
     terms: list[str] = []
     for are_characters, run in groupby(text.split(), _is_character):
@@ -56,8 +56,8 @@ def join_pairs(term: str) -> str:
     for token in term.split(" "):
         overlaps = (
             words
-            and _PAIR.fullmatch(token)
-            and _PAIR.fullmatch(words[-1][-2:])
+            and _TWO_HAN.fullmatch(token)
+            and _TWO_HAN.fullmatch(words[-1][-2:])
             and words[-1][-1] == token[0]
         )
         if overlaps:
@@ -68,4 +68,4 @@ def join_pairs(term: str) -> str:
 
 
 def _is_character(token: str) -> bool:
-    return _HAN.fullmatch(token) is not None
+    return HAN.fullmatch(token) is not None

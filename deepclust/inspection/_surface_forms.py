@@ -4,13 +4,14 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
+from deepclust.inspection._character_pairs import HAN
+
 __all__ = ["surface_forms"]
 
 _MOST_TEXTS = 2_000
 _ENDING = 5  # letters that stemming or lemmatizing may have cut off
 # A term stands between characters that are no part of a word. Chinese has no spaces.
 _BEFORE, _AFTER = r"(?<![^\W_])", r"(?![^\W_]|[+#](?![^\W_]))"
-_HAN = re.compile("[\u3400-\u9fff]")
 
 
 def surface_forms(terms: Sequence[str], texts: Sequence[str]) -> list[str]:
@@ -59,7 +60,7 @@ def _form(term: str, pairs: list[tuple[str, str]]) -> str:
     """
     tokens = term.split()
     texts = [text for text, lowered in pairs if tokens[0] in lowered]
-    gap = r"\W{0,3}" if _HAN.search(term) else r"\W{1,3}"
+    gap = r"\W{0,3}" if HAN.search(term) else r"\W{1,3}"
     found = _most_frequent(gap.join(map(re.escape, tokens)), texts)
     if found is None and len(tokens) > 1:
         return " ".join(_form(token, pairs) for token in tokens)
@@ -69,7 +70,7 @@ def _form(term: str, pairs: list[tuple[str, str]]) -> str:
 
 
 def _most_frequent(pattern: str, texts: list[str]) -> str | None:
-    if not _HAN.search(pattern):
+    if not HAN.search(pattern):
         pattern = _BEFORE + pattern + _AFTER
     find = re.compile(pattern, re.IGNORECASE).finditer
     inside: Counter[str] = Counter()
