@@ -10,7 +10,8 @@ from itertools import groupby, pairwise
 __all__ = ["HAN", "join_pairs", "split_terms"]
 
 HAN = re.compile("[\u3400-\u9fff]")  # Chinese characters
-_TWO_HAN = re.compile("[\u3400-\u9fff]{2}")
+_JOINER = "\u2060"  # between the characters of a pair: a word of two has none
+_OVERLAP = re.compile(f"(?<={_JOINER}.) .(?={_JOINER})")
 
 
 def split_terms(text: str) -> list[str]:
@@ -18,8 +19,9 @@ def split_terms(text: str) -> list[str]:
 
     Notes
     -----
-    Overlapping pairs find as much as dictionary words do [1]_. A character without a
-    Chinese neighbor stays alone.
+    Overlapping pairs find as much as dictionary words do [1]_. A word joiner marks
+    them. A character without a Chinese neighbor stays alone. Where a cleaner dropped
+    characters, those beside the gap are taken for neighbors.
 
     References
     ----------
@@ -28,8 +30,8 @@ def split_terms(text: str) -> list[str]:
 
     Examples
     --------
-    >>> from deepclust.inspection._character_pairs import split_terms
-    >>> split_terms("iphone 世 界 杯 5")
+    >>> from deepclust.inspection._character_pairs import join_pairs, split_terms
+    >>> [join_pairs(term) for term in split_terms("iphone 世 界 杯 5")]
     ['iphone', '世界', '界杯', '5']
     """
     if HAN.search(text) is None:
@@ -38,7 +40,7 @@ def split_terms(text: str) -> list[str]:
     for are_characters, run in groupby(text.split(), _is_character):
         tokens = [*run]
         if are_characters and len(tokens) > 1:
-            tokens = [first + second for first, second in pairwise(tokens)]
+            tokens = [_JOINER.join(pair) for pair in pairwise(tokens)]
         terms += tokens
     return terms
 
@@ -48,23 +50,12 @@ def join_pairs(term: str) -> str:
 
     Examples
     --------
-    >>> from deepclust.inspection._character_pairs import join_pairs
-    >>> join_pairs("世界 界杯"), join_pairs("visual studio")
+    >>> from deepclust.inspection._character_pairs import join_pairs, split_terms
+    >>> join_pairs(" ".join(split_terms("世 界 杯"))), join_pairs("visual studio")
     ('世界杯', 'visual studio')
     """
-    words: list[str] = []
-    for token in term.split(" "):
-        overlaps = (
-            words
-            and _TWO_HAN.fullmatch(token)
-            and _TWO_HAN.fullmatch(words[-1][-2:])
-            and words[-1][-1] == token[0]
-        )
-        if overlaps:
-            words[-1] += token[1]
-        else:
-            words.append(token)
-    return " ".join(words)
+    # neighboring pairs are of one run, so that the first ends where the second begins
+    return _OVERLAP.sub("", term).replace(_JOINER, "")
 
 
 def _is_character(token: str) -> bool:

@@ -26,7 +26,7 @@ TEXTS = [
     ],
 )
 def test_only_single_characters_are_paired(text, terms):
-    assert split_terms(text) == terms
+    assert [join_pairs(term) for term in split_terms(text)] == terms
 
 
 @given(st.text("世界杯大学", min_size=2, max_size=8))
@@ -37,6 +37,12 @@ def test_the_pairs_of_a_run_are_joined_again(run):
 @given(st.lists(st.sampled_from(["red", "世", "c#", "5", "x_"]), max_size=5))
 def test_terms_without_pairs_stay(tokens):
     assert join_pairs(" ".join(tokens)) == " ".join(tokens)
+
+
+def test_phrases_of_words_of_another_tokenizer_keep_their_spaces():
+    texts = ["大学 学生", "大学 学生 考试", "世界 足球", "足球 比赛"]
+    found = cluster_keywords(texts, [0, 0, 1, 1], n_keywords=1)
+    assert found == {0: ["大学 学生"], 1: ["足球"]}
 
 
 def test_keywords_are_words_and_not_characters():
