@@ -23,6 +23,9 @@ from deepclust.exceptions import MissingExtraError
 __all__ = ["TokenRules", "rules_as_data", "rules_of_spacy", "tokenizer_for"]
 
 _CALLS_A_PIPELINE = 200_000  # spaCy keeps every string that a pipeline has seen
+# spaCy's Chinese rules cut Latin words into letters too; those of Korean and Vietnamese
+# are programs beside it, without which white space and stems do.
+_WITHOUT_PROGRAM = ("zh", "ko", "vi")
 _AMBIGUOUS = ("id", "Id", "wed", "Wed")  # spaCy takes them for I'd and we'd
 
 
@@ -131,8 +134,7 @@ def rules_of_spacy(language: str) -> dict[str, Any] | None:
     from spacy.lang.norm_exceptions import BASE_NORMS
     from spacy.tokenizer import Tokenizer as SpacyTokenizer
 
-    # spaCy's Chinese rules cut Latin words into letters too
-    language = "xx" if language == "zh" else language
+    language = "xx" if language in _WITHOUT_PROGRAM else language
     tokenizer = _blank_pipeline(language).tokenizer
     programs = _language_class(language).Defaults.lex_attr_getters
     if type(tokenizer) is not SpacyTokenizer or NORM in programs:

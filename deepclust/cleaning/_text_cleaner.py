@@ -31,7 +31,7 @@ from deepclust.cleaning._person_names import PERSON, name_analyzer, remove_names
 from deepclust.cleaning._redaction import KINDS, redact
 from deepclust.cleaning._stop_words import hashed_sample, informative_stop_words
 from deepclust.cleaning._tokenizer import strip_html
-from deepclust.exceptions import TextWarning
+from deepclust.exceptions import MissingExtraError, TextWarning
 
 __all__ = ["TextCleaner"]
 
@@ -77,9 +77,9 @@ class TextCleaner(  # type: ignore[call-arg]
         finds it at `fit` by script and stop words, among Arabic, Chinese, Dutch,
         English, French, German, Greek, Hebrew, Hindi, Indonesian, Italian, Japanese,
         Korean, Polish, Portuguese, Russian, Spanish, Swedish, Thai, Turkish and others
-        in their scripts; "xx" is the language where none or several are likely. Each
-        Chinese character is a token, whatever the language. Japanese, Korean, Thai and
-        Vietnamese need the packages that spaCy names when they are missing.
+        in their scripts; "xx" is the language where none or several are likely, and
+        that of Japanese without the extra `japanese`. Each Chinese character is a
+        token, whatever the language. "ja" needs that extra, "th" PyThaiNLP.
 
     tokenizer : callable or spacy.Language, default=None
         Used instead of `spacy.blank(language)`. A callable takes a `str` without white
@@ -335,7 +335,10 @@ class TextCleaner(  # type: ignore[call-arg]
         self.language_ = self.language
         if self.language == "auto":
             self.language_ = find_language(hashed_sample(texts))
-        self._check_language(texts)
+        if self.language == "auto" and self.language_ == "ja":
+            self._use_dictionary_if_installed()
+        else:
+            self._check_language(texts)
         self.kept_stop_words_: tuple[str, ...] = ()
         if self.remove_stop_words != "auto":
             return
@@ -344,6 +347,19 @@ class TextCleaner(  # type: ignore[call-arg]
         sample = _clean(whole, tuple(self.redact), hashed_sample(texts))
         stop_words = frozenset(tokenizer_for(rules).stop_words)
         self.kept_stop_words_ = tuple(informative_stop_words(sample, stop_words))
+
+    def _use_dictionary_if_installed(self) -> None:
+        try:
+            self._check_parameters()
+        except MissingExtraError:
+            self.language_ = "xx"
+            warnings.warn(
+                "The texts are in Japanese: they are cut where the script changes, and "
+                "no stop word is dropped. For words of a dictionary, install "
+                "deepclust[japanese].",
+                TextWarning,
+                stacklevel=4,
+            )
 
     def _check_language(self, texts: list[str]) -> None:
         if self.language == "auto" and self.language_ == "xx":

@@ -12,8 +12,8 @@ as plain data, compiled once from spaCy's rules:
    a. Unusual characters are normalized: NFKC, format characters go, control and
       separator characters become spaces. Pieces are cut at 256 characters.
    b. A piece that is a stop word in lower case goes. Those to be kept get a mark, `_`.
-   c. Han characters stand alone. Names such as `c++` stay whole. The rest is cut by
-      spaCy's algorithm: exceptions, prefixes, suffixes, infixes.
+   c. Han characters stand alone, and runs of kana. Names such as `c++` stay whole. The
+      rest is cut by spaCy's algorithm: exceptions, prefixes, suffixes, infixes.
    d. A token goes if it or its norm is a stop word, or it has no letter or digit;
       punctuation at the edges is taken off the others; they become lower case.
 
@@ -40,6 +40,7 @@ __all__ = [
     "stem",
     "strip_html",
     "with_han_pairs",
+    "without_affixes",
 ]
 
 RULES_FORMAT = 2
@@ -170,7 +171,11 @@ _LONG_WORD = re.compile(  # between punctuation, as in Chinese prose
 _HAS_CONTENT = re.compile(r"[^\W_]|[\u2600-\u27bf\U0001f000-\U0001faff]")
 _NUMBER = re.compile(r"[\d.,:/-]+")
 _EDGES = "-_'\"*~^|\\/=+,:;!?()[]{}.#`&%$"
-_HAN_PARTS = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]|[^\u3400-\u9fff\uf900-\ufaff]+")
+# A Han character, a run of katakana or of hiragana, or of anything else.
+_HAN_PARTS = re.compile(
+    r"[\u3400-\u9fff\uf900-\ufaff]|[\u30a1-\u30fa\u30fc]+|[\u3041-\u3096\u30fc]+"
+    r"|[^\u3400-\u9fff\uf900-\ufaff\u30a1-\u30fa\u3041-\u3096]+"
+)
 # Names that spaCy's English rules would cut: c++, c#, .net, Node.JS, Objective-C, and
 # identifiers of letters and seven digits, such as INV-2024-00123.
 _NAME = re.compile(
@@ -203,8 +208,14 @@ class _VisibleCharacters(dict[int, str]):
         return character
 
 
+# Hebrew and Arabic vowel points, which most texts leave out, and the Arabic kashida.
+_VOWEL_POINTS = (
+    *(*range(0x591, 0x5BE), 0x5BF, 0x5C1, 0x5C2, 0x5C4, 0x5C5, 0x5C7),
+    *(*range(0x610, 0x61B), 0x640, *range(0x64B, 0x660), 0x670),
+)
 _VISIBLE = _VisibleCharacters(
     {0x200B: " ", 0x2018: "'", 0x2019: "'", 0x2BC: "'"}  # zero-width space, apostrophes
+    | dict.fromkeys(_VOWEL_POINTS, "")
 )
 
 
@@ -277,11 +288,63 @@ def identifier_kind(token: str) -> str:
     return next(found, "")
 
 
+# Scripts that write other words in one with a noun: Hebrew, Arabic, Korean.
+_AFFIXED = re.compile("[\u05d0-\u05ea\u0620-\u064a\u066e-\u06d3\uac00-\ud7a3]")
+# Letters that are written alike count as one.
+_ARABIC_LETTERS = str.maketrans("أإآىةیک", "ااايهيك")
+# At least three letters stay, and two syllables.
+_AFFIXES = [
+    re.compile(pattern)
+    for pattern in (
+        r"^[והבלכמש]+(?=.{3})",
+        r"^و?(?:[بكف]?ال|لل)(?=.{3})",  # article, with what stands before it
+        r"(?<=.{3})(?:ها|هم|كم|نا|ني|[يهك])$",  # pronouns
+        r"(?<=.{3})(?:ات|ون|ين|ان|يه|[هتي])$",  # number and gender
+        r"(?<=^[\uac00-\ud7a3]{2})[\uac00-\ud7a3]+$",
+    )
+]
+
+
+def without_affixes(token: str) -> str:
+    """Return a word without other words that its script writes in one with it.
+
+    Of Arabic the article, pronouns and endings of number go [1]_, of Hebrew the letters
+    that are an article, a conjunction and prepositions, and of Korean what follows the
+    second syllable, such as particles [2]_. Words in other scripts stay.
+
+    References
+    ----------
+    .. [1] Larkey, Ballesteros, Connell, "Light stemming for Arabic information
+       retrieval", in: Arabic Computational Morphology, 2007,
+       doi:10.1007/978-1-4020-6046-5_12.
+    .. [2] Lee, Ahn, "Using n-grams for Korean text retrieval", SIGIR 1996.
+
+    Examples
+    --------
+    >>> from deepclust.cleaning._tokenizer import without_affixes
+    >>> words = ("بطاقة", "البطاقة", "بالبطاقة", "بطاقتي", "بطاقات")
+    >>> {without_affixes(word) for word in words}
+    {'بطاق'}
+    >>> {without_affixes(word) for word in ("כרטיס", "הכרטיס", "בכרטיס")}
+    {'רטיס'}
+    >>> {without_affixes(word) for word in ("카드", "카드를", "카드가")}
+    {'카드'}
+    >>> without_affixes("cards")
+    'cards'
+    """
+    if _AFFIXED.match(token):
+        token = token.translate(_ARABIC_LETTERS)
+        for affix in _AFFIXES:
+            token = affix.sub("", token)
+    return token
+
+
 def stem(token: str) -> str:
     """Return the first five characters of a word and "*", or "" of what is shorter.
 
-    Truncation needs no rules of a language [1]_. Kept stop words and identifiers have
-    no stem.
+    Truncation needs no rules of a language [1]_. Words that may have affixes lose them
+    before, see `without_affixes`, and the short ones have a stem as well. Kept stop
+    words and identifiers have none.
 
     References
     ----------
@@ -295,10 +358,15 @@ def stem(token: str) -> str:
     ['refun*', 'refun*', 'refun*', '']
     >>> [stem(token) for token in ("which_", "number_", "www.shop.com", "no-12345")]
     ['', '', '', '']
+    >>> [stem(token) for token in ("رقم", "الرقم")]
+    ['رقم*', 'رقم*']
     """
-    if len(token) < _STEM_LENGTH or token.endswith(MARK) or identifier_kind(token):
+    if token.endswith(STEM_MARK):
+        return token
+    is_short = len(token) < _STEM_LENGTH and not _AFFIXED.match(token)
+    if is_short or token.endswith(MARK) or identifier_kind(token):
         return ""
-    return token[:_STEM_LENGTH] + STEM_MARK
+    return without_affixes(token)[:_STEM_LENGTH] + STEM_MARK
 
 
 def general_form(token: str) -> str:

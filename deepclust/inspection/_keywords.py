@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from deepclust._text_input import replace_surrogates
-from deepclust.cleaning._tokenizer import identifier_kind
+from deepclust.cleaning._tokenizer import identifier_kind, without_affixes
 from deepclust.inspection._character_pairs import join_pairs
 from deepclust.inspection._labeled_texts import (
     LabeledTexts,
@@ -270,7 +270,12 @@ def _parts_of(term: str) -> list[str]:
 
 
 def _are_variants(one: str, other: str) -> bool:
-    """Return whether two words differ by endings of at most three letters."""
+    """Return whether two words differ by endings of at most three letters, or affixes.
+
+    >>> _are_variants("refund", "refunded"), _are_variants("رقم", "الرقم")
+    (True, True)
+    """
+    one, other = without_affixes(one), without_affixes(other)
     shared = 0
     for a, b in zip(one, other, strict=False):
         if a != b:

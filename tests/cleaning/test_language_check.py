@@ -3,8 +3,9 @@ import warnings
 import pytest
 
 from deepclust import TextCleaner
+from deepclust.cleaning import _language_rules
 from deepclust.cleaning._language_check import find_language, likely_language
-from deepclust.exceptions import TextWarning
+from deepclust.exceptions import MissingExtraError, TextWarning
 
 SENTENCES = {
     "en": "The customer has not been able to log in since the update of the app.",
@@ -75,6 +76,23 @@ def test_the_cleaner_finds_the_language():
     with pytest.warns(TextWarning, match="in several languages, or hold too few"):
         assert cleaner.fit(["Oracle SQL"]).language_ == "xx"
     assert TextCleaner().fit([SENTENCES["en"]]).language_ == "en"
+
+
+def test_japanese_is_cut_by_script_where_the_dictionary_is_missing(monkeypatch):
+    def without_dictionary(language):
+        raise ImportError("Japanese support requires SudachiPy")
+
+    monkeypatch.setattr("spacy.blank", without_dictionary)
+    _language_rules.tokenizer_for.cache_clear()
+    cleaner = TextCleaner(language="auto")
+
+    with pytest.warns(TextWarning, match=r"install deepclust\[japanese\]"):
+        cleaner.fit([SENTENCES["ja"]] * 10)
+
+    assert cleaner.language_ == "xx"
+    assert cleaner.transform(["カードを"]) == ["カード を"]
+    with pytest.raises(MissingExtraError, match="SudachiPy"):
+        TextCleaner(language="ja").fit([SENTENCES["ja"]])
 
 
 @pytest.mark.parametrize("method", ["fit", "fit_transform"])

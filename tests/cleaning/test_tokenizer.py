@@ -20,8 +20,10 @@ from deepclust.cleaning._language_rules import (
 from deepclust.cleaning._tokenizer import (
     RuleSplitter,
     decode_entities,
+    stem,
     strip_html,
     with_han_pairs,
+    without_affixes,
 )
 
 RULES = {
@@ -281,3 +283,44 @@ def test_another_format_is_refused(tmp_path):
 
 def test_han_pairs():
     assert with_han_pairs(list("学习a学")) == ["学", "学习", "习", "a", "学"]
+
+
+# --- other scripts --------------------------------------------------------------------
+
+ARABIC_LETTERS = st.text("بثجحخدذرزسشصضطظعغقم", min_size=3, max_size=6)
+
+
+@pytest.mark.parametrize("prefix", ["ال", "وال", "بال", "كال", "فال", "لل", "ولل"])
+@pytest.mark.parametrize("ending", ["", "ي", "ه", "ها", "نا", "ات", "ة"])
+@given(word=ARABIC_LETTERS)
+def test_arabic_words_have_the_stem_of_their_noun(prefix, ending, word):
+    assert stem(prefix + word + ending) == stem(word)
+
+
+@given(word=st.text("אגדזחטינסעפצקרת", min_size=3, max_size=6))
+def test_hebrew_words_have_the_stem_of_their_noun(word):
+    for prefix in ("ה", "ב", "ול", "שה", "מה", "כש"):
+        assert stem(prefix + word) == stem(word)
+
+
+def test_korean_words_have_the_stem_of_their_first_syllables():
+    words = ("카드", "카드를", "카드에서", "카드입니다")
+    assert {without_affixes(word) for word in words} == {"카드"}
+    assert without_affixes("돈") == "돈"
+
+
+@given(text=st.text())
+def test_a_stem_is_its_own_stem(text):
+    for token in text.split():
+        if found := stem(token):
+            assert stem(found) == found
+
+
+def test_vowel_points_and_kashida_go(english):
+    assert english.tokens("أُغَيِّر البطــاقة") == ["أغير", "البطاقة"]
+    assert english.tokens("שָׁלוֹם") == ["שלום"]
+
+
+def test_kana_are_cut_from_each_other_and_from_other_words(english):
+    tokens = english.tokens("iPhoneのカードがまだ届きません。ラーメン")
+    assert tokens == ["iphone", "の", "カード", "がまだ", "届", "きません", "ラーメン"]
