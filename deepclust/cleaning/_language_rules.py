@@ -43,6 +43,7 @@ class TokenRules:
     min_token_length: int
     keep_numbers: bool
     kept_stop_words: tuple[str, ...] = ()
+    boilerplate: tuple[str, ...] = ()
 
 
 @functools.lru_cache(maxsize=4)
@@ -97,6 +98,7 @@ def rules_as_data(rules: TokenRules) -> dict[str, Any]:
         },
         "stop_words": stop_words,
         "kept_stop_words": list(rules.kept_stop_words),
+        "boilerplate": list(rules.boilerplate),
         "splitter": _splitting_rules(rules.language) if has_rules else None,
     }
 

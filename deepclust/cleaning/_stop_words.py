@@ -11,7 +11,7 @@ from scipy.sparse import csr_matrix
 
 from deepclust.cleaning._tokenizer import token_checksum
 
-__all__ = ["hashed_sample", "informative_stop_words"]
+__all__ = ["hashed_sample", "informative_stop_words", "null_information", "told_by"]
 
 MAX_TEXTS = 10_000  # distinct texts that are looked at
 MAX_TOKENS = 100  # of each
@@ -80,11 +80,8 @@ def informative_stop_words(texts: list[str], stop_words: frozenset[str]) -> list
     others = others[:, np.asarray(others.sum(axis=0)).ravel() >= 2]
     if not (stops.nnz and others.nnz):
         return []
-    order = np.arange(len(rows))
-    nulls = np.array(
-        [_information(stops, others[np.roll(order, -n)]) for n in range(1, N_NULLS + 1)]
-    )
-    excess = _information(stops, others) - nulls.mean(axis=0)
+    nulls = null_information(stops, others)
+    excess = told_by(stops, others) - nulls.mean(axis=0)
     least = MIN_EXCESS + MIN_DEVIATIONS * nulls.std(axis=0, ddof=1)
     informative = excess >= least
     if stops[:, informative].sum() < MIN_SHARE * stops.sum():
@@ -92,8 +89,18 @@ def informative_stop_words(texts: list[str], stop_words: frozenset[str]) -> list
     return names[is_stop_word][informative].tolist()
 
 
-def _information(stops: csr_matrix, others: csr_matrix) -> np.ndarray:
-    """Return I(w) of each stop word, nats, (n_stop_words,)."""
+def null_information(stops: csr_matrix, others: csr_matrix) -> np.ndarray:
+    """Return what `told_by` is with the words of other texts, (N_NULLS, n_stops)."""
+    order = np.arange(others.shape[0])
+    shifted = (others[np.roll(order, -n)] for n in range(1, N_NULLS + 1))
+    return np.array([told_by(stops, other) for other in shifted])
+
+
+def told_by(stops: csr_matrix, others: csr_matrix) -> np.ndarray:
+    """Return I(w) of each stop word, see `informative_stop_words`, nats, (n_stops,).
+
+    `stops` and `others` are which of them each text holds, (n_docs, n_...), 0 or 1.
+    """
     frequencies = np.asarray(others.sum(axis=0)).ravel() / others.sum()
     together = (stops.T @ others).tocsr()
     totals = np.asarray(together.sum(axis=1)).ravel()

@@ -4,7 +4,7 @@ How one text is cleaned:
 
 1. Entities are decoded and, if the text really is markup, tags, scripts, styles and
    comments are removed (`strip_html`).
-2. Identifiers of the chosen kinds are removed (`redact`).
+2. Identifiers of the chosen kinds are removed (`redact`), and boilerplate.
 3. The text is cut at white space. Each piece is normalized (Unicode NFKC, no control or
    zero-width characters) and tokenized by spaCy's rules (`Tokenizer`).
 4. Tokens are lower-cased, stop words dropped, words replaced by lemma or stem.
@@ -25,6 +25,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from deepclust._estimators import CallbackMixin, VersionsMixin, fit_task
 from deepclust._parallel import refuse_beyond_memory
 from deepclust._text_input import check_texts
+from deepclust.cleaning._boilerplate import find_boilerplate
 from deepclust.cleaning._language_check import find_language, likely_language
 from deepclust.cleaning._language_rules import TokenRules, tokenizer_for
 from deepclust.cleaning._person_names import PERSON, name_analyzer, remove_names
@@ -65,6 +66,12 @@ class TextCleaner(  # type: ignore[call-arg]
         keywords, and do not count as words that are known. In titles, news and prose
         all stop words go. In Chinese, where a token is a character, "auto" drops none:
         the characters are parts of other words, too.
+
+    remove_boilerplate : bool, default=True
+        Drop passages of four words and more that many texts share, and that tell
+        nothing of the rest of their texts, measured at `fit`: "Sent from my phone",
+        disclaimers, signatures, "is it possible to". A passage of a topic stays: "book
+        a train ticket". Case, punctuation and which digits do not count.
 
     lemmatize : bool, default=False
         Replace each token by its dictionary form. Needs the extra `lemmas`.
@@ -114,6 +121,10 @@ class TextCleaner(  # type: ignore[call-arg]
     kept_stop_words_ : tuple of str
         Stop words that are kept and marked. Empty unless `remove_stop_words="auto"`.
 
+    boilerplate_ : tuple of str
+        Runs of four words that are dropped, of a longer passage all of its runs. The
+        most frequent first.
+
     See Also
     --------
     Vectorizer : The next step, which turns clean texts into token sequences.
@@ -123,8 +134,9 @@ class TextCleaner(  # type: ignore[call-arg]
     Order and number of the texts are kept; a text without tokens becomes `""`. Pure
     punctuation is dropped, words such as `c#`, `.net`, `c++` and `node.js` are kept.
     Linear time and memory in the characters; words are cut at 256 characters. `fit`
-    learns `kept_stop_words_` from at most 10,000 texts, drawn by their content;
-    `transform` works without it, and then keeps no stop word.
+    learns `kept_stop_words_` and `boilerplate_` from at most 10,000 texts, drawn by
+    their content; `transform` works without it, and then keeps no stop word and drops
+    no boilerplate.
 
     Examples
     --------
@@ -137,6 +149,7 @@ class TextCleaner(  # type: ignore[call-arg]
         "strip_html": ["boolean"],
         "lowercase": ["boolean"],
         "remove_stop_words": ["boolean", StrOptions({"auto"})],
+        "remove_boilerplate": ["boolean"],
         "lemmatize": ["boolean"],
         "stem": ["boolean"],
         "language": [str],
@@ -158,6 +171,7 @@ class TextCleaner(  # type: ignore[call-arg]
         strip_html: bool = True,
         lowercase: bool = True,
         remove_stop_words: bool | str = "auto",
+        remove_boilerplate: bool = True,
         lemmatize: bool = False,
         stem: bool = False,
         language: str = "en",
@@ -171,6 +185,7 @@ class TextCleaner(  # type: ignore[call-arg]
         self.strip_html = strip_html
         self.lowercase = lowercase
         self.remove_stop_words = remove_stop_words
+        self.remove_boilerplate = remove_boilerplate
         self.lemmatize = lemmatize
         self.stem = stem
         self.language = language
@@ -183,7 +198,7 @@ class TextCleaner(  # type: ignore[call-arg]
 
     @fit_task()
     def fit(self, X: Iterable[str], y: Any = None) -> "TextCleaner":
-        """Check the parameters, the texts and their language; find stop words to keep.
+        """Check the texts and their language; find boilerplate and stop words to keep.
 
         Parameters
         ----------
@@ -324,6 +339,7 @@ class TextCleaner(  # type: ignore[call-arg]
         rules = TokenRules(
             **{name: parameters[name] for name in names},
             kept_stop_words=getattr(self, "kept_stop_words_", ()),
+            boilerplate=getattr(self, "boilerplate_", ()),
         )
         tokenizer_for(rules)  # a missing package shows here, not in a worker
         if PERSON in self.redact and rules.language != "xx":  # "auto" before fit
@@ -331,20 +347,31 @@ class TextCleaner(  # type: ignore[call-arg]
         return rules
 
     def _learn(self, texts: list[str]) -> None:
-        """Find or check the language, and find the stop words that are kept."""
+        """Find or check the language, find boilerplate and stop words that are kept."""
+        self.kept_stop_words_: tuple[str, ...] = ()
+        self.boilerplate_: tuple[str, ...] = ()
+        sample = hashed_sample(texts)
         self.language_ = self.language
         if self.language == "auto":
-            self.language_ = find_language(hashed_sample(texts))
+            self.language_ = find_language(sample)
         if self.language == "auto" and self.language_ == "ja":
             self._use_dictionary_if_installed()
         else:
             self._check_language(texts)
-        self.kept_stop_words_: tuple[str, ...] = ()
+        if self.remove_boilerplate:
+            rules = replace(self._check_parameters(), remove_stop_words=True)
+            visible = self.redacted(sample)
+            self.boilerplate_ = tuple(
+                find_boilerplate(
+                    map(strip_html, visible) if self.strip_html else visible,
+                    tokenizer_for(rules).stop_words,
+                )
+            )
         if self.remove_stop_words != "auto":
             return
         rules = self._check_parameters()
         whole = replace(rules, remove_stop_words=False, lemmatize=False, stem=False)
-        sample = _clean(whole, tuple(self.redact), hashed_sample(texts))
+        sample = _clean(whole, tuple(self.redact), sample)
         stop_words = frozenset(tokenizer_for(rules).stop_words)
         self.kept_stop_words_ = tuple(informative_stop_words(sample, stop_words))
 

@@ -5,7 +5,8 @@ this file as `tokenizer.py` beside `tokenizer.json`. What depends on the languag
 as plain data, compiled once from spaCy's rules:
 
 1. Entities are decoded. A text that holds markup loses its tags, see `strip_html`.
-2. The text is cut at white space. spaCy does the same, so a piece met before is
+2. Passages that `boilerplate` lists are left out, see `without_passages`.
+3. The text is cut at white space. spaCy does the same, so a piece met before is
    answered from a cache. Each piece is cut again and again until every token is its
    own and only token; thus cleaning a clean text returns it unchanged:
 
@@ -17,7 +18,7 @@ as plain data, compiled once from spaCy's rules:
    d. A token goes if it or its norm is a stop word, or it has no letter or digit;
       punctuation at the edges is taken off the others; they become lower case.
 
-3. Two neighboring Han characters also make a pair. Tokens past `max_len` are cut off.
+4. Two neighboring Han characters also make a pair. Tokens past `max_len` are cut off.
    An order number that is not in `vocabulary` becomes the token of its kind, see
    `identifier_kind`, and a long word that of its stem, see `stem`; what else is not in
    it has id 1; 0 is for padding.
@@ -29,24 +30,28 @@ import json
 import re
 import unicodedata
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from typing import Any
 
 __all__ = [
+    "N_PASSAGE_WORDS",
     "RULES_FORMAT",
     "Tokenizer",
     "decode_entities",
+    "folded_words",
     "identifier_kind",
     "stem",
     "strip_html",
     "with_han_pairs",
     "without_affixes",
+    "without_passages",
 ]
 
 RULES_FORMAT = 2
 MARK = "_"  # at the end of a stop word that was kept, and of a kind of identifiers
 STEM_MARK = "*"  # at the end of a stem
 _STEM_LENGTH = 5  # characters
+N_PASSAGE_WORDS = 4
 _CACHE_SIZE = 200_000  # pieces; about 40 MB a process
 _MAX_PIECE = 256  # characters; the patterns need quadratic time in one piece
 _MAX_MARKS = 30
@@ -389,6 +394,48 @@ def with_general_forms(tokens: list[str], index: Mapping[str, int]) -> list[str]
     ]
 
 
+# --- boilerplate ----------------------------------------------------------------------
+
+_DIGIT = re.compile(r"\d")
+_WORD_EDGES = re.compile(r"^\W+|\W+$")
+
+
+def folded_words(pieces: Iterable[str]) -> list[str]:
+    """Return pieces as passages are compared: without case, edges, and which digits.
+
+    >>> folded_words(["(Order", "No.", "4711)", "--"])
+    ['order', 'no', '0000', '']
+    """
+    return [
+        _DIGIT.sub("0", _WORD_EDGES.sub("", piece).casefold())
+        if not (piece.isalpha() and piece.isascii())
+        else piece.lower()
+        for piece in pieces
+    ]
+
+
+def without_passages(pieces: list[str], passages: Set[str]) -> list[str]:
+    """Return the pieces of a text that are in none of the passages.
+
+    Examples
+    --------
+    >>> from deepclust.cleaning._tokenizer import without_passages
+    >>> pieces = "Cats purr. -- Sent from my phone (2)".split()
+    >>> without_passages(pieces, {"sent from my phone"})
+    ['Cats', 'purr.', '--', '(2)']
+    """
+    if not passages or len(pieces) < N_PASSAGE_WORDS:
+        return pieces
+    words = folded_words(pieces)
+    places = [place for place, word in enumerate(words) if word]
+    dropped: set[int] = set()
+    for first in range(len(places) - N_PASSAGE_WORDS + 1):
+        run = places[first : first + N_PASSAGE_WORDS]
+        if " ".join(words[place] for place in run) in passages:
+            dropped.update(run)
+    return [piece for place, piece in enumerate(pieces) if place not in dropped]
+
+
 class Tokenizer:
     """Turn raw texts into tokens and token ids.
 
@@ -453,6 +500,7 @@ class Tokenizer:
         self.max_unseen: float = options.get("max_unseen", 1.0)
         self.rare_tokens = frozenset(rules.get("rare_tokens", ()))
         self.kept = frozenset(rules.get("kept_stop_words", ()))
+        self.boilerplate = frozenset(rules.get("boilerplate", ()))
         self.stop_words = frozenset(rules["stop_words"]) - self.kept
         self.index = {token: i for i, token in enumerate(rules.get("vocabulary", ()))}
         self.split = split or RuleSplitter(rules["splitter"])
@@ -513,7 +561,11 @@ class Tokenizer:
 
     def clean(self, text: str) -> str:
         """Return the tokens of a text without markup, joined by single spaces."""
-        return " ".join(filter(None, map(self.known.__getitem__, text.split())))
+        pieces = without_passages(text.split(), self.boilerplate)
+        cleaned = " ".join(filter(None, map(self.known.__getitem__, pieces)))
+        if not self.boilerplate or pieces == cleaned.split():
+            return cleaned
+        return self.clean(cleaned)  # words that were apart may make another passage
 
     def shorten(self, piece: str) -> list[str]:
         """Normalize a piece and cut it into pieces of at most 256 characters."""

@@ -349,6 +349,11 @@ def _fit(
     progress("cleaning", spinner=False)
     with _bad_input(ValueError, ImportError):  # an unknown language, a missing extra
         cleaned = pipeline["clean"].fit_transform(texts)
+    if boilerplate := pipeline["clean"].boilerplate_:
+        progress.say(
+            "deepclust: passages that many texts share, and that tell nothing of the "
+            f"rest, are left out, such as {boilerplate[0]!r}"
+        )
     progress("vectorizing")
     with _bad_input(ValueError, OSError):  # a malformed file of word vectors
         sequences = _fit_transform(pipeline["vectorize"], cleaned, rows)

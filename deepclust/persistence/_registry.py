@@ -248,6 +248,7 @@ CLASSES: dict[str, ModelClass] = {
         {
             "language_": Attribute("predict", str),
             "kept_stop_words_": Attribute("predict", tuple),
+            "boilerplate_": Attribute("predict", tuple),
         },
     ),
     "Vectorizer": ModelClass(

@@ -26,6 +26,7 @@ from sklearn.pipeline import Pipeline
 
 from deepclust._text_input import check_texts
 from deepclust.cleaning import TextCleaner
+from deepclust.cleaning._tokenizer import N_PASSAGE_WORDS, folded_words, strip_html
 from deepclust.clustering import DBSCAN
 from deepclust.encoding import RNNLSTMEncoder
 from deepclust.exceptions import TextWarning
@@ -83,7 +84,8 @@ def shareable(
     cleaner, vectorizer, encoder, clusterer = steps
     if clusterer.metric not in ("cosine", "euclidean"):
         raise ValueError("profile='share' needs the metric 'cosine' or 'euclidean'.")
-    cleaned = cleaner.transform(check_texts(texts, estimator="save"))
+    texts = check_texts(texts, estimator="save")
+    cleaned = cleaner.transform(texts)
     n_fitted = len(clusterer.labels_)
     if len(cleaned) != n_fitted:
         raise ValueError(
@@ -107,6 +109,12 @@ def shareable(
         for word in getattr(cleaner, "kept_stop_words_", ())
         if not _is_rare(word, cleaner, cleaned, sources, min_sources)
     )
+    shared_cleaner.boilerplate_ = _passages_of_many(
+        getattr(cleaner, "boilerplate_", ()),
+        cleaner.redacted(texts),
+        sources,
+        min_sources,
+    )
     names = getattr(steps[3], "cluster_names_", {})
     clusterer.cluster_names_ = {
         number: name
@@ -117,6 +125,20 @@ def shareable(
     parts = (shared_cleaner, vectorizer, encoder, clusterer)
     named = zip(pipeline.steps, parts, strict=True)
     return Pipeline([(name, part) for (name, _), part in named])
+
+
+def _passages_of_many(
+    passages: tuple[str, ...], texts: list[str], sources: np.ndarray, min_sources: int
+) -> tuple[str, ...]:
+    """Return the passages that stand in texts of enough sources."""
+    found: dict[str, set[int]] = {passage: set() for passage in passages}
+    for source, text in zip(sources.tolist(), texts, strict=True):
+        words = [word for word in folded_words(strip_html(text).split()) if word]
+        for first in range(len(words) - N_PASSAGE_WORDS + 1):
+            run = " ".join(words[first : first + N_PASSAGE_WORDS])
+            if run in found:
+                found[run].add(source)
+    return tuple(p for p in passages if len(found[p]) >= min_sources)
 
 
 def _source_numbers(values: Any, n_docs: int) -> np.ndarray:

@@ -93,7 +93,7 @@ def test_information_is_that_of_its_definition():
     others = np.array([[1, 0], [1, 0], [1, 0], [0, 1]], dtype=float)
     csr = _stop_words.csr_matrix
 
-    found = _stop_words._information(csr(stops), csr(others))
+    found = _stop_words.told_by(csr(stops), csr(others))
 
     of_b = 0.5 * np.log(0.5 / 0.75) + 0.5 * np.log(0.5 / 0.25)
     np.testing.assert_allclose(found, [np.log(1 / 0.75), of_b])

@@ -123,6 +123,19 @@ def test_kept_stop_words_of_few_texts_are_not_in_the_file(model, tmp_path):
     assert model["clean"].kept_stop_words_ == ("how", "why")
 
 
+def test_boilerplate_of_few_texts_is_not_in_the_file(model, tmp_path):
+    texts = [f"{text} Sent from my <b>phone</b>." for text in TEXTS]
+    texts[:2] = [f"{text} Jane Doe of Nowhere" for text in texts[:2]]
+    model = copy.deepcopy(model)
+    model["clean"].boilerplate_ = ("jane doe of nowhere", "sent from my phone")
+
+    options = {"texts": texts, "min_sources": 3}
+    shared = save(model, tmp_path / "s.dct", profile="share", **options)
+
+    assert load(shared)["clean"].boilerplate_ == ("sent from my phone",)
+    assert b"nowhere" not in shared.read_bytes()
+
+
 def test_predictions_are_nearly_those_of_the_model(model, shared):
     from sklearn.metrics import adjusted_mutual_info_score
 
