@@ -331,9 +331,10 @@ def _responsibilities(log_prob: np.ndarray) -> tuple[float, np.ndarray]:
     """Return the mean log-likelihood and the responsibilities; overwrites log_prob."""
     largest = _row_maxima(log_prob)[:, None]
     resp = np.exp(np.subtract(log_prob, largest, out=log_prob), out=log_prob)
-    # np.dot, since matmul warns where OpenBLAS sets the flag of an invalid value in
-    # products of finite ones (numpy/numpy#24067)
-    total = np.dot(resp, np.ones(resp.shape[1], dtype=np.float32))[:, None]
+    # OpenBLAS may set the flag of an invalid value in products of finite ones
+    # (numpy/numpy#24067)
+    with np.errstate(invalid="ignore"):
+        total = np.dot(resp, np.ones(resp.shape[1], dtype=np.float32))[:, None]
     resp /= total
     return float(np.mean(largest + np.log(total), dtype=np.float64)), resp
 

@@ -60,6 +60,8 @@ MAX_DOCS = 6_000  # random documents that few components are compared on
 MIN_DOCUMENT_FREQUENCY = 2  # of tokens in the sample; one of one tells no class
 MIN_TOKENS = 2  # that documents share, for two views of them; else all tokens count
 MIN_DOCS = 100  # for a warning that the views support no topics
+MIN_COVERAGE = 0.5  # of the documents, else the kappa of two views is not counted
+FALLEN = 0.8  # of the greatest information, then
 MIN_CONFIDENT = 0.05  # of the documents, else the kappa of two views is 0
 SMALL = 9  # numbers up to this are all candidates
 STEPS_PER_OCTAVE = 3.5  # of the candidates beyond
@@ -120,6 +122,10 @@ def select_n_components(
     p ≥ .9. With means over pairs
 
         s(K) = I_views · κ_views · κ_subsamples
+
+    Where both views are sure of less than half of the documents at the best number of
+    the screening, κ_views is left out: a minority says how clear the largest classes
+    are, which favors few components where sizes differ.
 
     Candidates are the numbers from 2 to `SMALL`, and beyond in steps of
     1 / `STEPS_PER_OCTAVE` octave. Successive halving [4]_: the screening leaves out
@@ -272,11 +278,15 @@ class Agreement(NamedTuple):
 
     mutual_info : float
         Of all documents, in nats, less its expectation by chance.
+
+    coverage : float
+        Share of the documents that both assign with p ≥ .9.
     """
 
     kappa: float
     kappa_of_confident: float
     mutual_info: float
+    coverage: float = 1.0
 
 
 class Agreements(NamedTuple):
@@ -289,10 +299,18 @@ class Agreements(NamedTuple):
 
     subsamples : ndarray of shape (n_pairs,), float64
         Kappa of all documents, of each pair of document subsamples.
+
+    coverage : float, default=1.0
+        Share of the documents that both views are sure of, mean over the pairs.
+
+    counts_kappa : bool, default=True
+        Whether the kappa of the views is part of the score.
     """
 
     views: np.ndarray
     subsamples: np.ndarray
+    coverage: float = 1.0
+    counts_kappa: bool = True
 
     @property
     def kappa(self) -> float:
@@ -318,27 +336,56 @@ class Agreements(NamedTuple):
             usable = np.minimum(*means) > 0
             return np.where(usable, means[0] / np.where(usable, means[1], 1.0), 1.0)
 
-        return Agreements(
-            self.views * ratio(standard.views, other.views),
-            self.subsamples * ratio(standard.subsamples, other.subsamples),
+        return self._replace(
+            views=self.views * ratio(standard.views, other.views),
+            subsamples=self.subsamples * ratio(standard.subsamples, other.subsamples),
         )
 
     @property
+    def of_views(self) -> np.ndarray:
+        """What each pair of views says, float64 (n_pairs,)."""
+        return self.views.prod(axis=1) if self.counts_kappa else self.views[:, 1]
+
+    @property
     def score(self) -> float:
-        """s(K), the product of the three, each at least 0."""
-        parts = self.kappa, self.mutual_info, self.stability
+        """s(K), the product of the means, each at least 0."""
+        kappa = self.kappa if self.counts_kappa else 1.0
+        parts = kappa, self.mutual_info, self.stability
         return float(np.prod(np.maximum(parts, 0.0)))
 
 
 def _screen(comparison: "_Comparison", grid: list[int]) -> dict[int, Agreements]:
-    """Evaluate a grid, ascending, until the information has fallen at two numbers."""
+    """Evaluate a grid, ascending, until the information has fallen at two numbers.
+
+    Where the views are sure of few documents it hardly falls by chance, and the kappa
+    of these few is not counted from here on.
+    """
     first = sum(k <= SMALL for k in grid)
     results = comparison.evaluate(grid[:first], *ROUNDS[0])
     for k in grid[first:]:
         results |= comparison.evaluate([k], *ROUNDS[0])
-        if grid.index(k) >= grid.index(_finest(results)) + 2:
+        finest = _finest(results)
+        least = 1.0 if _are_sure(results) else FALLEN
+        least *= results[finest].mutual_info
+        if sum(results[j].mutual_info < least for j in results if j > finest) >= 2:
             break
-    return results
+    comparison.counts_kappa = _are_sure(results)
+    return {
+        k: row._replace(counts_kappa=comparison.counts_kappa)
+        for k, row in results.items()
+    }
+
+
+def _are_sure(results: dict[int, Agreements]) -> bool:
+    """Return whether both views are sure of most documents, at the best number.
+
+    Where the texts support hardly any topics, it does not matter: True.
+    """
+    finest = _finest(results)
+    information, stability = results[finest].mutual_info, results[finest].stability
+    best = max(results.values(), key=lambda row: row.score)
+    has_topics = _support(finest, information, stability) >= MIN_SUPPORT
+    return best.coverage >= MIN_COVERAGE or not has_topics
 
 
 def _finest(results: dict[int, Agreements]) -> int:
@@ -413,11 +460,8 @@ def _as_good_as_the_best(results: dict[int, Agreements]) -> list[int]:
     def error(k: int) -> float:
         """Return the standard error of log s(best) - log s(k)."""
         parts = [
-            (one.prod(axis=-1), other.prod(axis=-1))
-            for one, other in (
-                (results[best].views, results[k].views),
-                (results[best].subsamples[:, None], results[k].subsamples[:, None]),
-            )
+            (results[best].of_views, results[k].of_views),
+            (results[best].subsamples, results[k].subsamples),
         ]
         variances = [
             np.var((one - other) / other.mean(), ddof=1) / len(one)
@@ -510,11 +554,14 @@ def _agreement(pair: Pair, n_components: int) -> Agreement:
         _kappa(one, other),
         _kappa(one[both], other[both]) if enough else 0.0,
         _mutual_info(one, other),
+        float(both.mean()),
     )
 
 
 class _Comparison:
     """Compare mixtures of two views; each comparison once."""
+
+    counts_kappa = True  # see `Agreements`
 
     def __init__(
         self,
@@ -599,8 +646,10 @@ class _Comparison:
         for k, dim in settings:
             some = [agreement(pair, k) for pair in pairs[dim]]
             results[k, dim] = Agreements(
-                np.array([one[1:] for one in some[:n_views]]),
+                np.array([one[1:3] for one in some[:n_views]]),
                 np.array([one.kappa for one in some[n_views:]]),
+                float(np.mean([one.coverage for one in some[:n_views]])),
+                self.counts_kappa,
             )
         return results
 

@@ -41,6 +41,52 @@ def test_the_screening_ends_two_numbers_after_the_greatest_information():
     assert list(results) == seen == [2, 4, 6, 8, 10, 20, 30, 50]
 
 
+@pytest.mark.parametrize(
+    ("coverage", "seen"), [(0.6, [2, 4, 8, 10, 20]), (0.4, [2, 4, 8, 10, 20, 30, 50])]
+)
+def test_views_that_are_sure_of_few_documents_are_compared_longer(coverage, seen):
+    """The kappa of these few is not counted; 2 is the best by it, and 30 without."""
+
+    class Comparison:
+        def evaluate(self, candidates, n_views, n_subsamples):
+            information = {2: 0.5, 8: 1.0, 30: 1.1}
+            return {
+                k: selection.Agreements(
+                    np.array([[2 / k, information.get(k, 0.85)]] * 2),
+                    np.array([0.5] * 2),
+                    coverage,
+                )
+                for k in candidates
+            }
+
+    grid = [2, 4, 8, 10, 20, 30, 50]
+    comparison = Comparison()
+    results = selection._screen(comparison, grid)
+
+    assert list(results) == seen
+    assert comparison.counts_kappa == (coverage > 0.5)
+    best = max(results, key=lambda k: results[k].score)
+    assert best == (2 if coverage > 0.5 else 30)
+    assert selection._as_good_as_the_best(results) == [best]
+
+
+def test_small_classes_beside_large_ones_are_components():
+    """Twelve classes, the k-th with a k-th of the texts of the first, in few words."""
+    rng = np.random.default_rng(0)
+    share = 1 / np.arange(1, 7)  # of each of the six words of a class
+    parts = []
+    for topic in range(12):
+        n_texts = 600 // (topic + 1)
+        words = 6 * topic + rng.choice(6, (n_texts, 2), p=share / share.sum())
+        noise = rng.integers(72, 272, (n_texts, 3))
+        counts = np.zeros((n_texts, 272), dtype=np.float32)
+        np.add.at(counts, (np.arange(n_texts)[:, None], words), 1)
+        np.add.at(counts, (np.arange(n_texts)[:, None], noise), 1)
+        parts.append(counts)
+    n_components, _ = select_n_components(csr_matrix(np.vstack(parts)))
+    assert 10 <= n_components <= 14
+
+
 def test_two_topics_are_two_components(topic_counts):
     n_components, _ = select_n_components(topic_counts(2, 400)[0])
     assert n_components == 2
