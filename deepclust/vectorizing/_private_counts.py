@@ -46,8 +46,8 @@ class VocabularyPrivacy:
 
     **What it does not cover:** word vectors learned from the corpus, `max_len_` of
     "auto", `oov_rate_`, `n_truncated_`, and everything that is made of the texts
-    elsewhere: stop words that `TextCleaner` keeps, the counts of
-    `save(profile="share")`, encoder and clusters. The noise is rounded, and
+    elsewhere: stop words that `TextCleaner` keeps and boilerplate that it drops, the
+    counts of `save(profile="share")`, encoder and clusters. The noise is rounded, and
     floating-point attacks on it are not defended.
 
     Parameters
