@@ -336,10 +336,11 @@ class TextCleaner(  # type: ignore[call-arg]
         if self.language == "auto":
             parameters["language"] = getattr(self, "language_", "xx")
         names = {field.name for field in fields(TokenRules)} & parameters.keys()
+        boilerplate = getattr(self, "boilerplate_", ())
         rules = TokenRules(
             **{name: parameters[name] for name in names},
             kept_stop_words=getattr(self, "kept_stop_words_", ()),
-            boilerplate=getattr(self, "boilerplate_", ()),
+            boilerplate=boilerplate if self.remove_boilerplate else (),
         )
         tokenizer_for(rules)  # a missing package shows here, not in a worker
         if PERSON in self.redact and rules.language != "xx":  # "auto" before fit

@@ -95,6 +95,8 @@ def test_boilerplate_stays_where_it_is_asked_to():
     cleaner = TextCleaner(remove_boilerplate=False).fit(mails())
     assert cleaner.boilerplate_ == ()
     assert "addressee" in cleaner.transform([DISCLAIMER])[0]
+    cleaner = TextCleaner().fit(mails()).set_params(remove_boilerplate=False)
+    assert "addressee" in cleaner.transform([DISCLAIMER])[0]
 
 
 def test_markup_and_redacted_identifiers_hide_no_passage():
