@@ -15,7 +15,7 @@ from deepclust.cleaning._tokenizer import N_PASSAGE_WORDS, folded_words
 __all__ = ["find_boilerplate"]
 
 MIN_TEXTS = 10  # that hold a passage
-MIN_SHARE = 0.002  # of all texts
+SHARE_OF_TEXTS = 0.002  # of all texts
 MAX_WORDS = 1_000_000  # of all texts together
 
 
@@ -69,8 +69,8 @@ def find_boilerplate(texts: Iterable[str], stop_words: frozenset[str]) -> list[s
     for place in range(N_PASSAGE_WORDS):
         covered[starts + place] = True
     is_other = ~covered & np.array([word not in stop_words for word in words])[ids]
-    holds = _indicator(owners[starts], runs, (n_texts, runs.max() + 1))
-    others = _indicator(owners[is_other], ids[is_other], (n_texts, len(words)))
+    holds = _which_hold(owners[starts], runs, (n_texts, runs.max() + 1))
+    others = _which_hold(owners[is_other], ids[is_other], (n_texts, len(words)))
     others = others[:, np.asarray(others.sum(axis=0)).ravel() >= 2]
     n_others = np.asarray((holds.T @ others).sum(axis=1)).ravel()
     known = n_others >= np.asarray(holds.sum(axis=0)).ravel()
@@ -116,12 +116,14 @@ def _shared_runs(
         n_runs, length = len(numbers), 2 * length
     starts = np.flatnonzero(owners[: len(runs)] == owners[length - 1 :][: len(runs)])
     held = np.unique(runs[starts] * n_texts + owners[starts]) // max(n_texts, 1)
-    enough = np.bincount(held, minlength=n_runs) >= max(MIN_TEXTS, MIN_SHARE * n_texts)
+    enough = np.bincount(held, minlength=n_runs) >= max(
+        MIN_TEXTS, SHARE_OF_TEXTS * n_texts
+    )
     starts = starts[enough[runs[starts]]]
     return starts, np.unique(runs[starts], return_inverse=True)[1]
 
 
-def _indicator(
+def _which_hold(
     rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int]
 ) -> csr_matrix:
     matrix = csr_matrix((np.ones(len(rows)), (rows, columns)), shape=shape)

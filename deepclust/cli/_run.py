@@ -349,11 +349,7 @@ def _fit(
     progress("cleaning", spinner=False)
     with _bad_input(ValueError, ImportError):  # an unknown language, a missing extra
         cleaned = pipeline["clean"].fit_transform(texts)
-    if boilerplate := pipeline["clean"].boilerplate_:
-        progress.say(
-            "deepclust: passages that many texts share, and that tell nothing of the "
-            f"rest, are left out, such as {boilerplate[0]!r}"
-        )
+    _say_what_is_left_out(pipeline["clean"], progress)
     progress("vectorizing")
     with _bad_input(ValueError, OSError):  # a malformed file of word vectors
         sequences = _fit_transform(pipeline["vectorize"], cleaned, rows)
@@ -374,6 +370,15 @@ def _fit(
     if set(check_sources(parameters["word_vectors"])[1]) - {"wordllama"}:
         pipeline.set_params(vectorize__word_vectors=None)  # a model holds no path
     return pipeline, cleaned, sequences, embeddings
+
+
+def _say_what_is_left_out(cleaner: Any, progress: Progress) -> None:
+    """Name a passage of the boilerplate, if there is any."""
+    if cleaner.boilerplate_:
+        progress.say(
+            "deepclust: passages that many texts share, and that tell nothing of the "
+            f"rest, are left out, such as {cleaner.boilerplate_[0]!r}"
+        )
 
 
 def _fit_transform(

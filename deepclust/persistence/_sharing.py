@@ -109,11 +109,8 @@ def shareable(
         for word in getattr(cleaner, "kept_stop_words_", ())
         if not _is_rare(word, cleaner, cleaned, sources, min_sources)
     )
-    shared_cleaner.boilerplate_ = _passages_of_many(
-        getattr(cleaner, "boilerplate_", ()),
-        cleaner.redacted(texts),
-        sources,
-        min_sources,
+    shared_cleaner.boilerplate_ = _shared_boilerplate(
+        cleaner, texts, sources, min_sources
     )
     names = getattr(steps[3], "cluster_names_", {})
     clusterer.cluster_names_ = {
@@ -127,12 +124,13 @@ def shareable(
     return Pipeline([(name, part) for (name, _), part in named])
 
 
-def _passages_of_many(
-    passages: tuple[str, ...], texts: list[str], sources: np.ndarray, min_sources: int
+def _shared_boilerplate(
+    cleaner: TextCleaner, texts: list[str], sources: np.ndarray, min_sources: int
 ) -> tuple[str, ...]:
     """Return the passages that stand in texts of enough sources."""
+    passages = getattr(cleaner, "boilerplate_", ())
     found: dict[str, set[int]] = {passage: set() for passage in passages}
-    for source, text in zip(sources.tolist(), texts, strict=True):
+    for source, text in zip(sources.tolist(), cleaner.redacted(texts), strict=True):
         words = [word for word in folded_words(strip_html(text).split()) if word]
         for first in range(len(words) - N_PASSAGE_WORDS + 1):
             run = " ".join(words[first : first + N_PASSAGE_WORDS])
