@@ -44,6 +44,7 @@ LEARNED = 1 / 3  # of the loss of equal class probabilities: a loss that is down
 LEVEL = 0.05  # relative fall of the loss over a cycle, below which it is level
 CHANCE = 2 / 3  # of the loss of equal probabilities: a level loss above it is stuck
 MAX_GRADIENT = 0.1  # norm; more moves all embeddings of long texts to one side
+N_AHEAD = 2  # batches that are made while one is learned
 MIN_LENGTH = 8  # tokens that JAX pads the shortest batch to
 
 
@@ -418,7 +419,9 @@ class LengthBatches:
         if self.weights is not None:
             signature += (tf.TensorSpec((None,), tf.float32),)
         data = tf.data.Dataset.from_generator(endless, output_signature=signature)
-        return data.prefetch(tf.data.AUTOTUNE)
+        options = tf.data.Options()
+        options.autotune.enabled = False  # its thread holds up the end for seconds
+        return data.prefetch(N_AHEAD).with_options(options)
 
     def feed_again(self) -> Any:
         """Return the batches in the form that `fit` reads for each validation.
