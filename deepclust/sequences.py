@@ -74,6 +74,10 @@ class Vocabulary:
         For each token the first that has the same stem; it may be itself. Only `fit`
         needs them as well.
 
+    n_frequent : int, default=0
+        So many tokens, the first ones, are frequent enough to be what unknown words
+        misspell.
+
     Examples
     --------
     >>> import numpy as np
@@ -89,6 +93,7 @@ class Vocabulary:
     vectors: np.ndarray | None = None
     pretrained: tuple[np.ndarray, ...] = ()
     stems: np.ndarray | None = None
+    n_frequent: int = 0
     index: dict[str, int] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:

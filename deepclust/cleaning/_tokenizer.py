@@ -20,8 +20,9 @@ as plain data, compiled once from spaCy's rules:
 
 4. Two neighboring Han characters also make a pair. Tokens past `max_len` are cut off.
    An order number that is not in `vocabulary` becomes the token of its kind, see
-   `identifier_kind`, and a long word that of its stem, see `stem`; what else is not in
-   it has id 1; 0 is for padding.
+   `identifier_kind`, a long word that of its stem, see `stem`, or the frequent word
+   that it misspells, see `NearWords`; what else is not in it has id 1; 0 is for
+   padding.
 """
 
 import html
@@ -36,6 +37,7 @@ from typing import Any
 __all__ = [
     "N_PASSAGE_WORDS",
     "RULES_FORMAT",
+    "NearWords",
     "Tokenizer",
     "decode_entities",
     "folded_words",
@@ -379,19 +381,119 @@ def general_form(token: str) -> str:
     return identifier_kind(token) or stem(token)
 
 
-def with_general_forms(tokens: list[str], index: Mapping[str, int]) -> list[str]:
+def with_general_forms(
+    tokens: list[str],
+    index: Mapping[str, int],
+    near: Callable[[str], str] = lambda _: "",
+) -> list[str]:
     """Return the tokens; unknown ones become their general form where that is known.
+
+    Else `near` may give a known token for one.
 
     >>> known = {"37777": 2, "number_": 3, "refun*": 4}
     >>> with_general_forms(["25455", "37777", "me@b.org", "refunds", "order"], known)
     ['number_', '37777', 'me@b.org', 'refun*', 'order']
     """
-    return [
-        token
-        if token in index or (form := general_form(token)) not in index
-        else form or token
-        for token in tokens
-    ]
+    result = []
+    for token in tokens:
+        if token not in index:
+            form = general_form(token)
+            token = form if form and form in index else near(token) or token
+        result.append(token)
+    return result
+
+
+def is_word(token: str) -> bool:
+    """Return whether a token is long enough to tell misspelling from another word."""
+    return len(token) >= _STEM_LENGTH and token.isalpha()
+
+
+class NearWords:
+    """Words that are one edit away: a letter more, less or changed, or two swapped.
+
+    Parameters
+    ----------
+    words : iterable of str
+        The most frequent first. Those of less than five letters are left out, since
+        one edit makes other words of them.
+
+    Notes
+    -----
+    The index holds each word with one letter left out, for all letters [1]_, so that a
+    look-up compares a word with few others: it takes O(length²) time. Memory: about 100
+    bytes for each letter of the words.
+
+    References
+    ----------
+    .. [1] Mor, Fraenkel, "A hash code method for detecting and correcting spelling
+       errors", Communications of the ACM 25(12), 1982, doi:10.1145/358728.358752.
+
+    Examples
+    --------
+    >>> from deepclust.cleaning._tokenizer import NearWords
+    >>> near = NearWords(["refund", "order", "card"])
+    >>> [near(word) for word in ("refnud", "rfund", "reffund", "refind", "cart")]
+    ['refund', 'refund', 'refund', 'refund', '']
+    >>> near("refund")
+    ''
+    """
+
+    def __init__(self, words: Iterable[str]) -> None:
+        self._words = list(filter(is_word, words))
+        self._places: dict[str, list[int]] = {}
+        for place, word in enumerate(self._words):
+            for shorter in {word, *_one_less(word)}:
+                self._places.setdefault(shorter, []).append(place)
+        self._known: dict[str, str] = {}
+
+    def __call__(self, token: str) -> str:
+        """Return the most frequent word that is one edit away, or ""."""
+        if not is_word(token) or len(token) > _MAX_PIECE:
+            return ""
+        if token not in self._known:
+            if len(self._known) >= _CACHE_SIZE:
+                self._known.clear()
+            found = (
+                place
+                for shorter in (token, *_one_less(token))
+                for place in self._places.get(shorter, ())
+                if _is_one_edit(token, self._words[place])
+            )
+            place = min(found, default=-1)
+            self._known[token] = self._words[place] if place >= 0 else ""
+        return self._known[token]
+
+
+def _one_less(word: str) -> list[str]:
+    """Return a word without its first, second, ... letter."""
+    return [word[:i] + word[i + 1 :] for i in range(len(word))]
+
+
+def _is_one_edit(one: str, other: str) -> bool:
+    """Return whether one edit makes a word of another.
+
+    >>> pairs = [("cat", "cart"), ("cat", "cut"), ("cat", "act"), ("cat", "cat")]
+    >>> [_is_one_edit(*pair) for pair in pairs], _is_one_edit("cat", "tac")
+    ([True, True, True, False], False)
+    """
+    if len(one) > len(other):
+        one, other = other, one
+    same = next(
+        (
+            i
+            for i, pair in enumerate(zip(one, other, strict=False))
+            if pair[0] != pair[1]
+        ),
+        None,
+    )
+    if same is None:
+        return len(other) == len(one) + 1
+    if len(one) < len(other):
+        return one[same:] == other[same + 1 :]
+    if one[same + 1 :] == other[same + 1 :]:
+        return True
+    swapped = one[same : same + 2] == other[same : same + 2][::-1]
+    return swapped and one[same + 2 :] == other[same + 2 :]
 
 
 # --- boilerplate ----------------------------------------------------------------------
@@ -502,7 +604,9 @@ class Tokenizer:
         self.kept = frozenset(rules.get("kept_stop_words", ()))
         self.boilerplate = frozenset(rules.get("boilerplate", ()))
         self.stop_words = frozenset(rules["stop_words"]) - self.kept
-        self.index = {token: i for i, token in enumerate(rules.get("vocabulary", ()))}
+        vocabulary = rules.get("vocabulary", ())
+        self.index = {token: i for i, token in enumerate(vocabulary)}
+        self.near = NearWords(vocabulary[: options.get("n_frequent", 0)])
         self.split = split or RuleSplitter(rules["splitter"])
         self.reduce = reduce or (str.lower if options["lowercase"] else str)
         self.known = _KnownPieces(self)
@@ -539,7 +643,10 @@ class Tokenizer:
     def __call__(self, texts: Iterable[str]) -> list[list[int]]:
         """Return the ids of each text, at most `max_len`; 1 is an unknown token."""
         rows = (with_han_pairs(self.tokens(text))[: self.max_len] for text in texts)
-        return [self._ids(with_general_forms(tokens, self.index)) for tokens in rows]
+        return [
+            self._ids(with_general_forms(tokens, self.index, self.near))
+            for tokens in rows
+        ]
 
     def _ids(self, tokens: list[str]) -> list[int]:
         ids = [self.index.get(token, 1) for token in tokens]

@@ -136,6 +136,7 @@ def export_tokenizer(cleaner: Any, vectorizer: Any, path: Any) -> Path:
 
     rules["options"]["max_len"] = int(vectorizer.max_len_)
     rules["options"]["max_unseen"] = float(vectorizer.max_unseen)
+    rules["options"]["n_frequent"] = vectorizer.vocabulary_.n_frequent
     rules["vocabulary"] = vectorizer.vocabulary_.tokens
     rules["rare_tokens"] = vectorizer.rare_tokens_.tolist()
     path = Path(path)

@@ -114,6 +114,7 @@ def _complete_vocabulary(state: dict[str, Any]) -> None:
         state["stems"] = stems_of(tokens)
     state.setdefault("document_frequency", np.zeros(len(tokens), dtype=np.int64))
     state.setdefault("n_documents", 0)
+    state.setdefault("n_frequent", 0)
     for name in ("document_frequency", "vectors"):
         array = state.get(name)
         if array is not None and len(array) != len(tokens):
@@ -275,6 +276,7 @@ CLASSES: dict[str, ModelClass] = {
             "document_frequency": Attribute("inspect", np.ndarray, "int64", 1),
             "n_documents": Attribute("inspect", Integral),
             "vectors": Attribute("inspect"),
+            "n_frequent": Attribute("predict", Integral),
         },
         _complete_vocabulary,
     ),

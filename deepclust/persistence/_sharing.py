@@ -164,7 +164,10 @@ def _with_vocabulary(
     frequency = counts[kept].astype(np.int64)
     frequency[: UNKNOWN_ID + 1] = 0
     vectors = None if old.vectors is None else old.vectors[kept]
-    shared.vocabulary_ = Vocabulary(tokens, frequency, n_sources, vectors)
+    n_frequent = int(kept[: old.n_frequent].sum())
+    shared.vocabulary_ = Vocabulary(
+        tokens, frequency, n_sources, vectors, n_frequent=n_frequent
+    )
     shared.embedding_matrix_ = vectors
     # checksums of rare words tell which there were
     shared.rare_tokens_, shared.max_unseen = np.empty(0, dtype=np.uint32), 1.0

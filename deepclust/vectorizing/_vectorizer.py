@@ -7,6 +7,7 @@ from itertools import compress
 from numbers import Integral, Real
 from typing import Any
 from warnings import warn
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -19,6 +20,7 @@ from deepclust._parallel import refuse_beyond_memory
 from deepclust._text_input import check_texts
 from deepclust.cleaning._tokenizer import (
     STEM_MARK,
+    NearWords,
     general_form,
     hide_unseen,
     identifier_kind,
@@ -52,6 +54,8 @@ _AUTO_MAX_LEN = 256
 _LOW_KNOWN_SHARE = 0.5  # of the tokens, in units of the share at fit
 _LOW_COVERAGE = 0.5
 _BLOCK = 10_000  # texts whose tokens are kept at a time
+_FREQUENT = 10  # texts that hold a word which unknown ones may misspell
+_MISSPELLED = 100  # times as many texts, where more than one text has the misspelled
 _MIN_TOKENS = 100  # with fewer, the rate of unknown tokens is not checked
 
 
@@ -87,6 +91,13 @@ class Vectorizer(  # type: ignore[call-arg]
         its tokens become the unknown token, so that a later step has nothing to guess
         from, and its label is noise. 1.0 keeps every text. Texts of `fit` are not
         affected.
+
+    correct_spelling : bool, default=True
+        Whether a word that is not in the vocabulary, nor its stem, is taken for another
+        that is one edit away and in ten texts of `fit`: a letter more, less or changed,
+        or two neighbors swapped, in five letters or more. A word of several texts is
+        left out of the vocabulary if it is one edit from another of a hundred times as
+        many. Nothing is corrected where `max_df` drops tokens.
 
     word_vectors : "corpus", "wordllama", path, object, list or None, default="corpus"
         "corpus" learns vectors from the training texts; None uses none. The others are
@@ -179,6 +190,7 @@ class Vectorizer(  # type: ignore[call-arg]
         "max_df": _COUNT_OR_PROPORTION,
         "max_features": [Interval(Integral, 1, None, closed="left"), None],
         "max_unseen": [Interval(Real, 0, 1, closed="both")],
+        "correct_spelling": ["boolean"],
         "max_len": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "word_vectors": "no_validation",  # by check_sources, which knows the kinds
         "vector_dim": [Interval(Integral, 1, None, closed="left")],
@@ -194,6 +206,7 @@ class Vectorizer(  # type: ignore[call-arg]
         max_features: int | None = 50_000,
         max_len: int | str = "auto",
         max_unseen: float = 0.6,
+        correct_spelling: bool = True,
         word_vectors: Any = "corpus",
         vector_dim: int = 100,
         privacy: VocabularyPrivacy | None = None,
@@ -204,6 +217,7 @@ class Vectorizer(  # type: ignore[call-arg]
         self.max_features = max_features
         self.max_len = max_len
         self.max_unseen = max_unseen
+        self.correct_spelling = correct_spelling
         self.word_vectors = word_vectors
         self.vector_dim = vector_dim
         self.privacy = privacy
@@ -335,7 +349,11 @@ class Vectorizer(  # type: ignore[call-arg]
         self._set_rare_tokens(more.keys() - set(joined), set(joined))
         self.n_truncated_ += sum(n > self.max_len_ for n in lengths.elements())
         self.vocabulary_ = Vocabulary(
-            tokens, np.array(frequencies), n_documents, stems=stems_of(tokens)
+            tokens,
+            np.array(frequencies),
+            n_documents,
+            stems=stems_of(tokens),
+            n_frequent=old.n_frequent,
         )
         if self.embedding_matrix_ is not None:
             self._add_vectors(texts, self.embedding_matrix_, pretrained)
@@ -465,6 +483,13 @@ class Vectorizer(  # type: ignore[call-arg]
                 "epsilon."
             )
         chosen, self.min_df_ = self._select(document_frequency, n_documents)
+        n_frequent = 0
+        if self.correct_spelling and max(document_frequency.values()) <= _as_count(
+            self.max_df, n_documents
+        ):
+            chosen = _without_misspelled(chosen, document_frequency)
+            n_frequent = sum(document_frequency[t] >= _FREQUENT for t in chosen)
+            n_frequent += len(_SPECIAL_TOKENS)
         self.rare_tokens_ = np.empty(0, dtype=np.uint32)
         self._set_rare_tokens(document_frequency.keys() - set(chosen), ())
         known = sum(term_frequency[token] for token in chosen)
@@ -473,7 +498,10 @@ class Vectorizer(  # type: ignore[call-arg]
         self.n_truncated_ = sum(n > self.max_len_ for n in lengths.elements())
         tokens = (*_SPECIAL_TOKENS, *chosen)
         frequencies = np.array([document_frequency[t] for t in tokens], dtype=np.int64)
-        return Vocabulary(tokens, frequencies, n_documents, stems=stems_of(tokens))
+        stems = stems_of(tokens)
+        return Vocabulary(
+            tokens, frequencies, n_documents, stems=stems, n_frequent=n_frequent
+        )
 
     def _select(
         self, document_frequency: Counter[str], n_documents: int
@@ -527,7 +555,8 @@ class Vectorizer(  # type: ignore[call-arg]
 
     def _ids(self, text: str) -> tuple[list[str], list[int]]:
         index = self.vocabulary_.index
-        tokens = with_general_forms(_tokens_of(text)[: self.max_len_], index)
+        near = _near_words(self.vocabulary_)
+        tokens = with_general_forms(_tokens_of(text)[: self.max_len_], index, near)
         return tokens, [index.get(token, UNKNOWN_ID) for token in tokens]
 
     def _set_rare_tokens(self, more: Iterable[str], joined: Iterable[str]) -> None:
@@ -704,6 +733,41 @@ def _count_general_forms(
         del document_frequency[token]
         term_frequency[form] += term_frequency.pop(token)
     document_frequency.update(counts)
+
+
+def _without_misspelled(
+    chosen: list[str], document_frequency: Counter[str]
+) -> list[str]:
+    """Drop tokens that are one edit from a word of a hundred times as many texts.
+
+    Words of one stem stay.
+
+    >>> counts = Counter({"refund": 300, "order": 40, "refnud": 3, "refunt": 3})
+    >>> _without_misspelled(list(counts), counts)
+    ['refund', 'order', 'refunt']
+    """
+    least = _MISSPELLED * min(document_frequency[token] for token in chosen)
+    near = NearWords(token for token in chosen if document_frequency[token] >= least)
+
+    def is_misspelled(token: str) -> bool:
+        """Return whether another word is meant."""
+        word = near(token)
+        is_rare = _MISSPELLED * document_frequency[token] <= document_frequency[word]
+        return bool(word) and is_rare and stem(token) != stem(word)
+
+    return [token for token in chosen if not is_misspelled(token)]
+
+
+# each lives as long as its vocabulary
+_NEAR_WORDS: WeakKeyDictionary[Vocabulary, NearWords] = WeakKeyDictionary()
+
+
+def _near_words(vocabulary: Vocabulary) -> NearWords:
+    """Return the words that unknown ones may misspell."""
+    if vocabulary not in _NEAR_WORDS:
+        frequent = vocabulary.tokens[: vocabulary.n_frequent]
+        _NEAR_WORDS[vocabulary] = NearWords(frequent)
+    return _NEAR_WORDS[vocabulary]
 
 
 def stems_of(tokens: Sequence[str]) -> np.ndarray:

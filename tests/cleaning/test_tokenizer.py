@@ -18,6 +18,7 @@ from deepclust.cleaning._language_rules import (
     tokenizer_for,
 )
 from deepclust.cleaning._tokenizer import (
+    NearWords,
     RuleSplitter,
     decode_entities,
     stem,
@@ -324,3 +325,57 @@ def test_vowel_points_and_kashida_go(english):
 def test_kana_are_cut_from_each_other_and_from_other_words(english):
     tokens = english.tokens("iPhoneのカードがまだ届きません。ラーメン")
     assert tokens == ["iphone", "の", "カード", "がまだ", "届", "きません", "ラーメン"]
+
+
+# --- misspelled words -----------------------------------------------------------------
+
+LETTERS = st.sampled_from("abcdeä")
+WORDS = st.text(LETTERS, min_size=4, max_size=8)
+
+
+def distance(one, other):
+    """Return the least number of edits, by the recurrence of Damerau's distance."""
+    table = {(i, 0): i for i in range(len(one) + 1)}
+    table |= {(0, j): j for j in range(len(other) + 1)}
+    for i, a in enumerate(one, 1):
+        for j, b in enumerate(other, 1):
+            before = (table[i - 1, j] + 1, table[i, j - 1] + 1)
+            table[i, j] = min(*before, table[i - 1, j - 1] + (a != b))
+            if one[i - 2 : i] == other[j - 2 : j][::-1] and i > 1 and j > 1:
+                table[i, j] = min(table[i, j], table[i - 2, j - 2] + 1)
+    return table[len(one), len(other)]
+
+
+@given(words=st.lists(WORDS, max_size=30, unique=True), token=WORDS)
+def test_the_first_word_at_one_edit_is_found(words, token):
+    long = [word for word in words if len(word) >= 5 <= len(token)]
+    expected = next((word for word in long if distance(word, token) == 1), "")
+    assert NearWords(words)(token) == expected
+
+
+@given(word=st.text(LETTERS, min_size=6, max_size=9), data=st.data())
+def test_each_edit_is_undone(word, data):
+    place = data.draw(st.integers(0, len(word) - 2))
+    before, at, after = word[:place], word[place], word[place + 1 :]
+    edited = (
+        before + after,
+        before + "x" + at + after,
+        before + "x" + after,
+        before + after[0] + at + after[1:],
+    )
+    near = NearWords([word])
+    for token in edited:
+        assert near(token) == (word if token != word else "")
+
+
+@pytest.mark.parametrize("token", ["ordre", "order-1", "cart", "4711a", "refun*", ""])
+def test_what_is_no_long_word_is_not_corrected(token):
+    near = NearWords(["order", "card", "refund", "47110"])
+    assert near(token) == ("order" if token == "ordre" else "")
+
+
+def test_known_misspelled_words_do_not_grow_without_end(monkeypatch):
+    monkeypatch.setattr(_tokenizer, "_CACHE_SIZE", 3)
+    near = NearWords(["order"])
+    assert [near(f"order{letter}") for letter in "abcdefg"] == ["order"] * 7
+    assert len(near._known) <= 3

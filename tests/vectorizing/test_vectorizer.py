@@ -510,3 +510,76 @@ def test_texts_of_fit_are_seen_though_their_stems_are_too_rare(tmp_path, exporte
     assert [row.tolist() for row in sequences] == expected
     shares = vectorizer.unseen_share(cleaner.transform(new))
     np.testing.assert_allclose(shares, [0, 0, 2 / 3])
+
+
+MANY = [f"refund order {letter}{letter}" for letter in "abcdefghijkl"]
+
+
+def tokens_of(vectorizer, text):
+    return [
+        vectorizer.vocabulary_.tokens[i]
+        for i in next(iter(vectorizer.transform([text])))
+    ]
+
+
+def test_a_misspelled_word_is_taken_for_a_frequent_one():
+    vectorizer = Vectorizer(word_vectors=None, max_len=9).fit([*MANY, "rfund order"])
+    assert tokens_of(vectorizer, "erfund ordre oredr refxxnd") == [
+        *["refund", "order", "order"],
+        "[unk]",
+    ]
+    assert tokens_of(vectorizer, "rfund order") == ["refund", "order"]
+
+
+def test_a_word_of_few_texts_is_not_what_another_misspells():
+    vectorizer = Vectorizer(word_vectors=None, max_len=9).fit(MANY[:9])
+    assert tokens_of(vectorizer, "erfund order") == ["[unk]", "order"]
+
+
+def test_a_known_stem_comes_before_spelling():
+    vectorizer = Vectorizer(word_vectors=None, max_len=9).fit(
+        [*MANY, "ordering", "orderly", "border"]
+    )
+    assert tokens_of(vectorizer, "orders border") == ["order*", "order"]
+
+
+def test_misspelled_words_of_several_texts_are_no_tokens():
+    texts = ["refund order"] * 200 + ["refnud late", "refnud mail"]
+    few = ["refund order"] * 199 + ["refnud late", "refnud mail"]
+    vectorizer = Vectorizer(word_vectors=None, max_len=9).fit(texts)
+    assert "refnud" not in vectorizer.vocabulary_.index
+    assert vectorizer._is_rare("refnud")
+    assert tokens_of(vectorizer, "refnud") == ["refund"]
+    assert (
+        "refnud" in Vectorizer(word_vectors=None, max_len=9).fit(few).vocabulary_.index
+    )
+
+
+def test_spelling_is_corrected_on_demand_only():
+    texts = ["refund order"] * 200 + ["refnud late", "refnud mail"]
+    vectorizer = Vectorizer(word_vectors=None, correct_spelling=False).fit(texts)
+    assert tokens_of(vectorizer, "refnud rfund") == ["refnud", "[unk]"]
+
+
+def test_words_that_max_df_drops_are_not_taken_for_others():
+    texts = [*["order late"] * 20, *["border late"] * 10]
+    vectorizer = Vectorizer(word_vectors=None, max_df=15).fit(texts)
+    assert vectorizer.vocabulary_.tokens[2:] == ("border",)
+    assert tokens_of(vectorizer, "order") == ["[unk]"]
+
+
+def test_spelling_stays_with_further_texts_and_copies():
+    vectorizer = Vectorizer(word_vectors=None, max_len=9).fit(MANY)
+    vectorizer.partial_fit(["parcels sent", "parcels lost"])
+    for copied in (vectorizer, pickle.loads(pickle.dumps(vectorizer))):
+        assert tokens_of(copied, "rfund parcels") == ["refund", "parcels"]
+
+
+def test_an_exported_tokenizer_corrects_spelling(tmp_path):
+    cleaner, vectorizer = TextCleaner(), Vectorizer(word_vectors=None, max_len=9)
+    vectorizer.fit(cleaner.fit_transform(MANY))
+    path = export_tokenizer(cleaner, vectorizer, tmp_path / "tokenizer.json")
+    new = ["A refudn of the order", "Oredr now"]
+    expected = [row.tolist() for row in vectorizer.transform(cleaner.transform(new))]
+    assert Tokenizer.from_json(path)(new) == expected
+    assert expected[0] == [vectorizer.vocabulary_.index[t] for t in ("refund", "order")]
