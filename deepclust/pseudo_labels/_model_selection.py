@@ -62,6 +62,7 @@ MIN_TOKENS = 2  # that documents share, for two views of them; else all tokens c
 MIN_DOCS = 100  # for a warning that the views support no topics
 MIN_COVERAGE = 0.5  # of the documents, else the kappa of two views is not counted
 FALLEN = 0.8  # of the greatest information, then
+MAX_LARGEST = 0.6  # of the documents in one component, else the number scores 0
 MIN_CONFIDENT = 0.05  # of the documents, else the kappa of two views is 0
 SMALL = 9  # numbers up to this are all candidates
 STEPS_PER_OCTAVE = 3.5  # of the candidates beyond
@@ -123,6 +124,8 @@ def select_n_components(
 
         s(K) = I_views · κ_views · κ_subsamples
 
+    A number at which one component has more than three fifths of the documents scores
+    0: one class is told apart from the rest, and nothing said of these.
     Where both views are sure of less than half of the documents at the best number of
     the screening, κ_views is left out: a minority says how clear the largest classes
     are, which favors few components where sizes differ.
@@ -281,12 +284,16 @@ class Agreement(NamedTuple):
 
     coverage : float
         Share of the documents that both assign with p ≥ .9.
+
+    largest : float
+        Share of the documents in the largest component, mean of both.
     """
 
     kappa: float
     kappa_of_confident: float
     mutual_info: float
     coverage: float = 1.0
+    largest: float = 0.0
 
 
 class Agreements(NamedTuple):
@@ -305,12 +312,16 @@ class Agreements(NamedTuple):
 
     counts_kappa : bool, default=True
         Whether the kappa of the views is part of the score.
+
+    largest : float, default=0.0
+        Share of the documents in the largest component, mean over the views.
     """
 
     views: np.ndarray
     subsamples: np.ndarray
     coverage: float = 1.0
     counts_kappa: bool = True
+    largest: float = 0.0
 
     @property
     def kappa(self) -> float:
@@ -348,7 +359,12 @@ class Agreements(NamedTuple):
 
     @property
     def score(self) -> float:
-        """s(K), the product of the means, each at least 0."""
+        """s(K), the product of the means, each at least 0.
+
+        One class and the rest are told apart well, but nothing is said of the rest.
+        """
+        if self.largest > MAX_LARGEST:
+            return 0.0
         kappa = self.kappa if self.counts_kappa else 1.0
         parts = kappa, self.mutual_info, self.stability
         return float(np.prod(np.maximum(parts, 0.0)))
@@ -357,17 +373,18 @@ class Agreements(NamedTuple):
 def _screen(comparison: "_Comparison", grid: list[int]) -> dict[int, Agreements]:
     """Evaluate a grid, ascending, until the information has fallen at two numbers.
 
-    Where the views are sure of few documents it hardly falls by chance, and the kappa
-    of these few is not counted from here on.
+    Where the views are sure of few documents it has to fall by a fifth, at one number,
+    and the kappa of these few is not counted from here on.
     """
     first = sum(k <= SMALL for k in grid)
     results = comparison.evaluate(grid[:first], *ROUNDS[0])
     for k in grid[first:]:
         results |= comparison.evaluate([k], *ROUNDS[0])
         finest = _finest(results)
-        least = 1.0 if _are_sure(results) else FALLEN
-        least *= results[finest].mutual_info
-        if sum(results[j].mutual_info < least for j in results if j > finest) >= 2:
+        share, enough = (1.0, 2) if _are_sure(results) else (FALLEN, 1)
+        least = share * results[finest].mutual_info
+        beyond = [results[j].mutual_info for j in results if j > finest]
+        if sum(information < least for information in beyond) >= enough:
             break
     comparison.counts_kappa = _are_sure(results)
     return {
@@ -555,6 +572,8 @@ def _agreement(pair: Pair, n_components: int) -> Agreement:
         _kappa(one[both], other[both]) if enough else 0.0,
         _mutual_info(one, other),
         float(both.mean()),
+        float(np.mean([np.bincount(labels).max() for labels in (one, other)]))
+        / len(both),
     )
 
 
@@ -650,6 +669,7 @@ class _Comparison:
                 np.array([one.kappa for one in some[n_views:]]),
                 float(np.mean([one.coverage for one in some[:n_views]])),
                 self.counts_kappa,
+                float(np.mean([one.largest for one in some[:n_views]])),
             )
         return results
 

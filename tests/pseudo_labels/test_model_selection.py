@@ -59,7 +59,7 @@ def test_views_that_are_sure_of_few_documents_are_compared_longer(coverage, seen
                 for k in candidates
             }
 
-    grid = [2, 4, 8, 10, 20, 30, 50]
+    grid = [2, 4, 8, 10, 20, 30, 50, 80]
     comparison = Comparison()
     results = selection._screen(comparison, grid)
 
@@ -68,6 +68,30 @@ def test_views_that_are_sure_of_few_documents_are_compared_longer(coverage, seen
     best = max(results, key=lambda k: results[k].score)
     assert best == (2 if coverage > 0.5 else 30)
     assert selection._as_good_as_the_best(results) == [best]
+
+
+def one_class_and_many(rng):
+    """Return counts: 200 documents of a class, 600 of twelve that share most words."""
+    topic = np.repeat(np.arange(13), [200, *[50] * 12])
+    rates = np.full((13, 240), 0.01)
+    rates[0, :40], rates[1:, 40:120] = 0.2, 0.06
+    for one in range(1, 13):
+        rates[one, 110 + 10 * one : 120 + 10 * one] = 0.3
+    return csr_matrix(rng.poisson(rates[topic]).astype(np.float32))
+
+
+def test_one_class_and_the_rest_are_not_two_components(monkeypatch):
+    counts = one_class_and_many(np.random.default_rng(0))
+    assert 12 <= select_n_components(counts)[0] <= 16
+    monkeypatch.setattr(selection, "MAX_LARGEST", 1.0)
+    assert select_n_components(counts)[0] == 2
+
+
+def test_a_number_whose_largest_component_has_most_documents_scores_nothing():
+    views, subsamples = np.full((4, 2), 0.9), np.full(4, 0.9)
+    half = selection.Agreements(views, subsamples, largest=0.55)
+    assert half.score > 0.7
+    assert half._replace(largest=0.65).score == 0.0
 
 
 def test_small_classes_beside_large_ones_are_components():
