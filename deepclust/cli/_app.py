@@ -110,6 +110,11 @@ NClusters = Annotated[int | None, _clustering("--clusters", min=1, help=CLUSTERS
 LEARN_HELP = """Learn the classes of --label, and split clusters that hold several of \
 them. Texts without a class get a cluster all the same."""
 Learn = Annotated[bool, _clustering("--learn-labels", help=LEARN_HELP)]
+BOILERPLATE_HELP = """Keep passages that many texts share, such as greetings and \
+disclaimers."""
+KeepBoilerplate = Annotated[
+    bool, _clustering("--keep-boilerplate", help=BOILERPLATE_HELP)
+]
 Seed = Annotated[int, _clustering(help="Same seed, same result.")]
 
 Folder = Annotated[Path, _output(help="Folder for the results.")]
@@ -225,6 +230,7 @@ def cluster(
     n_clusters: NClusters = None,
     word_vectors: WordVectors = None,
     learn_labels: Learn = False,
+    keep_boilerplate: KeepBoilerplate = False,
     seed: Seed = 0,
     out: Folder = Path("clusters"),
     form: TableFormat = "csv",
@@ -261,6 +267,7 @@ def cluster(
         if learn_labels and label is None:
             raise InputError("--learn-labels needs --label, the column of the labels")
         settings["learn_labels"] = learn_labels
+        settings["keep_boilerplate"] = keep_boilerplate
         settings["word_vectors"] = _run.check_word_vectors(word_vectors)
         corpus = _run.read_corpus(file, progress, limit, **reading, **columns)
         _run.run_cluster(corpus, progress, out, form, top, seed, protected, **settings)

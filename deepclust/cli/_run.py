@@ -188,6 +188,7 @@ def run_cluster(
     *,
     id_column: str | None = None,
     learn_labels: bool = False,
+    keep_boilerplate: bool = False,
     **parameters: Any,
 ) -> None:
     """Cluster a corpus, write the results to the folder `out`, print an overview.
@@ -220,6 +221,9 @@ def run_cluster(
     learn_labels : bool, default=False
         Whether to learn from the labels of the corpus.
 
+    keep_boilerplate : bool, default=False
+        Whether to keep passages that many texts share.
+
     **parameters : Any
         Further parameters of `make_text_clusterer`.
 
@@ -237,7 +241,7 @@ def run_cluster(
     parameters["random_state"] = seed
     y = _labels_to_learn(corpus) if learn_labels else None
     pipeline, cleaned, sequences, embeddings = _fit(
-        corpus.data, y, parameters, progress
+        corpus.data, y, parameters, progress, keep_boilerplate
     )
     progress("describing")
     from deepclust.inspection import cluster_table
@@ -320,6 +324,7 @@ def _fit(
     y: np.ndarray | None,
     parameters: dict[str, Any],
     progress: Progress,
+    keep_boilerplate: bool,
 ) -> tuple[Any, list[str], Any, np.ndarray]:
     """Fit step by step, as `Pipeline.fit_predict` does, and keep what is between.
 
@@ -338,6 +343,7 @@ def _fit(
 
     warn_of_few_texts(len(texts))
     pipeline = make_text_clusterer(**parameters, verbose=int(progress.bars))
+    pipeline.set_params(clean__remove_boilerplate=not keep_boilerplate)
     with _bad_input(ValueError):
         pipeline.check_parameters()
     rows = sample_texts(texts, pipeline.max_fit_texts)
@@ -377,7 +383,8 @@ def _say_what_is_left_out(cleaner: Any, progress: Progress) -> None:
     if cleaner.boilerplate_:
         progress.say(
             "deepclust: passages that many texts share, and that tell nothing of the "
-            f"rest, are left out, such as {cleaner.boilerplate_[0]!r}"
+            f"rest, are left out, such as {cleaner.boilerplate_[0]!r} "
+            "(cluster --keep-boilerplate keeps them)"
         )
 
 

@@ -244,6 +244,24 @@ def test_of_many_texts_a_sample_is_learned_from(
 
 
 @pytest.mark.usefixtures("tiny_network")
+@pytest.mark.parametrize("keeps", [False, True])
+def test_boilerplate_is_named_or_kept(tmp_path, corpus_file, capsys, keeps):
+    frame = pd.read_csv(corpus_file)
+    frame["body"] += " Please do not reply to this message"
+    frame.to_csv(corpus_file, index=False)
+    options = ["--column", "body", "--out", str(tmp_path / "out")]
+
+    assert (
+        main(["cluster", str(corpus_file), *options, *keeps * ["--keep-boilerplate"]])
+        == 0
+    )
+
+    assert ("are left out, such as" in capsys.readouterr().err) is not keeps
+    cleaner = load(tmp_path / "out" / "model.dct")["clean"]
+    assert ("please do not reply" in cleaner.boilerplate_) is not keeps
+
+
+@pytest.mark.usefixtures("tiny_network")
 def test_labels_of_some_rows_are_learned(tmp_path, corpus, corpus_file, capsys):
     frame = pd.read_csv(corpus_file)
     frame.loc[frame.index % 4 > 0, "topic"] = None
