@@ -450,7 +450,8 @@ class NearWords:
         """Return the most frequent word that is one edit away, or ""."""
         if not is_word(token) or len(token) > _MAX_PIECE:
             return ""
-        if token not in self._known:
+        known = self._known.get(token)  # once: another thread may clear the cache
+        if known is None:
             if len(self._known) >= _CACHE_SIZE:
                 self._known.clear()
             found = (
@@ -459,9 +460,10 @@ class NearWords:
                 for place in self._places.get(shorter, ())
                 if _is_one_edit(token, self._words[place])
             )
-            place = min(found, default=-1)
-            self._known[token] = self._words[place] if place >= 0 else ""
-        return self._known[token]
+            place = min(found, default=None)
+            known = "" if place is None else self._words[place]
+            self._known[token] = known
+        return known
 
 
 def _one_less(word: str) -> list[str]:
