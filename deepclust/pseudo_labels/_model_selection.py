@@ -183,9 +183,8 @@ def select_n_components(
     best = [k for k in _near_best(results, MIN_SHARES[1]) if k <= finest]
     candidates = sorted({*promising, *_with_neighbors([*best, finest], grid)})
     compared = comparison.evaluate(candidates, *ROUNDS[1])
-    # a number between the least and the finest is selected, none beyond
-    finest = _least_of_most_information(compared)
-    within = {k: row for k, row in compared.items() if k <= finest} or compared
+    finest = _least_of_most_information(compared)  # beyond it none is to be selected
+    within = {k: row for k, row in compared.items() if k <= finest}
     finalists = _near_best(within, MIN_SHARES[1])
     compared |= (final := comparison.evaluate(finalists, *ROUNDS[2]))
     results |= compared
