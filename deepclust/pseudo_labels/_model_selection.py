@@ -15,7 +15,7 @@
 4. Successive halving: numbers are screened on a coarse grid with few pairs, until the
    mutual information has fallen twice; those up to the greatest information with at
    least half of the best score, and the neighbors of the best, are compared on more
-   pairs, and those with 85 % of it, up to the finest supported, on twice as many.
+   pairs, and those with 85 % of it on twice as many.
 5. The score favors the coarse side of what is supported, mutual information alone the
    fine side: the number beyond which the views share no more. Where the two are within
    two octaves the number is between them, of those with 90 % of the best score; else it
@@ -183,9 +183,7 @@ def select_n_components(
     best = [k for k in _near_best(results, MIN_SHARES[1]) if k <= finest]
     candidates = sorted({*promising, *_with_neighbors([*best, finest], grid)})
     compared = comparison.evaluate(candidates, *ROUNDS[1])
-    finest = _least_of_most_information(compared)  # beyond it none is to be selected
-    within = {k: row for k, row in compared.items() if k <= finest}
-    finalists = _near_best(within, MIN_SHARES[1])
+    finalists = _near_best(compared, MIN_SHARES[1])
     compared |= (final := comparison.evaluate(finalists, *ROUNDS[2]))
     results |= compared
     finest = _least_of_most_information(compared)

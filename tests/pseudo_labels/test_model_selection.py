@@ -94,35 +94,6 @@ def test_a_number_whose_largest_component_has_most_documents_scores_nothing():
     assert half._replace(largest=0.65).score == 0.0
 
 
-def test_the_last_round_has_no_number_beyond_the_finest(monkeypatch):
-    """Scores rise beyond 10, and the information does not."""
-
-    class Comparison:
-        grid = (2, 4, 6, 8, 10, 14, 20, 28, 40)
-        n_distinct = 1_000
-
-        def __init__(self, *args):
-            pass
-
-        def evaluate(self, candidates, n_views, n_subsamples):
-            rounds.append((n_views, sorted(candidates)))
-            return {
-                k: selection.Agreements(
-                    np.tile([0.5 + k / 200, min(k, 10) / 10], (n_views, 1)),
-                    np.full(n_subsamples, 0.5),
-                )
-                for k in candidates
-            }
-
-    rounds: list[tuple[int, list[int]]] = []
-    monkeypatch.setattr(selection, "_Comparison", Comparison)
-    n_components, _ = select_n_components(csr_matrix((0, 0)))
-
-    assert max(max(numbers) for n, numbers in rounds if n == 4) > 10
-    assert [numbers for n, numbers in rounds if n == 8] == [[10]]
-    assert n_components == 10
-
-
 def test_small_classes_beside_large_ones_are_components():
     """Twelve classes, the k-th with a k-th of the texts of the first, in few words."""
     rng = np.random.default_rng(0)
