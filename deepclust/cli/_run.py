@@ -331,7 +331,6 @@ def _fit(
     Of more than `max_fit_texts` texts a sample is learned from.
     """
     from deepclust.pipeline import (
-        make_text_clusterer,
         name_clusters,
         relate_layers_of_fit,
         sample_texts,
@@ -342,10 +341,7 @@ def _fit(
     from deepclust.vectorizing._word_vectors import check_sources
 
     warn_of_few_texts(len(texts))
-    pipeline = make_text_clusterer(**parameters, verbose=int(progress.bars))
-    pipeline.set_params(clean__remove_boilerplate=not keep_boilerplate)
-    with _bad_input(ValueError):
-        pipeline.check_parameters()
+    pipeline = _checked_pipeline(parameters, progress, keep_boilerplate)
     rows = sample_texts(texts, pipeline.max_fit_texts)
     if len(rows) < len(texts):
         progress.say(
@@ -376,6 +372,19 @@ def _fit(
     if set(check_sources(parameters["word_vectors"])[1]) - {"wordllama"}:
         pipeline.set_params(vectorize__word_vectors=None)  # a model holds no path
     return pipeline, cleaned, sequences, embeddings
+
+
+def _checked_pipeline(
+    parameters: dict[str, Any], progress: Progress, keep_boilerplate: bool
+) -> Any:
+    """Return the pipeline, whose parameters are right."""
+    from deepclust.pipeline import make_text_clusterer
+
+    pipeline = make_text_clusterer(**parameters, verbose=int(progress.bars))
+    pipeline.set_params(clean__remove_boilerplate=not keep_boilerplate)
+    with _bad_input(ValueError):
+        pipeline.check_parameters()
+    return pipeline
 
 
 def _say_what_is_left_out(cleaner: Any, progress: Progress) -> None:

@@ -416,8 +416,9 @@ class Vectorizer(  # type: ignore[call-arg]
         Returns
         -------
         known_share : ndarray of shape (n_docs,), float64
-            Marked stop words are not counted, and words whose stem is a token are in
-            it. 0 for a text without other tokens. Not affected by `max_unseen`.
+            Marked stop words are not counted; words whose stem is a token, and those
+            that misspell one, are in it. 0 for a text without other tokens. Not
+            affected by `max_unseen`.
         """
         ids = [ids for _, ids in self._tokens_and_ids(X)]
         return TokenSequences.from_lists(ids, self.vocabulary_).known_share

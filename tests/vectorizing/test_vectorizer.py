@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from threadpoolctl import threadpool_limits
 
-from deepclust import TextCleaner, Vectorizer
+from deepclust import TextCleaner, Vectorizer, load, save
 from deepclust.cleaning import Tokenizer
 from deepclust.exceptions import EmptyVocabularyError, InvalidTextError, TextWarning
 from deepclust.persistence import export_tokenizer
@@ -555,7 +555,7 @@ def test_misspelled_words_of_several_texts_are_no_tokens():
     )
 
 
-def test_spelling_is_corrected_on_demand_only():
+def test_words_can_be_left_as_they_are_spelled():
     texts = ["refund order"] * 200 + ["refnud late", "refnud mail"]
     vectorizer = Vectorizer(word_vectors=None, correct_spelling=False).fit(texts)
     assert tokens_of(vectorizer, "refnud rfund") == ["refnud", "[unk]"]
@@ -583,3 +583,10 @@ def test_an_exported_tokenizer_corrects_spelling(tmp_path):
     expected = [row.tolist() for row in vectorizer.transform(cleaner.transform(new))]
     assert Tokenizer.from_json(path)(new) == expected
     assert expected[0] == [vectorizer.vocabulary_.index[t] for t in ("refund", "order")]
+
+
+@pytest.mark.parametrize("profile", ["full", "predict"])
+def test_a_saved_vectorizer_corrects_spelling(tmp_path, profile):
+    vectorizer = Vectorizer(word_vectors=None, max_len=9).fit(MANY)
+    loaded = load(save(vectorizer, tmp_path / "m.dct", profile=profile))
+    assert tokens_of(loaded, "erfund oredr") == ["refund", "order"]
